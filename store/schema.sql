@@ -1,0 +1,243 @@
+-- schema.sql: the memtrace file, format 1.
+--
+-- One SQLite database per session. Facts stand in tables, every concept that is derived from them ("leak",
+-- "site", "peak") is a view, so that a person with nothing but the sqlite3 shell gets the same answers as the
+-- memtrace command. Rows are written by collect/ (through store/writer.c); symbols are added by report/.
+--
+-- Units: *_ns is nanoseconds, time_ns/started_ns/ended_ns since the session's origin (session.origin_utc_ns);
+-- *_bytes is bytes; addresses are integers of the traced process. Sizes of a block are what the program
+-- asked for, not what the allocator made of it. NULL means: not measured.
+--
+-- The file's size is bounded by the number of distinct stacks and live blocks, not by the number of events.
+
+PRAGMA application_id = 0x4d545243; -- "MTRC"
+PRAGMA user_version = 1;
+
+-- ---------------------------------------------------------------------------------------------------------
+-- The session: one row.
+CREATE TABLE session (
+	id              INTEGER PRIMARY KEY CHECK (id = 1),
+	memtrace        TEXT NOT NULL,     -- version of memtrace that wrote the file
+	origin_utc_ns   INTEGER NOT NULL,  -- wall clock at time 0, ns since 1970
+	clock           TEXT NOT NULL,     -- 'tsc' or 'monotonic'
+	host            TEXT NOT NULL,     -- uname: node name, kernel release, machine
+	kernel          TEXT NOT NULL,
+	machine         TEXT NOT NULL,
+	page_bytes      INTEGER NOT NULL,
+	collector_pid   INTEGER NOT NULL,
+	collector_start INTEGER NOT NULL,  -- field 22 of /proc/PID/stat: with the pid it names the collector
+	state           TEXT NOT NULL,     -- 'recording'; 'complete'; 'incomplete' (see note)
+	options         TEXT NOT NULL      -- key=value:key=value, all of them
+) STRICT;
+
+-- What was dropped, cut or could not be done, and why: nothing is lost silently.
+CREATE TABLE note (
+	id        INTEGER PRIMARY KEY,
+	process   INTEGER REFERENCES process,  -- NULL: the session
+	time_ns   INTEGER NOT NULL,
+	kind      TEXT NOT NULL,               -- a short stable word: 'option', 'dropped', 'cut', 'untraced', ...
+	count     INTEGER NOT NULL DEFAULT 1,
+	text      TEXT NOT NULL                -- a sentence for a person
+) STRICT;
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Processes and threads. An image that was exec'd is a process of its own with the same pid.
+--
+-- Figures of a running process are those of the last commit (at most a second old). Once it has ended:
+--	allocations - frees = live_blocks     where live_blocks is counted from the live table's rows
+--	bytes_allocated - bytes_freed = live_bytes
+-- A realloc counts as one free and one allocation, as in valgrind's "total heap usage".
+CREATE TABLE process (
+	id               INTEGER PRIMARY KEY,
+	pid              INTEGER NOT NULL,
+	parent           INTEGER REFERENCES process, -- the process it was forked from or exec'd by; NULL: not traced
+	origin           TEXT NOT NULL,      -- 'start', 'fork', 'exec'
+	command          TEXT NOT NULL,      -- basename of the executable
+	arguments        TEXT NOT NULL,      -- the command line, quoted for a shell
+	executable       TEXT NOT NULL,      -- absolute path
+	started_ns       INTEGER NOT NULL,
+	ended_ns         INTEGER,            -- NULL: not ended, or not known
+	end_reason       TEXT,               -- 'exit', '_exit', 'quick_exit', 'signal', 'exec', 'exec-untraced', 'vanished'
+	exit_status      INTEGER,            -- NULL: not known, or killed by a signal
+	exit_signal      INTEGER,
+	allocations      INTEGER NOT NULL DEFAULT 0,
+	frees            INTEGER NOT NULL DEFAULT 0,
+	bytes_allocated  INTEGER NOT NULL DEFAULT 0,
+	bytes_freed      INTEGER NOT NULL DEFAULT 0,
+	live_blocks      INTEGER NOT NULL DEFAULT 0,
+	live_bytes       INTEGER NOT NULL DEFAULT 0,
+	peak_bytes       INTEGER NOT NULL DEFAULT 0, -- the most bytes live at once
+	peak_blocks      INTEGER NOT NULL DEFAULT 0, -- blocks live at that moment
+	peak_ns          INTEGER,                    -- when that was first reached
+	temporary        INTEGER NOT NULL DEFAULT 0, -- freed before their thread's next allocation
+	own_allocations  INTEGER NOT NULL DEFAULT 0, -- memtrace's own, in no other figure
+	own_frees        INTEGER NOT NULL DEFAULT 0,
+	own_bytes        INTEGER NOT NULL DEFAULT 0,
+	inherited_blocks INTEGER NOT NULL DEFAULT 0, -- live at the fork, the parent's; in no other figure
+	inherited_bytes  INTEGER NOT NULL DEFAULT 0,
+	inherited_frees  INTEGER NOT NULL DEFAULT 0, -- of them given back here
+	unmatched_frees  INTEGER NOT NULL DEFAULT 0, -- of an address that was not live: in no other figure
+	dropped_events   INTEGER NOT NULL DEFAULT 0, -- not recorded; the figures above are then too low
+	events           INTEGER NOT NULL DEFAULT 0, -- records read, of every kind
+	stacks           INTEGER NOT NULL DEFAULT 0, -- distinct stacks
+	stacks_cut       INTEGER NOT NULL DEFAULT 0, -- stacks cut for another reason than the depth limit
+	late_events      INTEGER NOT NULL DEFAULT 0  -- after the orderly end, by other threads; in no other figure
+) STRICT;
+
+CREATE TABLE thread (
+	id          INTEGER PRIMARY KEY,
+	process     INTEGER NOT NULL REFERENCES process,
+	tid         INTEGER NOT NULL,
+	name        TEXT,
+	started_ns  INTEGER NOT NULL,  -- of its first event
+	ended_ns    INTEGER            -- NULL: not seen to end
+) STRICT;
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Code: modules, frames, stacks. Shared by all processes of the session.
+CREATE TABLE module (
+	id        INTEGER PRIMARY KEY,
+	path      TEXT NOT NULL,  -- absolute where it could be told
+	build_id  TEXT            -- hexadecimal; NULL: has none
+) STRICT;
+
+CREATE TABLE frame (
+	id          INTEGER PRIMARY KEY,
+	module      INTEGER REFERENCES module,  -- NULL: in no module (code made at run time)
+	offset      INTEGER NOT NULL,           -- return address relative to the module's own addresses; without one, the address
+	symbolized  TEXT                        -- NULL: not tried; 'dwarf', 'symtab', 'none', 'changed' (build id differs), 'missing'
+) STRICT;
+
+-- A tree: a stack is named by its innermost frame's node; parent is the caller's node, NULL at the outermost.
+CREATE TABLE stack (
+	id      INTEGER PRIMARY KEY,
+	parent  INTEGER REFERENCES stack,
+	frame   INTEGER NOT NULL REFERENCES frame,
+	cut     TEXT  -- on the outermost node: why the walk ended before the end; NULL: it did not
+) STRICT;
+
+-- What a frame stands for, innermost inlined function first (depth 0). Filled by the first report that needs
+-- it, so that the file then reads the same where the binaries are not.
+CREATE TABLE symbol (
+	frame     INTEGER NOT NULL REFERENCES frame,
+	depth     INTEGER NOT NULL,
+	function  TEXT,     -- demangled
+	file      TEXT,
+	line      INTEGER,
+	inlined   INTEGER NOT NULL,  -- 1: inlined into the next depth
+	PRIMARY KEY (frame, depth)
+) STRICT, WITHOUT ROWID;
+
+-- The words of wire/event.h.
+CREATE TABLE kind (
+	id    INTEGER PRIMARY KEY,
+	name  TEXT NOT NULL,
+	heap  INTEGER NOT NULL  -- 1: its blocks are heap; 0: mappings and the break
+) STRICT;
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Totals: per process, stack and kind, exact.
+-- Live: blocks = allocations - frees, bytes = bytes_allocated - bytes_freed. A block that another call
+-- frees is charged to the stack that allocated it. For kinds that are not heap only allocations (calls)
+-- and bytes_allocated (bytes mapped, or the break's growth) are kept.
+CREATE TABLE total (
+	process          INTEGER NOT NULL REFERENCES process,
+	stack            INTEGER NOT NULL REFERENCES stack,
+	kind             INTEGER NOT NULL REFERENCES kind,
+	allocations      INTEGER NOT NULL,
+	frees            INTEGER NOT NULL,
+	bytes_allocated  INTEGER NOT NULL,
+	bytes_freed      INTEGER NOT NULL,
+	peak_blocks      INTEGER NOT NULL,  -- live at the process's peak
+	peak_bytes       INTEGER NOT NULL,
+	temporary        INTEGER NOT NULL,
+	PRIMARY KEY (process, stack, kind)
+) STRICT, WITHOUT ROWID;
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Snapshots: the live table at a moment. The heap's peak is kept as totals (total.peak_bytes), not as blocks.
+CREATE TABLE snapshot (
+	id           INTEGER PRIMARY KEY,
+	process      INTEGER NOT NULL REFERENCES process,
+	reason       TEXT NOT NULL,  -- 'exit'
+	time_ns      INTEGER NOT NULL,
+	live_blocks  INTEGER NOT NULL,
+	live_bytes   INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE block (
+	snapshot    INTEGER NOT NULL REFERENCES snapshot,
+	addr        INTEGER NOT NULL,
+	size_bytes  INTEGER NOT NULL,
+	born_ns     INTEGER NOT NULL,
+	stack       INTEGER NOT NULL REFERENCES stack,
+	kind        INTEGER NOT NULL REFERENCES kind,
+	thread      INTEGER REFERENCES thread,  -- that allocated it
+	class       TEXT NOT NULL DEFAULT 'unclassified',
+	PRIMARY KEY (snapshot, addr)
+) STRICT, WITHOUT ROWID;
+
+-- Live bytes over time; a point at least every timeline= milliseconds in which something happened.
+CREATE TABLE timeline (
+	process      INTEGER NOT NULL REFERENCES process,
+	time_ns      INTEGER NOT NULL,
+	live_blocks  INTEGER NOT NULL,
+	live_bytes   INTEGER NOT NULL,
+	allocations  INTEGER NOT NULL,  -- so far
+	PRIMARY KEY (process, time_ns)
+) STRICT, WITHOUT ROWID;
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Concepts.
+
+-- A site: a stack with its totals, heap only, all kinds together.
+CREATE VIEW site AS
+SELECT process, stack,
+       sum(allocations) AS allocations,
+       sum(frees) AS frees,
+       sum(bytes_allocated) AS bytes_allocated,
+       sum(bytes_freed) AS bytes_freed,
+       sum(allocations - frees) AS live_blocks,
+       sum(bytes_allocated - bytes_freed) AS live_bytes,
+       sum(peak_blocks) AS peak_blocks,
+       sum(peak_bytes) AS peak_bytes,
+       sum(temporary) AS temporary
+FROM total JOIN kind ON kind.id = total.kind
+WHERE kind.heap
+GROUP BY process, stack;
+
+-- A leak: what was not given back when the process ended, by stack and class.
+CREATE VIEW leak AS
+SELECT snapshot.process AS process, block.stack AS stack, block.class AS class,
+       count(*) AS blocks, sum(block.size_bytes) AS bytes, min(block.born_ns) AS first_ns,
+       max(block.born_ns) AS last_ns
+FROM block JOIN snapshot ON snapshot.id = block.snapshot
+WHERE snapshot.reason = 'exit'
+GROUP BY snapshot.process, block.stack, block.class;
+
+-- A stack's frames with what is known of them: level 0 is the innermost frame, depth 0 its innermost
+-- inlined function.
+CREATE VIEW stack_frame AS
+WITH RECURSIVE walk(stack, node, level) AS (
+	SELECT id, id, 0 FROM stack
+	UNION ALL
+	SELECT walk.stack, stack.parent, walk.level + 1
+	FROM walk JOIN stack ON stack.id = walk.node
+	WHERE stack.parent IS NOT NULL
+)
+SELECT walk.stack AS stack, walk.level AS level, symbol.depth AS depth, frame.id AS frame,
+       module.path AS module, frame.offset AS offset, symbol.function AS function,
+       symbol.file AS file, symbol.line AS line, symbol.inlined AS inlined
+FROM walk JOIN stack ON stack.id = walk.node
+     JOIN frame ON frame.id = stack.frame
+     LEFT JOIN module ON module.id = frame.module
+     LEFT JOIN symbol ON symbol.frame = frame.id;
+
+-- Leaks a person can read in the sqlite3 shell: one line each, the stack innermost first.
+CREATE VIEW leak_report AS
+SELECT leak.process, leak.class, leak.blocks, leak.bytes,
+       (SELECT group_concat(coalesce(function, module || '+' || printf('0x%x', offset), printf('0x%x', offset))
+                            || coalesce(' (' || file || ':' || line || ')', ''), char(10))
+        FROM (SELECT * FROM stack_frame WHERE stack_frame.stack = leak.stack ORDER BY level, depth)) AS stack
+FROM leak
+ORDER BY leak.bytes DESC;

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * event.h - the records that a traced thread writes to its ring.
+ *
+ * Written by preload/emit.c, read by collect/drain.c. Headers only: no state, no libc calls.
+ *
+ * A record takes whole units of 16 bytes and starts with the same two words:
+ *
+ *	word 0   stamp: the segment's clock, in its ticks (see segment.h)
+ *	word 1   type (bits 0-7) | kind (bits 8-15) | addr (bits 16-63)
+ *
+ * An address of a traced process fits in 48 bits: no allocator on x86-64 or aarch64 hands out higher
+ * ones unless the program asks mmap() for such an address; those are not recorded, but counted.
+ *
+ * type           bytes  addr           rest
+ * FREE              16  the block      -
+ * ALLOC             32  the block      size, stack id, flags
+ * MAP, UNMAP        32  the mapping    size, stack id, prot/flags
+ * other fixed ones  32  see below
+ * large ones        32 + payload       length, id, argument; then the payload, padded to a unit
+ */
+#ifndef MT_WIRE_EVENT_H
+#define MT_WIRE_EVENT_H
+
+#include <assert.h>
+#include <stdint.h>
+
+#define MT_EVENT_UNIT       16u
+#define MT_EVENT_ADDR_BITS  48
+#define MT_EVENT_FRAMES_MAX 512u
+/* The largest record: a stack of MT_EVENT_FRAMES_MAX frames, or a module with a path of PATH_MAX. */
+#define MT_EVENT_PAYLOAD_MAX 4224u
+
+enum mt_event_type {
+	MT_EVENT_NONE = 0,
+	/* fixed, 16 bytes */
+	MT_EVENT_FREE, /* addr is about to be freed; kind: MT_KIND_FREE, _DELETE, _DELETE_ARRAY */
+	/* fixed, 32 bytes: struct mt_event_fixed */
+	MT_EVENT_ALLOC,          /* addr was allocated: size bytes, stack, flags MT_ALLOC_* */
+	MT_EVENT_REALLOC,        /* addr is about to be reallocated: live no more ... */
+	MT_EVENT_REALLOC_FAILED, /* ... but the call failed: this thread's last REALLOC is undone */
+	MT_EVENT_MAP,   /* addr was mapped: size bytes, stack, flags = prot | map flags << 8 */
+	MT_EVENT_UNMAP, /* addr is about to be unmapped: size bytes */
+	MT_EVENT_UNMAP_FAILED, /* this thread's last UNMAP is undone */
+	MT_EVENT_BREAK,        /* the break is now addr; size: the signed change, stack */
+	MT_EVENT_THREAD_BEGIN, /* addr: tid; size: slot; stack: the slot's generation. First of a thread. */
+	MT_EVENT_THREAD_END,  /* this ring is given back; what follows is another thread's */
+	MT_EVENT_FORK,        /* about to fork: size: the fork's serial number in this process */
+	MT_EVENT_EXEC,        /* about to call execve */
+	MT_EVENT_EXEC_FAILED, /* the image stays */
+	MT_EVENT_EXIT, /* the process ends orderly: size: its exit status, kind: enum mt_exit */
+	/* large: struct mt_event_large */
+	MT_EVENT_STACK, /* id: the new stack's id; argument: enum mt_cut; payload: pcs, innermost first */
+	MT_EVENT_MODULE, /* id: load epoch; payload: struct mt_module_payload */
+	MT_EVENT_TYPES
+};
+
+/*
+ * How a block came to be, or was given back; one word for one thing, also in the file.
+ *	KIND(ENUM, name, heap: counts as heap)
+ */
+#define MT_KINDS(KIND)                    \
+	KIND(NONE, "none", 0)             \
+	KIND(MALLOC, "malloc", 1)         \
+	KIND(CALLOC, "calloc", 1)         \
+	KIND(REALLOC, "realloc", 1)       \
+	KIND(MEMALIGN, "memalign", 1)     \
+	KIND(NEW, "new", 1)               \
+	KIND(NEW_ARRAY, "new[]", 1)       \
+	KIND(MMAP, "mmap", 0)             \
+	KIND(MREMAP, "mremap", 0)         \
+	KIND(BRK, "brk", 0)               \
+	KIND(SBRK, "sbrk", 0)             \
+	KIND(SHM, "shmat", 0)             \
+	KIND(FREE, "free", 0)             \
+	KIND(DELETE, "delete", 0)         \
+	KIND(DELETE_ARRAY, "delete[]", 0) \
+	KIND(MUNMAP, "munmap", 0)
+
+enum mt_kind {
+#define MT_KIND_ENUM(name, text, heap) MT_KIND_##name,
+	MT_KINDS(MT_KIND_ENUM)
+#undef MT_KIND_ENUM
+	        MT_KIND_COUNT
+};
+
+/* Flags of MT_EVENT_ALLOC. */
+#define MT_ALLOC_OWN 1u /* done for memtrace itself (its unwinder, the loader on its behalf) */
+
+/* Why a stack was cut before its end. Stored with the stack. */
+enum mt_cut {
+	MT_CUT_NONE = 0,
+	MT_CUT_DEPTH,  /* the limit of the option `depth` */
+	MT_CUT_NESTED, /* taken inside a signal handler that interrupted memtrace */
+	MT_CUT_UNSAFE, /* the unwinder could not be entered (fork child of a threaded process, loader) */
+	MT_CUT_EARLY,    /* before the unwinder was open */
+	MT_CUT_UNWINDER, /* the unwinder gave up, or option unwind=none */
+	MT_CUT_TABLE,    /* the stack table is full */
+	MT_CUT_COUNT
+};
+
+/* How an orderly end came about; MT_EVENT_EXIT's kind. */
+enum mt_exit {
+	MT_EXIT_NONE = 0,
+	MT_EXIT_RETURN,    /* exit(), or return from main */
+	MT_EXIT_IMMEDIATE, /* _exit(), _Exit() */
+	MT_EXIT_QUICK,     /* quick_exit() */
+};
+
+struct mt_event_head {
+	uint64_t stamp;
+	uint64_t word;
+};
+
+struct mt_event_fixed {
+	struct mt_event_head head;
+	uint64_t size_bytes;
+	uint32_t stack;
+	uint32_t flags;
+};
+
+struct mt_event_large {
+	struct mt_event_head head;
+	uint32_t length_bytes; /* of the payload, unpadded */
+	uint32_t id;
+	uint64_t argument;
+};
+
+#define MT_BUILD_ID_MAX 32u
+
+struct mt_module_payload {
+	uint64_t base;  /* what the module's own addresses are relative to (l_addr) */
+	uint64_t start; /* first and one past the last address that it occupies */
+	uint64_t end;
+	uint32_t build_id_bytes; /* 0: has none */
+	uint32_t path_bytes; /* follows this struct, without a NUL; relative as the loader had it */
+	uint8_t build_id[MT_BUILD_ID_MAX];
+};
+
+static_assert(sizeof(struct mt_event_head) == 16, "a unit");
+static_assert(sizeof(struct mt_event_fixed) == 32, "two units");
+static_assert(sizeof(struct mt_event_large) == 32, "two units");
+static_assert(sizeof(struct mt_module_payload) == 64, "no holes");
+static_assert(sizeof(struct mt_module_payload) + 4096 <= MT_EVENT_PAYLOAD_MAX, "a path fits");
+static_assert(MT_EVENT_FRAMES_MAX * sizeof(uint64_t) <= MT_EVENT_PAYLOAD_MAX, "a stack fits");
+
+static inline uint64_t mt_event_word(enum mt_event_type type, unsigned int kind, uint64_t addr)
+{
+	return addr << 16 | (uint64_t)(kind & 0xff) << 8 | (uint64_t)type;
+}
+
+static inline unsigned int mt_event_type(uint64_t word)
+{
+	return word & 0xff;
+}
+
+static inline unsigned int mt_event_kind(uint64_t word)
+{
+	return word >> 8 & 0xff;
+}
+
+static inline uint64_t mt_event_addr(uint64_t word)
+{
+	return word >> 16;
+}
+
+/* Bytes of a record of this type with this payload, in whole units; 0 for an unknown type. */
+static inline uint32_t mt_event_bytes(unsigned int type, uint32_t payload_bytes)
+{
+	if (type == MT_EVENT_FREE)
+		return 16;
+	if (type > MT_EVENT_FREE && type < MT_EVENT_STACK)
+		return 32;
+	if (type == MT_EVENT_STACK || type == MT_EVENT_MODULE)
+		return 32 + ((payload_bytes + MT_EVENT_UNIT - 1) & ~(MT_EVENT_UNIT - 1));
+	return 0;
+}
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ring.h - one writer, one reader, bytes of records in between.
+ *
+ * Written by the traced thread that owns it (preload/emit.c), read by the collector (collect/drain.c).
+ *
+ *	          tail (reader)              head (writer)
+ *	           v                          v
+ *	+----------+--------------------------+-----------------+
+ *	|  free    |  published, not read     |  free           |   size_bytes, a power of two
+ *	+----------+--------------------------+-----------------+
+ *
+ * head and tail count bytes since the ring was made and never wrap (64 bits); index = count & (size - 1).
+ * 0 <= head - tail <= size. A record may span the end; both sides copy it in units of 16 bytes.
+ *
+ * The writer fills the bytes at head, then stores head (release; partner: the reader's acquire load).
+ * The reader copies, then stores tail (release; partner: the writer's acquire load when it looks for space).
+ *
+ * A signal handler that interrupts the writer uses another ring (preload/thread.c), so a record is never
+ * half written where the reader can see it.
+ *
+ * A ring outlives its thread. The next owner goes on at head, behind what is not yet read, and says who
+ * it is with MT_EVENT_THREAD_BEGIN; so nobody waits for a ring to be drained.
+ */
+#ifndef MT_WIRE_RING_H
+#define MT_WIRE_RING_H
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "event.h"
+
+#define MT_RING_BYTES_MIN 16384u
+
+enum mt_ring_state {
+	MT_RING_UNUSED = 0, /* no data area yet */
+	MT_RING_FREE,       /* has one, no owner */
+	MT_RING_OWNED,
+};
+
+/* In the segment's directory. A cache line for each side. */
+struct mt_ring {
+	/* the writer's line */
+	_Alignas(64) _Atomic uint64_t head;
+	_Atomic uint32_t state;      /* enum mt_ring_state; FREE -> OWNED by compare-exchange */
+	_Atomic uint32_t owner_slot; /* process slot of the owner, valid while OWNED */
+	_Atomic uint32_t owner_tid;
+	uint32_t size_bytes;   /* set once, before state leaves UNUSED */
+	uint64_t offset_bytes; /* of the data, from the segment's start; set once */
+	/* the reader's line */
+	_Alignas(64) _Atomic uint64_t tail;
+	_Atomic uint32_t
+	        writer_waits;   /* 1: the writer sleeps on `space` until the reader has read */
+	_Atomic uint32_t space; /* futex: counts wake-ups */
+};
+static_assert(sizeof(struct mt_ring) == 128, "two lines");
+
+/* The writer's private view; lives in the owning thread's own memory. */
+struct mt_ring_writer {
+	struct mt_ring *ring;
+	unsigned char *data;
+	uint64_t mask;      /* size - 1 */
+	uint64_t head;      /* what was last published */
+	uint64_t space_end; /* head may go up to here before tail must be looked at again */
+	uint64_t bell_at;   /* past this the collector should be woken */
+};
+
+/* True when `bytes` fit now. Looks at the reader's line only when its own copy says no. */
+static inline bool mt_ring_has_space(struct mt_ring_writer *w, uint32_t bytes)
+{
+	if (w->head + bytes <= w->space_end)
+		return true;
+	/* acquire: the reader's copying of the old bytes is done before they are overwritten */
+	w->space_end = atomic_load_explicit(&w->ring->tail, memory_order_acquire) + w->mask + 1;
+	return w->head + bytes <= w->space_end;
+}
+
+/* Copies whole units to head + at; the caller has checked the space. Not yet visible to the reader. */
+static inline void mt_ring_put(struct mt_ring_writer *w, uint64_t at, const void *from,
+                               uint32_t bytes)
+{
+	uint64_t index = (w->head + at) & w->mask;
+	uint64_t first = w->mask + 1 - index;
+
+	if (bytes <= first) {
+		memcpy(w->data + index, from, bytes);
+		return;
+	}
+	memcpy(w->data + index, from, first);
+	memcpy(w->data, (const unsigned char *)from + first, bytes - first);
+}
+
+static inline void mt_ring_publish(struct mt_ring_writer *w, uint32_t bytes)
+{
+	w->head += bytes;
+	/* release: the bytes before the count; partner: the reader's acquire load of head */
+	atomic_store_explicit(&w->ring->head, w->head, memory_order_release);
+}
+
+/* Reader: copies `bytes` at the count `at` out of the ring. Bounds are the caller's to check. */
+static inline void mt_ring_get(const unsigned char *data, uint64_t mask, uint64_t at, void *to,
+                               uint32_t bytes)
+{
+	uint64_t index = at & mask;
+	uint64_t first = mask + 1 - index;
+
+	if (bytes <= first) {
+		memcpy(to, data + index, bytes);
+		return;
+	}
+	memcpy(to, data + index, first);
+	memcpy((unsigned char *)to + first, data, bytes - first);
+}
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * segment.h - the shared memory between the traced processes of a session and its collector.
+ *
+ * A sealed memfd, made by the collector (collect/session.c) and mapped whole by every traced process
+ * (preload/session.c); sparse, so that only what is used takes memory:
+ *
+ *	+--------------------+ 0
+ *	| header             |  one page: magic, version, clock, heartbeat, doorbell
+ *	+--------------------+ MT_SEGMENT_SLOTS_AT
+ *	| process slots      |  MT_SLOTS of 128 bytes
+ *	+--------------------+ MT_SEGMENT_RINGS_AT
+ *	| ring directory     |  MT_RINGS of 128 bytes
+ *	+--------------------+ MT_SEGMENT_DATA_AT
+ *	| ring data          |  handed out from the start, never taken back
+ *	+--------------------+ MT_SEGMENT_BYTES
+ *
+ * Either side may be killed at any moment; the collector believes nothing that it reads here.
+ *
+ * A slot is claimed by the collector for an image that joins over the socket (hello.h), and by a forked
+ * child for itself, without a system call. Only the collector frees one.
+ */
+#ifndef MT_WIRE_SEGMENT_H
+#define MT_WIRE_SEGMENT_H
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "ring.h"
+
+#define MT_SEGMENT_MAGIC   0x4543415254454d4dull /* "MMETRACE" */
+#define MT_SEGMENT_VERSION 1u
+
+#define MT_SLOTS           4096u
+#define MT_RINGS           2048u
+#define MT_RING_DATA_BYTES (64ull << 20)
+
+enum mt_clock {
+	MT_CLOCK_TSC = 1,   /* lfence; rdtsc: the kernel's own clocksource is tsc */
+	MT_CLOCK_MONOTONIC, /* clock_gettime(CLOCK_MONOTONIC), in ns */
+};
+
+enum mt_slot_state {
+	MT_SLOT_FREE = 0,
+	MT_SLOT_CLAIMING, /* its fields are being written */
+	MT_SLOT_LIVE,     /* its fields are valid */
+};
+
+struct mt_slot {
+	_Atomic uint32_t state; /* FREE -> CLAIMING by compare-exchange; -> LIVE (release) */
+	_Atomic uint32_t
+	        generation;   /* goes up with every claim; with the index it names a process */
+	uint32_t pid;         /* what getpid() says there: a hint where namespaces differ */
+	uint32_t parent_slot; /* of a forked child; else MT_SLOTS */
+	uint32_t parent_generation;
+	uint32_t reserved;
+	uint64_t fork_serial; /* which MT_EVENT_FORK of the parent */
+	uint64_t begin_stamp;
+	_Atomic uint32_t committed;      /* futex: 1 when all up to MT_EVENT_EXIT is in the file */
+	_Atomic uint32_t gave_up;        /* the process stopped tracing: enum mt_gave_up */
+	_Atomic uint64_t dropped;        /* events not written */
+	_Atomic uint64_t stacks_cut;     /* stacks with a cut other than MT_CUT_DEPTH */
+	_Atomic uint64_t early;          /* events before the constructor that found no room */
+	_Atomic uint64_t high_addresses; /* events with an address over 48 bits, not recorded */
+	uint8_t pad[40];
+};
+static_assert(sizeof(struct mt_slot) == 128, "two lines");
+
+/* Why a process stopped tracing. */
+enum mt_gave_up {
+	MT_GAVE_UP_NONE = 0,
+	MT_GAVE_UP_HEARTBEAT, /* its ring was full and the collector did not move for 10 s */
+	MT_GAVE_UP_RINGS, /* no ring was left for a thread: only that thread's events are missing */
+};
+
+struct mt_segment {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t clock;      /* enum mt_clock */
+	uint64_t bytes;      /* of the whole segment */
+	uint32_t ring_bytes; /* of a new ring while there is room; a power of two */
+	uint32_t reserved;
+	_Alignas(64) _Atomic uint64_t heartbeat;       /* the collector's rounds */
+	_Alignas(64) _Atomic uint32_t doorbell;        /* futex: a writer adds 1 and wakes */
+	_Atomic uint32_t collector_sleeps;             /* 1: ringing makes sense */
+	_Alignas(64) _Atomic uint32_t forks_in_flight; /* forked, the child has no slot yet */
+	_Atomic uint32_t slot_claims;    /* goes up when a forked child has made its slot LIVE */
+	_Atomic uint32_t slot_hint;      /* where to look for a free slot */
+	_Atomic uint32_t ring_count;     /* directory entries handed out */
+	_Atomic uint64_t ring_data_used; /* bytes of the data area handed out */
+};
+
+#define MT_SEGMENT_SLOTS_AT 4096ull
+#define MT_SEGMENT_RINGS_AT (MT_SEGMENT_SLOTS_AT + MT_SLOTS * sizeof(struct mt_slot))
+#define MT_SEGMENT_DATA_AT  (MT_SEGMENT_RINGS_AT + MT_RINGS * sizeof(struct mt_ring))
+#define MT_SEGMENT_BYTES    (MT_SEGMENT_DATA_AT + MT_RING_DATA_BYTES)
+static_assert(sizeof(struct mt_segment) <= MT_SEGMENT_SLOTS_AT, "one page");
+static_assert(MT_SEGMENT_DATA_AT % 4096 == 0, "page aligned");
+
+static inline struct mt_slot *mt_segment_slots(struct mt_segment *segment)
+{
+	return (struct mt_slot *)((unsigned char *)segment + MT_SEGMENT_SLOTS_AT);
+}
+
+static inline struct mt_ring *mt_segment_rings(struct mt_segment *segment)
+{
+	return (struct mt_ring *)((unsigned char *)segment + MT_SEGMENT_RINGS_AT);
+}
+
+/*
+ * The size of the next new ring: the wanted size while less than half of the data area is taken, a
+ * quarter of it up to three quarters, the minimum after that. So a thousand threads still get one each.
+ */
+static inline uint32_t mt_segment_ring_bytes(uint32_t wanted_bytes, uint64_t used_bytes)
+{
+	uint32_t bytes = wanted_bytes;
+
+	if (used_bytes >= MT_RING_DATA_BYTES / 4 * 3)
+		bytes = MT_RING_BYTES_MIN;
+	else if (used_bytes >= MT_RING_DATA_BYTES / 2)
+		bytes = wanted_bytes / 4;
+	return bytes < MT_RING_BYTES_MIN ? MT_RING_BYTES_MIN : bytes;
+}
+
+#endif
