@@ -10,9 +10,11 @@
 #include "base/units.h"
 #include "report/arguments.h"
 #include "report/commands.h"
+#include "report/doubts.h"
 #include "report/file.h"
 #include "report/json.h"
 #include "report/say.h"
+#include "report/sites.h"
 #include "report/stacks.h"
 #include "report/stacktext.h"
 #include "report/table.h"
@@ -54,14 +56,6 @@ struct report {
 	bool is_coloured;
 };
 
-static int64_t add(int64_t a, int64_t b)
-{
-	int64_t sum;
-
-	/* Only a damaged file holds such sizes. */
-	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
-}
-
 static int read_leaks(struct report *report, const struct mt_process *process, struct leaks *leaks)
 {
 	struct mt_rows *rows = NULL;
@@ -83,8 +77,8 @@ static int read_leaks(struct report *report, const struct mt_process *process, s
 		leaks->items = mt_memory_grow(leaks->items, leaks->count, &leaks->capacity,
 		                              sizeof(*leaks->items));
 		leaks->items[leaks->count++] = leak;
-		leaks->blocks = add(leaks->blocks, leak.blocks);
-		leaks->bytes = add(leaks->bytes, leak.bytes);
+		leaks->blocks = mt_sites_add(leaks->blocks, leak.blocks);
+		leaks->bytes = mt_sites_add(leaks->bytes, leak.bytes);
 		if (strcmp(leak.class, "unclassified") != 0)
 			leaks->is_classified = true;
 	}
@@ -132,30 +126,11 @@ static void print_nothing(struct report *report, const struct mt_process *proces
 		       mt_units_of(process->allocations, "allocation", "allocations").text);
 }
 
-/* What a reader must know to trust the figures, and nothing when there is nothing. */
-static void print_doubts(const struct mt_process *process)
-{
-	if (process->has_snapshot && !process->has_ended)
-		puts("  Note: the process had not ended when this was recorded.");
-	if (process->dropped_events > 0)
-		printf("  Note: %s lost; these figures are not exact.\n",
-		       mt_units_of(process->dropped_events, "event was", "events were").text);
-	if (process->unmatched_frees > 0)
-		printf("  Note: %s of addresses that were not live (allocated before memtrace was "
-		       "there, or "
-		       "freed twice).\n",
-		       mt_units_of(process->unmatched_frees, "free", "frees").text);
-	if (process->stacks_cut > 0)
-		printf("  Note: %s of %s could not be walked to the end.\n",
-		       mt_units_count(process->stacks_cut).text,
-		       mt_units_of(process->stacks, "stack", "stacks").text);
-}
-
 static int print_process(struct report *report, const struct mt_process *process)
 {
 	struct leaks leaks = {0};
-	size_t shown, rest_bytes = 0;
-	int64_t rest_blocks = 0;
+	int64_t rest_blocks = 0, rest_bytes = 0;
+	size_t shown;
 	int error = process->has_snapshot ? read_leaks(report, process, &leaks) : 0;
 
 	if (error < 0 || leaks.count == 0) {
@@ -174,8 +149,8 @@ static int print_process(struct report *report, const struct mt_process *process
 		struct mt_stack *stack;
 
 		if (i >= shown) {
-			rest_blocks = add(rest_blocks, leaks.items[i].blocks);
-			rest_bytes += (size_t)leaks.items[i].bytes;
+			rest_blocks = mt_sites_add(rest_blocks, leaks.items[i].blocks);
+			rest_bytes = mt_sites_add(rest_bytes, leaks.items[i].bytes);
 			continue;
 		}
 		error = mt_stacks_resolve(report->stacks, leaks.items[i].stack, &stack);
@@ -187,10 +162,10 @@ static int print_process(struct report *report, const struct mt_process *process
 		printf("\n  and %s: %s, %s (--limit=0 shows all)\n",
 		       mt_units_of((int64_t)(leaks.count - shown), "more site", "more sites").text,
 		       mt_units_of(rest_blocks, "block", "blocks").text,
-		       mt_units_bytes((int64_t)rest_bytes).text);
+		       mt_units_bytes(rest_bytes).text);
 	if (error >= 0) {
 		putchar('\n');
-		print_doubts(process);
+		mt_doubts_process(process);
 		if (!leaks.is_classified)
 			puts("  Not checked: whether anything still pointed at these blocks.");
 	}
@@ -201,29 +176,14 @@ static int print_process(struct report *report, const struct mt_process *process
 static int print_text(struct report *report)
 {
 	struct mt_file *file = &report->file;
-	size_t changed, missing;
 
-	if (file->process_count == 0)
-		puts("No process was traced: nothing is in this file.");
 	for (size_t i = 0; i < file->process_count; i++) {
 		int error = print_process(report, &file->processes[i]);
 
 		if (error < 0)
 			return error;
 	}
-	changed = mt_stacks_count(report->stacks, MT_SYMBOLIZED_CHANGED);
-	missing = mt_stacks_count(report->stacks, MT_SYMBOLIZED_MISSING);
-	if (changed > 0)
-		printf("Note: %s not named, because their files were replaced since the run.\n",
-		       mt_units_of((int64_t)changed, "frame is", "frames are").text);
-	if (missing > 0)
-		printf("Note: %s not named, because their files are not on this machine.\n",
-		       mt_units_of((int64_t)missing, "frame is", "frames are").text);
-	if (file->state == MT_FILE_RECORDING)
-		puts("Note: recording goes on; these are the figures of the last commit.");
-	if (file->state == MT_FILE_ABANDONED || file->state == MT_FILE_INCOMPLETE)
-		puts("Note: the file is incomplete: its collector ended before it had written "
-		     "all.");
+	mt_doubts_file(file, report->stacks);
 	if (file->process_count > 0)
 		printf("Next: memtrace tree --by=leaked %s\n", file->shown);
 	return 0;

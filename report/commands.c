@@ -6,9 +6,12 @@
 
 #include <string.h>
 
+/* clang-format off: a line each */
 const struct mt_command *const mt_commands[] = {
-        &mt_cmd_run, &mt_cmd_leaks, &mt_cmd_info, &mt_cmd_help, NULL,
+        &mt_cmd_run, &mt_cmd_leaks,  &mt_cmd_top,  &mt_cmd_tree, &mt_cmd_info,
+        &mt_cmd_sql, &mt_cmd_doctor, &mt_cmd_help, NULL,
 };
+/* clang-format on */
 
 const struct mt_command *mt_command_find(const char *name)
 {

@@ -9,7 +9,11 @@
 
 extern const struct mt_command mt_cmd_run;
 extern const struct mt_command mt_cmd_leaks;
+extern const struct mt_command mt_cmd_top;
+extern const struct mt_command mt_cmd_tree;
 extern const struct mt_command mt_cmd_info;
+extern const struct mt_command mt_cmd_sql;
+extern const struct mt_command mt_cmd_doctor;
 extern const struct mt_command mt_cmd_help;
 
 #endif

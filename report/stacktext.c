@@ -14,7 +14,6 @@
 
 #define FUNCTION_WIDTH 64 /* longer names are shortened */
 #define COLUMN_WIDTH   40 /* the places of a stack stand in a column, up to here */
-#define PLACE_WIDTH    64
 
 const char *mt_stacktext_cut(const char *cut)
 {
@@ -50,7 +49,7 @@ const char *mt_stacktext_function(struct mt_arena *arena, const struct mt_line *
 }
 
 /* A source file as it is found from here, if it is there; else as the compiler called it. */
-static const char *short_file(struct mt_arena *arena, const char *file)
+static const char *short_file(struct mt_arena *arena, const char *file, size_t width)
 {
 	char folder[PATH_MAX], real[PATH_MAX];
 	const char *path = file;
@@ -62,20 +61,19 @@ static const char *short_file(struct mt_arena *arena, const char *file)
 		if (bytes > 1 && strncmp(real, folder, bytes) == 0 && real[bytes] == '/')
 			path = real + bytes + 1;
 	}
-	return mt_text_short_path(arena, mt_text_clean(arena, mt_arena_text(arena, path)),
-	                          PLACE_WIDTH);
+	return mt_text_short_path(arena, mt_text_clean(arena, mt_arena_text(arena, path)), width);
 }
 
-const char *mt_stacktext_place(struct mt_arena *arena, const struct mt_line *line)
+const char *mt_stacktext_place(struct mt_arena *arena, const struct mt_line *line, size_t width)
 {
 	const struct mt_symbol *symbol = line->symbol;
 	const char *base;
 
 	if (symbol && symbol->file && symbol->line > 0)
-		return mt_arena_print(arena, "%s:%" PRId64, short_file(arena, symbol->file),
+		return mt_arena_print(arena, "%s:%" PRId64, short_file(arena, symbol->file, width),
 		                      symbol->line);
 	if (symbol && symbol->file)
-		return short_file(arena, symbol->file);
+		return short_file(arena, symbol->file, width);
 	if (!line->frame->module)
 		return "(in no module)";
 	if (line->frame->symbols.symbolized == MT_SYMBOLIZED_CHANGED)
@@ -105,7 +103,7 @@ void mt_stacktext_print(const struct mt_trim *trim, const char *cut, const char 
 	for (size_t i = 0; i < trim->count; i++) {
 		const struct mt_line *line = &trim->lines[i];
 		const char *function = mt_stacktext_function(&arena, line);
-		const char *place = mt_stacktext_place(&arena, line);
+		const char *place = mt_stacktext_place(&arena, line, MT_STACKTEXT_PLACE);
 		size_t width = mt_text_width(function);
 
 		fprintf(to, "%s%s", indent, function);

@@ -83,11 +83,12 @@ static void take_line(Dwarf_Die *unit, Dwarf_Addr pc, struct mt_arena *arena,
 	const char *file = line ? dwarf_linesrc(line, NULL, NULL) : NULL;
 	int number = 0;
 
-	/* Line 0 is the compiler's way to say that no line stands for this code. */
-	if (!file || dwarf_lineno(line, &number) != 0 || number <= 0)
+	if (!file)
 		return;
 	symbol->file = mt_arena_text(arena, file);
-	symbol->line = number;
+	/* Line 0, as everywhere here, is the compiler's way to say that no line stands for this code. */
+	if (dwarf_lineno(line, &number) == 0 && number > 0)
+		symbol->line = number;
 }
 
 /* Where an inlined function was called. */
@@ -124,8 +125,11 @@ static const char *outer_name(struct mt_module *module, struct mt_unit *unit, Dw
 
 	if (mt_name_is_plain(function)) {
 		name = mt_module_entry(module, addr);
-		if (name && (strncmp(name, "_Z", 2) == 0 || strncmp(name, "_R", 2) == 0))
+		if (name && (strncmp(name, "_Z", 2) == 0 || strncmp(name, "_R", 2) == 0)) {
+			/* Without ".cold" and the like: a part of it is still it. */
+			name = mt_arena_bytes(&module->arena, name, strcspn(name, "."));
 			return mt_name_demangle(&module->arena, name);
+		}
 	}
 	return mt_name_of(module, &unit->die, function);
 }

@@ -61,7 +61,8 @@ const char *mt_table_cell(struct mt_arena *arena, const struct mt_column *column
 	if (!value->is_known)
 		return "-";
 	switch (column->type) {
-	case MT_COLUMN_TEXT: return mt_text_clean(arena, value->text);
+	case MT_COLUMN_TEXT:
+	case MT_COLUMN_TEXT_RIGHT: return mt_text_clean(arena, value->text);
 	case MT_COLUMN_NUMBER: return mt_arena_print(arena, "%" PRId64, value->number);
 	case MT_COLUMN_COUNT: return mt_arena_text(arena, mt_units_count(value->number).text);
 	case MT_COLUMN_BYTES: return mt_arena_text(arena, mt_units_bytes(value->number).text);
@@ -151,7 +152,8 @@ static void print_csv_value(const struct mt_column *column, const struct mt_valu
 	if (!value->is_known)
 		return;
 	switch (column->type) {
-	case MT_COLUMN_TEXT: print_field(value->text, to); break;
+	case MT_COLUMN_TEXT:
+	case MT_COLUMN_TEXT_RIGHT: print_field(value->text, to); break;
 	case MT_COLUMN_REAL: fprintf(to, "%.17g", value->real); break;
 	case MT_COLUMN_BOOLEAN: fputs(value->number ? "true" : "false", to); break;
 	default: fprintf(to, "%" PRId64, value->number); break;
@@ -181,7 +183,8 @@ static json_t *json_value(const struct mt_column *column, const struct mt_value 
 	if (!value->is_known)
 		return json_null();
 	switch (column->type) {
-	case MT_COLUMN_TEXT: return mt_json_text(value->text);
+	case MT_COLUMN_TEXT:
+	case MT_COLUMN_TEXT_RIGHT: return mt_json_text(value->text);
 	case MT_COLUMN_REAL: return json_real(value->real);
 	case MT_COLUMN_BOOLEAN: return json_boolean(value->number != 0);
 	default: return json_integer(value->number);

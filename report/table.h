@@ -18,10 +18,11 @@
 
 enum mt_column_type {
 	MT_COLUMN_TEXT,
-	MT_COLUMN_NUMBER, /* as it is: a pid, a line */
-	MT_COLUMN_COUNT,  /* 48,221 */
-	MT_COLUMN_BYTES,  /* 3.4 kB */
-	MT_COLUMN_TIME,   /* nanoseconds: 1.2 s */
+	MT_COLUMN_TEXT_RIGHT, /* aligned like a number */
+	MT_COLUMN_NUMBER,     /* as it is: a pid, a line */
+	MT_COLUMN_COUNT,      /* 48,221 */
+	MT_COLUMN_BYTES,      /* 3.4 kB */
+	MT_COLUMN_TIME,       /* nanoseconds: 1.2 s */
 	MT_COLUMN_REAL,
 	MT_COLUMN_BOOLEAN, /* yes or no; true or false */
 };

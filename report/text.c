@@ -199,6 +199,22 @@ const char *mt_text_short_name(struct mt_arena *arena, const char *name, size_t 
 	return name;
 }
 
+const char *mt_text_cut(struct mt_arena *arena, const char *text, size_t width)
+{
+	const char *end = text;
+	size_t kept = 0;
+
+	if (mt_text_width(text) <= width || width < 3)
+		return text;
+	for (; *end; end++) {
+		if (is_continuation((unsigned char)*end))
+			continue;
+		if (kept++ == width - 3)
+			break;
+	}
+	return mt_arena_print(arena, "%.*s...", (int)(end - text), text);
+}
+
 const char *mt_text_shell(struct mt_arena *arena, const char *word)
 {
 	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

@@ -44,6 +44,9 @@ const char *mt_text_short_path(struct mt_arena *arena, const char *path, size_t 
  */
 const char *mt_text_short_name(struct mt_arena *arena, const char *name, size_t width);
 
+/* The first characters, the last of them "..." when there are more than `width`. */
+const char *mt_text_cut(struct mt_arena *arena, const char *text, size_t width);
+
 /* A word as a shell takes it: quoted if it has to be. */
 const char *mt_text_shell(struct mt_arena *arena, const char *word);
 
