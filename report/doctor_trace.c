@@ -58,7 +58,9 @@ static int64_t deepest_stack(const char *path)
 static bool check_parts(struct trial *trial)
 {
 	bool is_there = mt_locate(&trial->location) == 0;
-	char why[256], found[2 * PATH_MAX];
+	struct mt_arena *arena = &trial->table->arena;
+	const char *found;
+	char why[256];
 
 	found = mt_arena_print(arena, "%s, %s", trial->location.library, trial->location.collector);
 	mt_doctor_add(
@@ -117,8 +119,8 @@ static void check_summary(struct trial *trial, int wait_status)
 		                       *summary.message ? summary.message
 		                                        : strerror(-summary.status));
 	else
-		snprintf(
-		        found, sizeof(found), "%s traced: %s, %s lost", program[0],
+		found = mt_arena_print(
+		        arena, "%s traced: %s, %s lost", program[0],
 		        mt_units_of((int64_t)summary.allocations, "allocation", "allocations").text,
 		        mt_units_of((int64_t)summary.dropped_events, "event", "events").text);
 	mt_doctor_add(trial->table, "tracing", true, is_traced, found,
