@@ -55,9 +55,11 @@ static void it_finds_what_a_private_plugin_defines(void **state)
 	void *plugin = dlopen("libstdc++.so.6", RTLD_NOW | RTLD_LOCAL);
 
 	(void)state;
-	if (!plugin || dlsym(RTLD_NEXT, "_Znwm")) /* a sanitizer's runtime comes first */
-		skip();
-	assert_ptr_equal(mt_real_find("_Znwm"), dlsym(plugin, "_Znwm"));
+	assert_non_null(plugin);
+	/* a sanitizer's runtime, where there is one, comes first */
+	assert_ptr_equal(mt_real_find("_Znwm"), dlsym(RTLD_NEXT, "_Znwm")
+	                                                ? dlsym(RTLD_NEXT, "_Znwm")
+	                                                : dlsym(plugin, "_Znwm"));
 	assert_ptr_equal(mt_real_find_in(plugin, "_ZdlPv"), dlsym(plugin, "_ZdlPv"));
 	dlclose(plugin);
 }
