@@ -90,7 +90,7 @@ __attribute__((constructor)) static void construct(int argc, char **argv, char *
 	(void)argv;
 	mt_real_init();
 	/* A setuid program: the loader would not have taken us from a place that its user can write to. */
-	if (getauxval(AT_SECURE) || !environment) {
+	if (getauxval(AT_SECURE) || !environment || mt_session_is_collector()) {
 		mt_process_off(NULL);
 		return;
 	}

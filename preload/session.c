@@ -240,14 +240,24 @@ static bool find_collector(const char *folder, char *ret_path)
 	return access(ret_path, X_OK) == 0;
 }
 
-/* In the cloned child: becomes the collector, with the socket as its standard input. */
+/*
+ * In the cloned child: becomes the collector, with the socket as its standard input. Its environment is this
+ * copy's, without what would have it traced.
+ */
 static _Noreturn void become_collector(int socket_fd, const char *path, char *const *arguments)
 {
+	char **environment = (char **)mt_config.environment;
+	size_t kept = 0;
+
+	for (char **entry = environment; *entry; entry++)
+		if (strncmp(*entry, "LD_PRELOAD=", 11) != 0 && strncmp(*entry, "MEMTRACE_", 9) != 0)
+			environment[kept++] = *entry;
+	environment[kept] = NULL;
 	if (socket_fd == STDIN_FILENO)
 		fcntl(socket_fd, F_SETFD, 0);
 	else
 		dup2(socket_fd, STDIN_FILENO);
-	mt_real.execve(path, arguments, mt_config.environment);
+	mt_real.execve(path, arguments, environment);
 	for (;;)
 		syscall(SYS_exit_group, 127);
 }
@@ -298,6 +308,14 @@ static void keep_session(void)
 
 	welcome.session[sizeof(welcome.session) - 1] = '\0';
 	append(session_entry, sizeof(session_entry), at, welcome.session);
+}
+
+bool mt_session_is_collector(void)
+{
+	const char *executed = (const char *)getauxval(AT_EXECFN);
+	const char *slash = executed ? strrchr(executed, '/') : NULL;
+
+	return executed && strcmp(slash ? slash + 1 : executed, COLLECTOR) == 0;
 }
 
 int mt_session_begin(void)

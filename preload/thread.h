@@ -53,7 +53,7 @@ struct mt_tls {
 	bool attaching;
 };
 
-#define MT_DETACHED 1ull
+#define MT_DETACHED UINT64_MAX /* no slot has such an index */
 
 extern __thread struct mt_tls mt_tls __attribute__((tls_model("initial-exec")));
 
