@@ -246,8 +246,8 @@ static void emit_mapping(enum mt_event_type type, struct mt_caller caller, const
 {
 	int saved_errno = errno;
 
-	/* Below level 0 it is the unwinder's own mapping. */
-	if (!mt_tls.own && mt_tls.level == 0)
+	/* Inside memtrace, or from the unwinder's own destructors, it is the unwinder's mapping. */
+	if (!mt_tls.own && mt_tls.level == 0 && !mt_unwind_owns(caller.address))
 		emit(type, caller, addr, size, flags, with_stack);
 	errno = saved_errno;
 }
@@ -257,15 +257,14 @@ void mt_emit_map(struct mt_caller caller, const void *start, size_t size_bytes, 
 	emit_mapping(MT_EVENT_MAP, caller, start, size_bytes, flags, true);
 }
 
-void mt_emit_unmap(unsigned int kind, const void *start, size_t size_bytes)
+void mt_emit_unmap(struct mt_caller caller, const void *start, size_t size_bytes)
 {
-	emit_mapping(MT_EVENT_UNMAP, (struct mt_caller){kind, NULL}, start, size_bytes, 0, false);
+	emit_mapping(MT_EVENT_UNMAP, caller, start, size_bytes, 0, false);
 }
 
-void mt_emit_unmap_failed(unsigned int kind, const void *start, size_t size_bytes)
+void mt_emit_unmap_failed(struct mt_caller caller, const void *start, size_t size_bytes)
 {
-	emit_mapping(MT_EVENT_UNMAP_FAILED, (struct mt_caller){kind, NULL}, start, size_bytes, 0,
-	             false);
+	emit_mapping(MT_EVENT_UNMAP_FAILED, caller, start, size_bytes, 0, false);
 }
 
 void mt_emit_break(struct mt_caller caller, const void *new_break, int64_t change_bytes)

@@ -9,7 +9,7 @@
  * arguments and environment. So the first allocation after libc is up opens it, or __libc_start_main.
  *
  * It is never entered where it could hang: in a child forked from a process with several threads (its
- * lock, or the loader's, may be held by a thread that does not exist there), or on behalf of the loader.
+ * lock, or the loader's, may be held by a thread that does not exist there).
  */
 #include "preload/unwind.h"
 
@@ -27,6 +27,7 @@ enum state { CLOSED, OPENING, OPEN, FAILED };
 
 static _Atomic int state;
 static int (*unw_backtrace)(void **, int);
+static uintptr_t library_start, library_end; /* libunwind's own code */
 
 extern char **environ;
 
@@ -37,7 +38,15 @@ static int open_libunwind(void)
 
 	if (handle)
 		unw_backtrace = (int (*)(void **, int))mt_real_find_in(handle, "unw_backtrace");
-	return unw_backtrace ? 0 : -1;
+	if (!unw_backtrace)
+		return -1;
+	mt_module_range((const void *)unw_backtrace, &library_start, &library_end);
+	return 0;
+}
+
+bool mt_unwind_owns(const void *pc)
+{
+	return (uintptr_t)pc - library_start < library_end - library_start;
 }
 
 static int walk_libunwind(void **frames, int limit)
@@ -91,7 +100,11 @@ void mt_unwind_warm_up(const void *caller)
 	struct mt_tls *tls = &mt_tls;
 	void *frames[4];
 
-	if (tls->own || tls->level || mt_process.fork_was_threaded || mt_module_is_loader(caller))
+	if (tls->own || tls->level || mt_process.fork_was_threaded)
+		return;
+	/* No dlopen() from within the loader. */
+	if (atomic_load_explicit(&state, memory_order_relaxed) != OPEN &&
+	    mt_module_is_loader(caller))
 		return;
 	tls->own = true;
 	if (is_open()) {
@@ -115,7 +128,7 @@ uint32_t mt_unwind_walk(struct mt_thread *thread, const void *caller, void ***re
 		                                                                   : MT_CUT_UNSAFE;
 		goto caller_only;
 	}
-	if (mt_process.fork_was_threaded || mt_module_is_loader(caller)) {
+	if (mt_process.fork_was_threaded) {
 		cut = MT_CUT_UNSAFE;
 		goto caller_only;
 	}
