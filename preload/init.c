@@ -105,12 +105,11 @@ void mt_life_before_main(void)
 {
 	char **ours;
 
-	if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) != MT_PROCESS_ON)
-		return;
 	ours = mt_session_environment(environ);
 	if (ours)
 		environ = ours;
-	mt_unwind_warm_up(NULL);
+	if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) == MT_PROCESS_ON)
+		mt_unwind_warm_up(NULL);
 }
 
 /* Waits until the collector has this process in the file, as long as it moves and the option allows. */

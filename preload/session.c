@@ -33,6 +33,8 @@
 #define ANSWER_WAIT_S   10
 #define COLLECTOR       "memtrace-collect"
 #define ENVIRONMENT_MAX 65536u
+/* What stands in MEMTRACE_SESSION where tracing could not begin: said once, not by every child again. */
+#define NO_SESSION "none"
 
 static char session_entry[sizeof(MT_SESSION_ENV) + sizeof(((struct mt_welcome *)0)->session)];
 
@@ -119,6 +121,8 @@ static int receive_welcome(int socket_fd, int *ret_segment_fd)
 	if (bytes != sizeof(welcome) || welcome.magic != MT_HELLO_MAGIC ||
 	    welcome.version != MT_HELLO_VERSION)
 		return -EPROTO;
+	welcome.session[sizeof(welcome.session) - 1] = '\0';
+	welcome.message[sizeof(welcome.message) - 1] = '\0';
 	return 0;
 }
 
@@ -302,12 +306,11 @@ static int start_session(void)
 }
 
 /* Keeps "MEMTRACE_SESSION=…" for mt_session_environment(). */
-static void keep_session(void)
+static void keep_session(const char *session)
 {
 	size_t at = append(session_entry, sizeof(session_entry), 0, MT_SESSION_ENV "=");
 
-	welcome.session[sizeof(welcome.session) - 1] = '\0';
-	append(session_entry, sizeof(session_entry), at, welcome.session);
+	append(session_entry, sizeof(session_entry), at, session);
 }
 
 bool mt_session_is_collector(void)
@@ -323,6 +326,8 @@ int mt_session_begin(void)
 	int error = -ENOENT;
 
 	mt_process.pid = getpid();
+	if (mt_config.session && strcmp(mt_config.session, NO_SESSION) == 0)
+		return -ENOENT;
 	if (mt_config.session) {
 		error = join_session(mt_config.session);
 		if (error)
@@ -331,10 +336,8 @@ int mt_session_begin(void)
 	}
 	if (error) {
 		error = start_session();
-		if (!error)
-			keep_session();
+		keep_session(error ? NO_SESSION : welcome.session);
 	}
-	welcome.message[sizeof(welcome.message) - 1] = '\0';
 	if (welcome.magic == MT_HELLO_MAGIC && welcome.message[0])
 		mt_say(welcome.message, NULL);
 	else if (error && error != -ENOENT)
