@@ -169,3 +169,18 @@ finish()
 	[ "$tests_failed" -eq 0 ]
 	exit
 }
+
+# examples: the names of all of them; example_sources NAME: what each is made of, the main file first.
+examples()
+{
+	(cd "$source/examples" && ls *.c *.cpp) | sed '/^shelf\.c$/d; s/\.[a-z]*$//'
+}
+
+example_sources()
+{
+	case $1 in
+	library | plugin) echo "$source/examples/$1.c $source/examples/shelf.c" ;;
+	new | own_new) echo "$source/examples/$1.cpp" ;;
+	*) echo "$source/examples/$1.c" ;;
+	esac
+}
