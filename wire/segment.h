@@ -63,7 +63,7 @@ struct mt_slot {
 	_Atomic uint64_t stacks_cut;     /* stacks with a cut other than MT_CUT_DEPTH */
 	_Atomic uint64_t early;          /* events before the constructor that found no room */
 	_Atomic uint64_t high_addresses; /* events with an address over 48 bits, not recorded */
-	uint8_t pad[40];
+	uint8_t pad[48];
 };
 static_assert(sizeof(struct mt_slot) == 128, "two lines");
 

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * early.c - the log of events before the constructor.
+ */
+#include "preload/early.h"
+
+#include "preload/process.h"
+
+#define EARLY_EVENTS 256u
+
+struct early {
+	_Atomic unsigned int count; /* also of those that found no room */
+	struct {
+		enum mt_event_type type;
+		struct mt_caller caller;
+		const void *addr;
+		size_t size_bytes;
+	} events[EARLY_EVENTS];
+};
+
+static struct early early;
+
+void mt_early_keep(enum mt_event_type type, struct mt_caller caller, const void *addr,
+                   size_t size_bytes)
+{
+	unsigned int index = atomic_fetch_add_explicit(&early.count, 1, memory_order_relaxed);
+
+	if (index >= EARLY_EVENTS)
+		return;
+	early.events[index].type = type;
+	early.events[index].caller = caller;
+	early.events[index].addr = addr;
+	early.events[index].size_bytes = size_bytes;
+}
+
+void mt_early_flush(void)
+{
+	unsigned int count = atomic_load_explicit(&early.count, memory_order_relaxed);
+
+	for (unsigned int i = 0; i < count && i < EARLY_EVENTS; i++) {
+		if (early.events[i].type == MT_EVENT_ALLOC)
+			mt_emit_alloc(early.events[i].caller, early.events[i].addr,
+			              early.events[i].size_bytes);
+		else if (early.events[i].type == MT_EVENT_FREE)
+			mt_emit_free(early.events[i].caller.kind, early.events[i].addr);
+		else if (early.events[i].type == MT_EVENT_REALLOC)
+			mt_emit_realloc(early.events[i].addr);
+		else if (early.events[i].type == MT_EVENT_REALLOC_FAILED)
+			mt_emit_realloc_failed(early.events[i].addr);
+	}
+	if (count > EARLY_EVENTS)
+		atomic_fetch_add_explicit(&mt_process.slot->early, count - EARLY_EVENTS,
+		                          memory_order_relaxed);
+}

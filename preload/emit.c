@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * emit.c - one event into this thread's ring; what to do when the ring is full.
+ *
+ * Runs in the traced process, any thread, any context.
+ */
+#include "preload/emit.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "preload/clock.h"
+#include "preload/config.h"
+#include "preload/early.h"
+#include "preload/stacks.h"
+#include "preload/thread.h"
+#include "preload/unwind.h"
+
+#define SPINS_BEFORE_SLEEP 200
+#define WAIT_STEP_NS       100000000l
+/* Steps without a heartbeat until the collector is given up: 10 s. */
+#define STEPS_BEFORE_GIVING_UP 100
+
+void mt_emit_ring_bell(void)
+{
+	struct mt_segment *segment = mt_process.segment;
+
+	/* seq_cst: the collector stores collector_sleeps, then looks at the heads once more */
+	if (atomic_load(&segment->collector_sleeps)) {
+		atomic_fetch_add(&segment->doorbell, 1);
+		syscall(SYS_futex, &segment->doorbell, FUTEX_WAKE, 1, NULL, NULL, 0);
+	}
+}
+
+/* True once there is space; false: tracing was given up. */
+MT_COLD static bool wait_for_space(struct mt_ring_writer *writer, uint32_t bytes)
+{
+	struct mt_ring *ring = writer->ring;
+	struct timespec step = {0, WAIT_STEP_NS};
+	uint64_t heartbeat = 0;
+	int steps = 0;
+
+	mt_emit_ring_bell();
+	for (int i = 0; i < SPINS_BEFORE_SLEEP; i++) {
+		if (mt_ring_has_space(writer, bytes))
+			return true;
+#if defined(__x86_64__)
+		__builtin_ia32_pause();
+#endif
+	}
+	for (;;) {
+		uint32_t space = atomic_load(&ring->space);
+		uint64_t beat;
+
+		/* seq_cst: the reader stores tail, then looks at writer_waits */
+		atomic_store(&ring->writer_waits, 1);
+		if (mt_ring_has_space(writer, bytes))
+			break;
+		mt_emit_ring_bell();
+		syscall(SYS_futex, &ring->space, FUTEX_WAIT, space, &step, NULL, 0);
+		if (mt_ring_has_space(writer, bytes))
+			break;
+		if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) != MT_PROCESS_ON)
+			return false;
+		beat = atomic_load_explicit(&mt_process.segment->heartbeat, memory_order_relaxed);
+		steps = beat == heartbeat ? steps + 1 : 0;
+		heartbeat = beat;
+		if (steps >= STEPS_BEFORE_GIVING_UP) {
+			atomic_store(&mt_process.slot->gave_up, MT_GAVE_UP_HEARTBEAT);
+			mt_process_off("the collector has not moved for 10 s: tracing stops here, "
+			               "the program goes on");
+			return false;
+		}
+	}
+	atomic_store_explicit(&ring->writer_waits, 0, memory_order_relaxed);
+	return true;
+}
+
+static inline bool make_space(struct mt_ring_writer *writer, uint32_t bytes)
+{
+	if (mt_likely(mt_ring_has_space(writer, bytes)))
+		return true;
+	if (!mt_config.overflow_drops && wait_for_space(writer, bytes))
+		return true;
+	atomic_fetch_add_explicit(&mt_process.slot->dropped, 1, memory_order_relaxed);
+	return false;
+}
+
+/* Half a ring was written since the collector was last seen to read: see that it is awake. */
+MT_COLD static void check_bell(struct mt_ring_writer *writer)
+{
+	uint64_t size_bytes = writer->mask + 1;
+	uint64_t tail = atomic_load_explicit(&writer->ring->tail, memory_order_relaxed);
+
+	if (writer->head - tail >= size_bytes / 2)
+		mt_emit_ring_bell();
+	writer->bell_at = writer->head + size_bytes / 4;
+}
+
+static inline void publish(struct mt_ring_writer *writer, uint32_t bytes)
+{
+	mt_ring_publish(writer, bytes);
+	if (mt_unlikely(writer->head >= writer->bell_at))
+		check_bell(writer);
+}
+
+bool mt_emit_fixed(struct mt_ring_writer *writer, uint64_t word, uint64_t size, uint32_t stack,
+                   uint32_t flags)
+{
+	struct mt_event_fixed event = {{0, word}, size, stack, flags};
+
+	if (!make_space(writer, sizeof(event)))
+		return false;
+	event.head.stamp = mt_clock_now(mt_process.segment);
+	mt_ring_put(writer, 0, &event, sizeof(event));
+	publish(writer, sizeof(event));
+	return true;
+}
+
+bool mt_emit_large(struct mt_ring_writer *writer, enum mt_event_type type, uint32_t id,
+                   uint64_t argument, const void *first, uint32_t first_bytes, const void *second,
+                   uint32_t second_bytes)
+{
+	uint32_t length_bytes = first_bytes + second_bytes;
+	uint32_t bytes = mt_event_bytes(type, length_bytes);
+	struct mt_event_large event = {{0, mt_event_word(type, 0, 0)}, length_bytes, id, argument};
+
+	if (length_bytes > MT_EVENT_PAYLOAD_MAX || !make_space(writer, bytes))
+		return false;
+	event.head.stamp = mt_clock_now(mt_process.segment);
+	mt_ring_put(writer, 0, &event, sizeof(event));
+	mt_ring_put(writer, sizeof(event), first, first_bytes);
+	if (second_bytes)
+		mt_ring_put(writer, sizeof(event) + first_bytes, second, second_bytes);
+	publish(writer, bytes);
+	return true;
+}
+
+/* What to do with an event for which there is no ring. */
+MT_COLD static void missed(enum mt_event_type type, struct mt_caller caller, const void *addr,
+                           size_t size_bytes)
+{
+	uint32_t state = atomic_load_explicit(&mt_process.state, memory_order_relaxed);
+
+	if (state == MT_PROCESS_EARLY)
+		mt_early_keep(type, caller, addr, size_bytes);
+	else if (state == MT_PROCESS_ON && mt_process.slot)
+		atomic_fetch_add_explicit(&mt_process.slot->dropped, 1, memory_order_relaxed);
+}
+
+/* Everything but a plain free: a fixed record, with a stack when `with_stack`. */
+static inline void emit(enum mt_event_type type, struct mt_caller caller, const void *addr,
+                        uint64_t size, uint32_t flags, bool with_stack)
+{
+	struct mt_ring_writer *writer;
+	struct mt_thread *thread;
+	uint32_t stack = 0;
+	uint32_t level;
+
+	if (mt_unlikely((uintptr_t)addr >> MT_EVENT_ADDR_BITS)) {
+		if (mt_process.slot)
+			atomic_fetch_add_explicit(&mt_process.slot->high_addresses, 1,
+			                          memory_order_relaxed);
+		return;
+	}
+	thread = mt_thread_enter(&level);
+	if (mt_unlikely(!thread)) {
+		missed(type, caller, addr, size);
+		return;
+	}
+	writer = mt_thread_writer(thread, level);
+	if (mt_likely(writer != NULL)) {
+		if (with_stack)
+			stack = mt_stacks_take(thread, level, writer, caller.address);
+		mt_emit_fixed(writer, mt_event_word(type, caller.kind, (uintptr_t)addr), size,
+		              stack, flags);
+	} else {
+		missed(type, caller, addr, size);
+	}
+	mt_thread_leave(level);
+}
+
+void mt_emit_alloc(struct mt_caller caller, const void *block, size_t size_bytes)
+{
+	int saved_errno = errno;
+	struct mt_tls *tls = &mt_tls;
+
+	tls->recorded = block;
+	if (mt_unlikely(tls->freeing == block))
+		tls->freeing = NULL;
+	if (mt_unlikely(!tls->walked))
+		mt_unwind_warm_up(caller.address);
+	emit(MT_EVENT_ALLOC, caller, block, size_bytes, tls->own ? MT_ALLOC_OWN : 0, !tls->own);
+	errno = saved_errno;
+}
+
+void mt_emit_free(unsigned int kind, const void *block)
+{
+	int saved_errno = errno;
+	struct mt_event_head event = {0, mt_event_word(MT_EVENT_FREE, kind, (uintptr_t)block)};
+	struct mt_ring_writer *writer;
+	struct mt_thread *thread;
+	uint32_t level;
+
+	if (mt_unlikely((uintptr_t)block >> MT_EVENT_ADDR_BITS))
+		return;
+	thread = mt_thread_enter(&level);
+	if (mt_unlikely(!thread)) {
+		missed(MT_EVENT_FREE, (struct mt_caller){kind, NULL}, block, 0);
+		errno = saved_errno;
+		return;
+	}
+	writer = mt_thread_writer(thread, level);
+	if (mt_likely(writer && make_space(writer, sizeof(event)))) {
+		event.stamp = mt_clock_now(mt_process.segment);
+		mt_ring_put(writer, 0, &event, sizeof(event));
+		publish(writer, sizeof(event));
+	}
+	mt_thread_leave(level);
+	errno = saved_errno;
+}
+
+void mt_emit_realloc(const void *block)
+{
+	int saved_errno = errno;
+
+	emit(MT_EVENT_REALLOC, (struct mt_caller){MT_KIND_REALLOC, NULL}, block, 0, 0, false);
+	errno = saved_errno;
+}
+
+void mt_emit_realloc_failed(const void *block)
+{
+	int saved_errno = errno;
+
+	emit(MT_EVENT_REALLOC_FAILED, (struct mt_caller){MT_KIND_REALLOC, NULL}, block, 0, 0,
+	     false);
+	errno = saved_errno;
+}
+
+/* The mapping hooks also run inside an allocator that holds its locks, where nothing may allocate. */
+static void emit_mapping(enum mt_event_type type, struct mt_caller caller, const void *addr,
+                         uint64_t size, uint32_t flags, bool with_stack)
+{
+	int saved_errno = errno;
+
+	/* Inside memtrace, or from the unwinder's own destructors, it is the unwinder's mapping. */
+	if (!mt_tls.own && mt_tls.level == 0 && !mt_unwind_owns(caller.address))
+		emit(type, caller, addr, size, flags, with_stack);
+	errno = saved_errno;
+}
+
+void mt_emit_map(struct mt_caller caller, const void *start, size_t size_bytes, uint32_t flags)
+{
+	emit_mapping(MT_EVENT_MAP, caller, start, size_bytes, flags, true);
+}
+
+void mt_emit_unmap(struct mt_caller caller, const void *start, size_t size_bytes)
+{
+	emit_mapping(MT_EVENT_UNMAP, caller, start, size_bytes, 0, false);
+}
+
+void mt_emit_unmap_failed(struct mt_caller caller, const void *start, size_t size_bytes)
+{
+	emit_mapping(MT_EVENT_UNMAP_FAILED, caller, start, size_bytes, 0, false);
+}
+
+void mt_emit_break(struct mt_caller caller, const void *new_break, int64_t change_bytes)
+{
+	emit_mapping(MT_EVENT_BREAK, caller, new_break, (uint64_t)change_bytes, 0, true);
+}
+
+bool mt_emit_life(enum mt_event_type type, unsigned int kind, uint64_t value)
+{
+	int saved_errno = errno;
+	struct mt_ring_writer *writer;
+	struct mt_thread *thread;
+	bool written = false;
+	uint32_t level;
+
+	thread = mt_thread_enter(&level);
+	if (thread) {
+		writer = mt_thread_writer(thread, level);
+		written =
+		        writer && mt_emit_fixed(writer, mt_event_word(type, kind, 0), value, 0, 0);
+		mt_thread_leave(level);
+	}
+	errno = saved_errno;
+	return written;
+}

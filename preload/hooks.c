@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hooks.c - the malloc family of libc.
+ *
+ * Runs in the traced process, any thread, any context, also before the constructor. Each hook is alike:
+ * real call, record; a free is recorded before its real call. The guard is inside the record, so what the
+ * real call does (a signal handler, a new_handler, another hook) is never hidden.
+ *
+ * Some allocators build one function on another (realloc on malloc and free). Then the inner hook records
+ * the block and the outer one sees that it was: mt_tls.recorded, mt_tls.freeing.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "preload/emit.h"
+#include "preload/real.h"
+#include "preload/thread.h"
+
+/* Not in this libc's headers, or in no header any more. */
+void cfree(void *block);
+void free_sized(void *block, size_t size);
+void free_aligned_sized(void *block, size_t alignment, size_t size);
+
+#define CALLER(kind) take_caller(kind, __builtin_return_address(0))
+
+/* Who asked: this hook's caller, or the caller of the operator new that is calling us. */
+static inline struct mt_caller take_caller(unsigned int kind, const void *address)
+{
+	struct mt_tls *tls = &mt_tls;
+	struct mt_caller caller = {kind, address};
+
+	if (mt_unlikely(tls->outer_kind)) {
+		caller.kind = tls->outer_kind;
+		caller.address = tls->outer_caller;
+		tls->outer_kind = 0;
+	}
+	return caller;
+}
+
+/* Records a block unless a hook further in has done so; `before` is what it was recorded last, before. */
+static inline void record(struct mt_caller caller, const void *block, size_t size_bytes)
+{
+	struct mt_tls *tls = &mt_tls;
+
+	if (tls->recorded != block)
+		mt_emit_alloc(caller, block, size_bytes);
+	if (caller.kind == MT_KIND_NEW || caller.kind == MT_KIND_NEW_ARRAY)
+		tls->outer_recorded = block;
+}
+
+static inline void need_real(void)
+{
+	if (mt_unlikely(!mt_real.found))
+		mt_real_init();
+}
+
+MT_HOOK void *malloc(size_t size)
+{
+	struct mt_caller caller = CALLER(MT_KIND_MALLOC);
+	void *block;
+
+	need_real();
+	mt_tls.recorded = NULL;
+	block = mt_real.malloc(size);
+	if (mt_likely(block != NULL))
+		record(caller, block, size);
+	return block;
+}
+
+MT_HOOK void *calloc(size_t count, size_t size)
+{
+	struct mt_caller caller = CALLER(MT_KIND_CALLOC);
+	void *block;
+
+	need_real();
+	mt_tls.recorded = NULL;
+	block = mt_real.calloc(count, size);
+	if (mt_likely(block != NULL))
+		record(caller, block, count * size);
+	return block;
+}
+
+static void *reallocate(void *old, size_t size, struct mt_caller caller)
+{
+	struct mt_tls *tls = &mt_tls;
+	void *block;
+
+	need_real();
+	tls->recorded = NULL;
+	if (!old) {
+		block = mt_real.realloc(NULL, size);
+		if (block)
+			record(caller, block, size);
+		return block;
+	}
+	mt_emit_realloc(old);
+	tls->freeing = old;
+	block = mt_real.realloc(old, size);
+	tls->freeing = NULL;
+	if (block)
+		record(caller, block, size);
+	else if (size != 0)
+		mt_emit_realloc_failed(old);
+	/* realloc(old, 0) that gives NULL has freed. */
+	return block;
+}
+
+MT_HOOK void *realloc(void *old, size_t size)
+{
+	return reallocate(old, size, CALLER(MT_KIND_REALLOC));
+}
+
+/* No allocator's own is more than this; libc's would call our realloc. */
+MT_HOOK void *reallocarray(void *old, size_t count, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(count, size, &bytes)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return reallocate(old, bytes, CALLER(MT_KIND_REALLOC));
+}
+
+static inline void record_free(const void *block)
+{
+	if (mt_likely(block && mt_tls.freeing != block))
+		mt_emit_free(MT_KIND_FREE, block);
+}
+
+MT_HOOK void free(void *block)
+{
+	need_real();
+	record_free(block);
+	mt_real.free(block);
+}
+
+MT_HOOK void cfree(void *block)
+{
+	need_real();
+	record_free(block);
+	(mt_real.cfree ? mt_real.cfree : mt_real.free)(block);
+}
+
+MT_HOOK void free_sized(void *block, size_t size)
+{
+	need_real();
+	record_free(block);
+	if (mt_real.free_sized)
+		mt_real.free_sized(block, size);
+	else
+		mt_real.free(block);
+}
+
+MT_HOOK void free_aligned_sized(void *block, size_t alignment, size_t size)
+{
+	need_real();
+	record_free(block);
+	if (mt_real.free_aligned_sized)
+		mt_real.free_aligned_sized(block, alignment, size);
+	else
+		mt_real.free(block);
+}
+
+MT_HOOK int posix_memalign(void **ret_block, size_t alignment, size_t size)
+{
+	struct mt_caller caller = CALLER(MT_KIND_MEMALIGN);
+	int error;
+
+	need_real();
+	mt_tls.recorded = NULL;
+	error = mt_real.posix_memalign(ret_block, alignment, size);
+	if (!error && *ret_block)
+		record(caller, *ret_block, size);
+	return error;
+}
+
+#define ALIGNED_HOOK(name)                                          \
+	MT_HOOK void *name(size_t alignment, size_t size)           \
+	{                                                           \
+		struct mt_caller caller = CALLER(MT_KIND_MEMALIGN); \
+		void *block;                                        \
+                                                                    \
+		need_real();                                        \
+		mt_tls.recorded = NULL;                             \
+		block = mt_real.name(alignment, size);              \
+		if (block)                                          \
+			record(caller, block, size);                \
+		return block;                                       \
+	}
+
+ALIGNED_HOOK(aligned_alloc)
+ALIGNED_HOOK(memalign)
+
+#define PAGE_HOOK(name)                                             \
+	MT_HOOK void *name(size_t size)                             \
+	{                                                           \
+		struct mt_caller caller = CALLER(MT_KIND_MEMALIGN); \
+		void *block;                                        \
+                                                                    \
+		need_real();                                        \
+		mt_tls.recorded = NULL;                             \
+		block = mt_real.name(size);                         \
+		if (block)                                          \
+			record(caller, block, size);                \
+		return block;                                       \
+	}
+
+PAGE_HOOK(valloc)
+PAGE_HOOK(pvalloc)
+
+MT_HOOK size_t malloc_usable_size(void *block)
+{
+	need_real();
+	return mt_real.malloc_usable_size(block);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hooks_map.c - mmap and its family, the break.
+ *
+ * Runs in the traced process, any thread, also inside an allocator that holds its locks: nothing here may
+ * allocate, nor look a symbol up where the allocator is just being initialised. Until the constructor has
+ * found the real functions, the system call is made directly. libc's own mappings do not come by here.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "preload/emit.h"
+#include "preload/real.h"
+#include "preload/thread.h"
+
+#define CALLER(kind) ((struct mt_caller){kind, __builtin_return_address(0)})
+
+static inline uint32_t map_flags(int protection, int flags)
+{
+	return (uint32_t)(protection & 0xff) | (uint32_t)flags << 8;
+}
+
+static inline void *map(void *(*real)(void *, size_t, int, int, int, off_t), void *start,
+                        size_t size, int protection, int flags, int fd, off_t offset,
+                        struct mt_caller caller)
+{
+	void *mapped;
+
+	if (mt_likely(real != NULL))
+		mapped = real(start, size, protection, flags, fd, offset);
+	else
+		mapped = (void *)syscall(SYS_mmap, start, size, protection, flags, fd, offset);
+	if (mapped != MAP_FAILED)
+		mt_emit_map(caller, mapped, size, map_flags(protection, flags));
+	return mapped;
+}
+
+MT_HOOK void *mmap(void *start, size_t size, int protection, int flags, int fd, off_t offset)
+{
+	return map(mt_real.mmap, start, size, protection, flags, fd, offset, CALLER(MT_KIND_MMAP));
+}
+
+MT_HOOK void *mmap64(void *start, size_t size, int protection, int flags, int fd, off_t offset)
+{
+	return map(mt_real.mmap64, start, size, protection, flags, fd, offset,
+	           CALLER(MT_KIND_MMAP));
+}
+
+MT_HOOK int munmap(void *start, size_t size)
+{
+	struct mt_caller caller = CALLER(MT_KIND_MUNMAP);
+	int result;
+
+	mt_emit_unmap(caller, start, size);
+	if (mt_likely(mt_real.munmap != NULL))
+		result = mt_real.munmap(start, size);
+	else
+		result = (int)syscall(SYS_munmap, start, size);
+	if (result != 0)
+		mt_emit_unmap_failed(caller, start, size);
+	return result;
+}
+
+MT_HOOK void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
+{
+	struct mt_caller caller = CALLER(MT_KIND_MREMAP);
+	void *wanted = NULL;
+	void *mapped;
+
+	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
+		va_list more;
+
+		va_start(more, flags);
+		wanted = va_arg(more, void *);
+		va_end(more);
+	}
+	mt_emit_unmap(caller, old, old_size);
+	if (mt_likely(mt_real.mremap != NULL))
+		mapped = mt_real.mremap(old, old_size, new_size, flags, wanted);
+	else
+		mapped = (void *)syscall(SYS_mremap, old, old_size, new_size, flags, wanted);
+	if (mapped == MAP_FAILED)
+		mt_emit_unmap_failed(caller, old, old_size);
+	else
+		mt_emit_map(caller, mapped, new_size, (uint32_t)flags << 8);
+	return mapped;
+}
+
+MT_HOOK int brk(void *wanted)
+{
+	struct mt_caller caller = CALLER(MT_KIND_BRK);
+	char *before;
+	int result;
+
+	if (mt_unlikely(!mt_real.found))
+		mt_real_init();
+	before = mt_real.sbrk(0);
+	result = mt_real.brk(wanted);
+	if (result == 0)
+		mt_emit_break(caller, wanted, (char *)wanted - before);
+	return result;
+}
+
+MT_HOOK void *sbrk(intptr_t change)
+{
+	struct mt_caller caller = CALLER(MT_KIND_SBRK);
+	void *before;
+
+	if (mt_unlikely(!mt_real.found))
+		mt_real_init();
+	before = mt_real.sbrk(change);
+	if (change != 0 && before != (void *)-1)
+		mt_emit_break(caller, (char *)before + change, change);
+	return before;
+}

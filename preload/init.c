@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * init.c - the life story of the library in a process, in order: constructor, main, end.
+ *
+ * The library is linked -z initfirst, so the constructor runs before every other one, libc's included:
+ * environ is not set, stdio and dlopen() are not to be used. What needs libc waits for the first allocation
+ * or for __libc_start_main (unwind.c, the environment).
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "preload/config.h"
+#include "preload/early.h"
+#include "preload/emit.h"
+#include "preload/life.h"
+#include "preload/module.h"
+#include "preload/process.h"
+#include "preload/real.h"
+#include "preload/say.h"
+#include "preload/session.h"
+#include "preload/stacks.h"
+#include "preload/thread.h"
+#include "preload/unwind.h"
+
+#define COMMIT_STEP_NS 50000000l
+/* Steps without a heartbeat until the wait at the end is given up: 3 s. */
+#define STEPS_BEFORE_GIVING_UP 60
+
+struct mt_process mt_process;
+
+static struct mt_wiped not_begun; /* all zeros, for ever */
+struct mt_wiped *mt_wiped = &not_begun;
+
+extern char **environ;
+
+void mt_process_off(const char *why)
+{
+	atomic_store(&mt_process.state, MT_PROCESS_OFF);
+	atomic_store(&mt_wiped->generation, 0);
+	if (why)
+		mt_say(why, NULL);
+}
+
+static int map_wiped(void)
+{
+	struct mt_wiped *wiped = mt_real.mmap(NULL, sizeof(*wiped), PROT_READ | PROT_WRITE,
+	                                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (wiped == MAP_FAILED)
+		return -errno;
+	if (madvise(wiped, sizeof(*wiped), MADV_WIPEONFORK) != 0)
+		return -errno;
+	mt_wiped = wiped;
+	return 0;
+}
+
+/* -errno when the process cannot be traced. */
+static int begin(void)
+{
+	int error;
+
+	if (!mt_real.malloc || !mt_real.free || !mt_real.mmap || !mt_real.execve)
+		return -ENOSYS;
+	if ((error = map_wiped()) || (error = mt_thread_init()) || (error = mt_stacks_init()))
+		return error;
+	mt_module_init();
+	error = mt_session_begin();
+	if (error)
+		return error;
+	atomic_store_explicit(&mt_wiped->generation,
+	                      (uint64_t)mt_process.slot_index << 32 | mt_process.slot_generation,
+	                      memory_order_release);
+	atomic_store_explicit(&mt_process.state, MT_PROCESS_ON, memory_order_release);
+	mt_life_init();
+	mt_early_flush();
+	return 0;
+}
+
+__attribute__((constructor)) static void construct(int argc, char **argv, char **environment)
+{
+	int saved_errno = errno;
+
+	(void)argc;
+	(void)argv;
+	mt_real_init();
+	/* A setuid program: the loader would not have taken us from a place that its user can write to. */
+	if (getauxval(AT_SECURE) || !environment || mt_session_is_collector()) {
+		mt_process_off(NULL);
+		return;
+	}
+	mt_config_read(environment);
+	if (begin() != 0)
+		mt_process_off(NULL);
+	errno = saved_errno;
+}
+
+/* Called by __libc_start_main: libc is up, nothing of the program's own main has run. */
+void mt_life_before_main(void)
+{
+	char **ours;
+
+	ours = mt_session_environment(environ);
+	if (ours)
+		environ = ours;
+	if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) == MT_PROCESS_ON)
+		mt_unwind_warm_up(NULL);
+}
+
+/* Waits until the collector has this process in the file, as long as it moves and the option allows. */
+static void wait_for_commit(void)
+{
+	struct timespec step = {0, COMMIT_STEP_NS};
+	uint64_t steps_left = (uint64_t)mt_config.exit_wait_s * 1000000000u / COMMIT_STEP_NS;
+	uint64_t heartbeat = 0;
+	int still = 0;
+
+	while (steps_left-- > 0) {
+		uint64_t beat = atomic_load(&mt_process.segment->heartbeat);
+
+		if (atomic_load(&mt_process.slot->committed))
+			return;
+		still = beat == heartbeat ? still + 1 : 0;
+		heartbeat = beat;
+		if (still >= STEPS_BEFORE_GIVING_UP) {
+			mt_say("the collector does not move: the end of this process may be "
+			       "missing "
+			       "in the file",
+			       NULL);
+			return;
+		}
+		mt_emit_ring_bell();
+		syscall(SYS_futex, &mt_process.slot->committed, FUTEX_WAIT, 0, &step, NULL, 0);
+	}
+	if (mt_config.exit_wait_s)
+		mt_say("the collector has not finished within exit_wait: it goes on by itself",
+		       NULL);
+}
+
+void mt_life_end(enum mt_exit how, int status)
+{
+	if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) != MT_PROCESS_ON)
+		return;
+	/* A vfork child shares this memory, not this life. */
+	if (getpid() != mt_process.pid)
+		return;
+	if (atomic_exchange(&mt_process.ended, true))
+		return;
+	if (mt_emit_life(MT_EVENT_EXIT, how, (uint32_t)status)) {
+		mt_emit_ring_bell();
+		wait_for_commit();
+	}
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * module.c - ranges of loaded objects, their paths and build-ids.
+ */
+#include "preload/module.h"
+
+#include <elf.h>
+#include <link.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "preload/emit.h"
+#include "preload/process.h"
+#include "preload/real.h"
+
+#define KNOWN_RANGES 1024u
+#define PAGE_BYTES   4096u
+
+/* glibc's struct dl_find_object (<dlfcn.h> from 2.35 on), written out so that older headers do. */
+struct find_result {
+	unsigned long long flags;
+	void *map_start;
+	void *map_end;
+	struct link_map *object;
+	void *eh_frame;
+	unsigned long long reserved[7];
+};
+
+/*
+ * A cache only: overwriting one costs another MODULE record. epoch_plus_1 is written last (release) and
+ * read first and last, so a torn entry is never used.
+ */
+struct range {
+	_Atomic uint32_t epoch_plus_1;
+	_Atomic uintptr_t start;
+	_Atomic uintptr_t end;
+};
+
+static struct {
+	struct range ranges[KNOWN_RANGES];
+	_Atomic uint32_t next;
+	uintptr_t loader_start;
+	uintptr_t loader_end;
+	char executable[4096];
+	uint32_t executable_bytes;
+} modules;
+
+static bool find(const void *pc, struct find_result *ret_result)
+{
+	const struct link_map *object;
+
+	if (mt_real._dl_find_object)
+		return mt_real._dl_find_object((void *)pc, ret_result) == 0;
+	for (object = mt_real_objects(); object; object = object->l_next) {
+		const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)object->l_addr;
+		const ElfW(Phdr) * segments;
+		uintptr_t end = 0;
+
+		/* Without _dl_find_object a position-dependent executable (l_addr 0) stays unknown. */
+		if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
+			continue;
+		segments = (const ElfW(Phdr) *)(object->l_addr + header->e_phoff);
+		for (int i = 0; i < header->e_phnum; i++)
+			if (segments[i].p_type == PT_LOAD)
+				end = object->l_addr + segments[i].p_vaddr + segments[i].p_memsz;
+		if ((uintptr_t)pc >= object->l_addr && (uintptr_t)pc < end) {
+			ret_result->map_start = (void *)object->l_addr;
+			ret_result->map_end = (void *)end;
+			ret_result->object = (struct link_map *)object;
+			return true;
+		}
+	}
+	return false;
+}
+
+void mt_module_range(const void *pc, uintptr_t *ret_start, uintptr_t *ret_end)
+{
+	struct find_result found;
+	bool is_found = find(pc, &found);
+
+	*ret_start = is_found ? (uintptr_t)found.map_start : 0;
+	*ret_end = is_found ? (uintptr_t)found.map_end : 0;
+}
+
+void mt_module_init(void)
+{
+	ssize_t bytes = readlink("/proc/self/exe", modules.executable, sizeof(modules.executable));
+
+	modules.executable_bytes = bytes > 0 ? (uint32_t)bytes : 0;
+	mt_module_range((const void *)mt_real_loader_base(), &modules.loader_start,
+	                &modules.loader_end);
+}
+
+bool mt_module_is_loader(const void *pc)
+{
+	return (uintptr_t)pc - modules.loader_start < modules.loader_end - modules.loader_start;
+}
+
+void mt_module_new_epoch(void)
+{
+	/* release: partner is the acquire in mt_stacks_take() */
+	atomic_fetch_add_explicit(&mt_process.epoch, 1, memory_order_release);
+}
+
+static bool is_known(uintptr_t pc, uint32_t epoch)
+{
+	uint32_t count = atomic_load_explicit(&modules.next, memory_order_relaxed);
+
+	for (uint32_t i = 0; i < count && i < KNOWN_RANGES; i++) {
+		struct range *range = &modules.ranges[i];
+
+		if (atomic_load_explicit(&range->epoch_plus_1, memory_order_acquire) != epoch + 1)
+			continue;
+		if (pc < atomic_load_explicit(&range->start, memory_order_relaxed) ||
+		    pc >= atomic_load_explicit(&range->end, memory_order_relaxed))
+			continue;
+		atomic_thread_fence(memory_order_acquire);
+		if (atomic_load_explicit(&range->epoch_plus_1, memory_order_relaxed) == epoch + 1)
+			return true;
+	}
+	return false;
+}
+
+static void remember(uintptr_t start, uintptr_t end, uint32_t epoch)
+{
+	uint32_t index = atomic_fetch_add_explicit(&modules.next, 1, memory_order_relaxed);
+	struct range *range = &modules.ranges[index % KNOWN_RANGES];
+
+	atomic_store_explicit(&range->epoch_plus_1, 0, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	atomic_store_explicit(&range->start, start, memory_order_relaxed);
+	atomic_store_explicit(&range->end, end, memory_order_relaxed);
+	atomic_store_explicit(&range->epoch_plus_1, epoch + 1, memory_order_release);
+}
+
+/* Copies the GNU build-id out of a note segment; its length, 0: none there. */
+static uint32_t read_note(const unsigned char *at, const unsigned char *end, uint8_t *ret_id)
+{
+	while ((size_t)(end - at) >= sizeof(ElfW(Nhdr))) {
+		const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)at;
+		size_t name_bytes = (note->n_namesz + 3u) & ~3u;
+		size_t data_bytes = (note->n_descsz + 3u) & ~3u;
+		const unsigned char *name = at + sizeof(*note);
+
+		if (name_bytes > (size_t)(end - name) ||
+		    data_bytes > (size_t)(end - name) - name_bytes)
+			return 0;
+		if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
+		    !memcmp(name, "GNU", 4)) {
+			uint32_t bytes =
+			        note->n_descsz < MT_BUILD_ID_MAX ? note->n_descsz : MT_BUILD_ID_MAX;
+
+			memcpy(ret_id, name + name_bytes, bytes);
+			return bytes;
+		}
+		at = name + name_bytes + data_bytes;
+	}
+	return 0;
+}
+
+static uint32_t read_build_id(const struct find_result *found, uint8_t *ret_id)
+{
+	const ElfW(Ehdr) *header = found->map_start;
+	const ElfW(Phdr) * segments;
+
+	/* The headers are at the start of nearly every object; where they are not, it has no build-id for us. */
+	if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    header->e_phoff + header->e_phnum * sizeof(ElfW(Phdr)) > PAGE_BYTES)
+		return 0;
+	segments = (const ElfW(Phdr) *)((uintptr_t)header + header->e_phoff);
+	for (int i = 0; i < header->e_phnum; i++) {
+		uintptr_t start = found->object->l_addr + segments[i].p_vaddr;
+		uint32_t bytes;
+
+		if (segments[i].p_type != PT_NOTE || start < (uintptr_t)found->map_start ||
+		    start + segments[i].p_memsz > (uintptr_t)found->map_end)
+			continue;
+		bytes = read_note((const unsigned char *)start,
+		                  (const unsigned char *)start + segments[i].p_memsz, ret_id);
+		if (bytes)
+			return bytes;
+	}
+	return 0;
+}
+
+static void tell(struct mt_ring_writer *writer, const struct find_result *found, uint32_t epoch)
+{
+	struct mt_module_payload payload = {0};
+	const char *path = found->object->l_name;
+
+	payload.base = found->object->l_addr;
+	payload.start = (uintptr_t)found->map_start;
+	payload.end = (uintptr_t)found->map_end;
+	payload.build_id_bytes = read_build_id(found, payload.build_id);
+	payload.path_bytes = path ? (uint32_t)strnlen(path, 4096) : 0;
+	if (payload.path_bytes == 0) {
+		path = modules.executable;
+		payload.path_bytes = modules.executable_bytes;
+	}
+	if (mt_emit_large(writer, MT_EVENT_MODULE, epoch, 0, &payload, sizeof(payload), path,
+	                  payload.path_bytes))
+		remember(payload.start, payload.end, epoch);
+}
+
+void mt_module_note(struct mt_ring_writer *writer, void *const *frames, uint32_t depth)
+{
+	uint32_t epoch = atomic_load_explicit(&mt_process.epoch, memory_order_acquire);
+	struct find_result found;
+
+	for (uint32_t i = 0; i < depth; i++) {
+		/* A return address may be one past the end of its function, and of the object. */
+		const void *pc = (const char *)frames[i] - 1;
+
+		if (!is_known((uintptr_t)pc, epoch) && find(pc, &found) && found.object)
+			tell(writer, &found, epoch);
+	}
+}

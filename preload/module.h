@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * module.h - which loaded objects the frames of stacks lie in.
+ *
+ * A module is told to the collector once per load epoch, before the first stack that has a frame in it. It is
+ * found by address, without the loader's lock, through _dl_find_object() (glibc 2.35); where that is
+ * missing, in the loader's list. It cannot go away meanwhile: a frame of ours is executing in it.
+ */
+#ifndef MT_PRELOAD_MODULE_H
+#define MT_PRELOAD_MODULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire/ring.h"
+
+/* Learns where the loader is. */
+void mt_module_init(void);
+
+/* The addresses that the object around `pc` occupies; 0, 0 when it is in none. */
+void mt_module_range(const void *pc, uintptr_t *ret_start, uintptr_t *ret_end);
+
+/* True for an address in the dynamic loader. Any context. */
+bool mt_module_is_loader(const void *pc);
+
+/* Tells the collector of every module that these frames lie in and that it has not been told of. */
+void mt_module_note(struct mt_ring_writer *writer, void *const *frames, uint32_t depth);
+
+/* Code may be or has been unloaded: what is known of ranges and stacks is not used any more. */
+void mt_module_new_epoch(void);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * process.h - what this process knows of its own tracing; the library's one shared struct.
+ *
+ * Written by init.c, session.c and hooks_life.c; read everywhere in preload/. Memory comes in two kinds:
+ *
+ *	mt_process      ordinary: a forked child inherits it and so knows its parent's slot
+ *	mt_wiped        one mapping marked MADV_WIPEONFORK: a forked child finds zeros there, and thereby
+ *	                knows that it is one, without a system call
+ *
+ * Tracing is on exactly while mt_wiped->generation != 0. A thread is attached to this process exactly
+ * while its own copy of the generation is equal (thread.c), so one compare on the path of a call covers
+ * "not begun", "off", "first event of the thread" and "just forked".
+ */
+#ifndef MT_PRELOAD_PROCESS_H
+#define MT_PRELOAD_PROCESS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "wire/segment.h"
+
+#define mt_likely(x)   __builtin_expect(!!(x), 1)
+#define mt_unlikely(x) __builtin_expect(!!(x), 0)
+#define MT_HOOK        __attribute__((visibility("default"), noinline))
+#define MT_COLD        __attribute__((cold, noinline))
+
+enum mt_process_state {
+	MT_PROCESS_EARLY = 0, /* before the constructor: events go to the early log */
+	MT_PROCESS_ON,
+	MT_PROCESS_OFF, /* hooks only pass through, for good */
+};
+
+struct mt_process {
+	_Atomic uint32_t state;     /* enum mt_process_state */
+	_Atomic uint32_t epoch;     /* goes up when code may have been unloaded (hooks_life.c) */
+	struct mt_segment *segment; /* shared with the collector; NULL until joined */
+	struct mt_slot *slot;       /* this process's */
+	uint32_t slot_index;
+	uint32_t slot_generation;
+	pid_t pid;                    /* the owner of slot; a vfork child has another */
+	_Atomic uint32_t threads;     /* attached now */
+	_Atomic uint64_t fork_serial; /* forks so far, failed ones too */
+	bool fork_was_threaded; /* this process was forked from one that had several threads */
+	_Atomic bool ended;     /* MT_EVENT_EXIT is written */
+	_Atomic uint64_t last_heartbeat; /* as last seen, by the waits of emit.c and init.c */
+};
+
+struct mt_wiped {
+	_Atomic uint64_t generation; /* slot << 32 | slot generation, never 0 while tracing is on */
+	_Atomic uint32_t next_stack; /* the last stack id given out in this process */
+};
+
+extern struct mt_process mt_process;
+extern struct mt_wiped *mt_wiped; /* never NULL: a static page of zeros until init */
+
+/* init.c: stops tracing for good; says `why` in one line when it is not NULL. Any context. */
+void mt_process_off(const char *why);
+
+/* session.c: a forked child claims a slot and goes on in the inherited segment. False: tracing is off. */
+bool mt_process_adopt_child(bool counted_in_flight);
+
+#endif

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * session.c - find, start or join the collector.
+ *
+ * The collector is started by a raw clone() without an exit signal, so that the program never sees a
+ * SIGCHLD or a child to wait for; it detaches itself (collect/collector.c), and its first process, the one
+ * that we waited for, is gone before the constructor returns.
+ */
+#include "preload/session.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <link.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "preload/clock.h"
+#include "preload/config.h"
+#include "preload/process.h"
+#include "preload/real.h"
+#include "preload/say.h"
+#include "preload/thread.h"
+
+#define ANSWER_WAIT_S   10
+#define COLLECTOR       "memtrace-collect"
+#define ENVIRONMENT_MAX 65536u
+/* What stands in MEMTRACE_SESSION where tracing could not begin: said once, not by every child again. */
+#define NO_SESSION "none"
+
+static char session_entry[sizeof(MT_SESSION_ENV) + sizeof(((struct mt_welcome *)0)->session)];
+
+/* The conversation is large for a small stack, and there is one at a time. */
+static struct mt_welcome welcome;
+
+/* strerror() would bring the locale in. */
+static const char *error_text(int error)
+{
+	switch (-error) {
+	case ENOENT: return "it is not there";
+	case ECONNREFUSED: return "nobody listens";
+	case ECONNRESET:
+	case EPIPE: return "no answer came";
+	case EAGAIN: return "no answer came in time";
+	case EACCES:
+	case EPERM: return "permission denied";
+	case EINVAL: return "it is not of the form path:token";
+	case EPROTO: return "another version of memtrace";
+	case ENOMEM: return "out of memory or address space";
+	case EMFILE:
+	case ENFILE: return "too many open files";
+	default: return "a system call failed";
+	}
+}
+
+static int hex_digit(char digit)
+{
+	if (digit >= '0' && digit <= '9')
+		return digit - '0';
+	if (digit >= 'a' && digit <= 'f')
+		return digit - 'a' + 10;
+	return -1;
+}
+
+/* Parses "<path>:<token>"; -EINVAL: it is not of that form. */
+static int parse_session(const char *session, struct sockaddr_un *ret_address, uint8_t *ret_token)
+{
+	const char *colon = strrchr(session, ':');
+	size_t path_bytes = colon ? (size_t)(colon - session) : 0;
+
+	if (path_bytes == 0 || path_bytes >= sizeof(ret_address->sun_path) ||
+	    strlen(colon + 1) != 2 * MT_TOKEN_BYTES)
+		return -EINVAL;
+	memset(ret_address, 0, sizeof(*ret_address));
+	ret_address->sun_family = AF_UNIX;
+	memcpy(ret_address->sun_path, session, path_bytes);
+	for (unsigned int i = 0; i < MT_TOKEN_BYTES; i++) {
+		int high = hex_digit(colon[1 + 2 * i]), low = hex_digit(colon[2 + 2 * i]);
+
+		if (high < 0 || low < 0)
+			return -EINVAL;
+		ret_token[i] = (uint8_t)(high << 4 | low);
+	}
+	return 0;
+}
+
+/* Receives the welcome and the segment's descriptor (-1: none came). */
+static int receive_welcome(int socket_fd, int *ret_segment_fd)
+{
+	struct iovec part = {&welcome, sizeof(welcome)};
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr message = {.msg_iov = &part,
+	                         .msg_iovlen = 1,
+	                         .msg_control = &control,
+	                         .msg_controllen = sizeof(control)};
+	struct cmsghdr *header;
+	ssize_t bytes;
+
+	do
+		bytes = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC);
+	while (bytes < 0 && errno == EINTR);
+	if (bytes < 0)
+		return -errno;
+	*ret_segment_fd = -1;
+	header = CMSG_FIRSTHDR(&message);
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+		memcpy(ret_segment_fd, CMSG_DATA(header), sizeof(int));
+	if (bytes == 0)
+		return -ECONNRESET;
+	if (bytes != sizeof(welcome) || welcome.magic != MT_HELLO_MAGIC ||
+	    welcome.version != MT_HELLO_VERSION)
+		return -EPROTO;
+	welcome.session[sizeof(welcome.session) - 1] = '\0';
+	welcome.message[sizeof(welcome.message) - 1] = '\0';
+	return 0;
+}
+
+static int map_segment(int segment_fd)
+{
+	struct mt_segment *segment;
+
+	if (segment_fd < 0 || welcome.segment_bytes != MT_SEGMENT_BYTES || welcome.slot >= MT_SLOTS)
+		return -EPROTO;
+	segment = mt_real.mmap(NULL, MT_SEGMENT_BYTES, PROT_READ | PROT_WRITE,
+	                       MAP_SHARED | MAP_NORESERVE, segment_fd, 0);
+	if (segment == MAP_FAILED)
+		return -errno;
+	if (segment->magic != MT_SEGMENT_MAGIC || segment->version != MT_SEGMENT_VERSION) {
+		mt_real.munmap(segment, MT_SEGMENT_BYTES);
+		return -EPROTO;
+	}
+	madvise(segment, MT_SEGMENT_BYTES, MADV_DONTDUMP);
+	mt_process.segment = segment;
+	mt_process.slot_index = welcome.slot;
+	mt_process.slot_generation = welcome.generation;
+	mt_process.slot = &mt_segment_slots(segment)[welcome.slot];
+	return 0;
+}
+
+/* Asks to be traced over a connected socket, and maps what comes back. */
+static int join(int socket_fd, const uint8_t *token)
+{
+	struct mt_hello hello = {.magic = MT_HELLO_MAGIC,
+	                         .version = MT_HELLO_VERSION,
+	                         .purpose = MT_HELLO_JOIN,
+	                         .pid = (uint32_t)getpid()};
+	struct timeval wait = {ANSWER_WAIT_S, 0};
+	int segment_fd = -1;
+	int error;
+
+	if (token)
+		memcpy(hello.token, token, sizeof(hello.token));
+	setsockopt(socket_fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	if (send(socket_fd, &hello, sizeof(hello), MSG_NOSIGNAL) != sizeof(hello))
+		return -errno;
+	error = receive_welcome(socket_fd, &segment_fd);
+	if (!error)
+		error = welcome.status ? welcome.status : map_segment(segment_fd);
+	if (segment_fd >= 0)
+		close(segment_fd);
+	return error;
+}
+
+static int join_session(const char *session)
+{
+	struct sockaddr_un address;
+	uint8_t token[MT_TOKEN_BYTES];
+	int socket_fd, error;
+
+	error = parse_session(session, &address, token);
+	if (error)
+		return error;
+	socket_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (socket_fd < 0)
+		return -errno;
+	if (connect(socket_fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		error = join(socket_fd, token);
+	else
+		error = -errno;
+	close(socket_fd);
+	return error;
+}
+
+static size_t append(char *buffer, size_t capacity, size_t at, const char *text)
+{
+	size_t bytes = strlen(text);
+
+	if (at + bytes >= capacity)
+		bytes = capacity - at - 1;
+	memcpy(buffer + at, text, bytes);
+	buffer[at + bytes] = '\0';
+	return at + bytes;
+}
+
+static void append_number(char *buffer, size_t capacity, size_t at, unsigned long number)
+{
+	char digits[24];
+	size_t first = sizeof(digits) - 1;
+
+	digits[first] = '\0';
+	do
+		digits[--first] = (char)('0' + number % 10);
+	while (number /= 10);
+	append(buffer, capacity, at, digits + first);
+}
+
+/* Finds the collector beside the library, or where it is installed. */
+static bool find_collector(const char *folder, char *ret_path)
+{
+	static const char installed[] = MT_LIBEXECDIR "/" COLLECTOR;
+	const struct link_map *self = mt_real_self();
+	const char *name = self ? self->l_name : "";
+	const char *slash = strrchr(name, '/');
+	static const char *const beside[] = {"/" COLLECTOR, "/../libexec/" COLLECTOR,
+	                                     "/../../libexec/" COLLECTOR};
+
+	for (unsigned int i = 0; slash && i < sizeof(beside) / sizeof(*beside); i++) {
+		size_t at = 0;
+
+		ret_path[0] = '\0';
+		if (name[0] != '/') {
+			at = append(ret_path, PATH_MAX, at, folder);
+			at = append(ret_path, PATH_MAX, at, "/");
+		}
+		if (at + (size_t)(slash - name) >= PATH_MAX)
+			return false;
+		memcpy(ret_path + at, name, (size_t)(slash - name));
+		append(ret_path, PATH_MAX, at + (size_t)(slash - name), beside[i]);
+		if (access(ret_path, X_OK) == 0)
+			return true;
+	}
+	memcpy(ret_path, installed, sizeof(installed));
+	return access(ret_path, X_OK) == 0;
+}
+
+/*
+ * In the cloned child: becomes the collector, with the socket as its standard input. Its environment is this
+ * copy's, without what would have it traced.
+ */
+static _Noreturn void become_collector(int socket_fd, const char *path, char *const *arguments)
+{
+	char **environment = (char **)mt_config.environment;
+	size_t kept = 0;
+
+	for (char **entry = environment; *entry; entry++)
+		if (strncmp(*entry, "LD_PRELOAD=", 11) != 0 && strncmp(*entry, "MEMTRACE_", 9) != 0)
+			environment[kept++] = *entry;
+	environment[kept] = NULL;
+	if (socket_fd == STDIN_FILENO)
+		fcntl(socket_fd, F_SETFD, 0);
+	else
+		dup2(socket_fd, STDIN_FILENO);
+	mt_real.execve(path, arguments, environment);
+	for (;;)
+		syscall(SYS_exit_group, 127);
+}
+
+static int start_session(void)
+{
+	static char path[PATH_MAX], folder[PATH_MAX + 16] = "--folder=", options[PATH_MAX];
+	static char command[256] = "--command=", pid[32] = "--pid=";
+	const char *executed = (const char *)getauxval(AT_EXECFN);
+	const char *slash = executed ? strrchr(executed, '/') : NULL;
+	char *arguments[] = {path, folder, command, pid, options, NULL};
+	int pair[2];
+	long child;
+	int error;
+
+	if (syscall(SYS_getcwd, folder + 9, PATH_MAX) < 0)
+		append(folder, sizeof(folder), 9, "/");
+	if (!find_collector(folder + 9, path)) {
+		mt_say("cannot find " COLLECTOR " beside the library or in " MT_LIBEXECDIR
+		       ": not traced; install memtrace whole",
+		       NULL);
+		return -ENOENT;
+	}
+	append(command, sizeof(command), 10, slash ? slash + 1 : executed ? executed : "program");
+	append_number(pid, sizeof(pid), 6, (unsigned long)getpid());
+	append(options, sizeof(options), append(options, sizeof(options), 0, "--options="),
+	       mt_config.options);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return -errno;
+	child = syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+	if (child == 0)
+		become_collector(pair[1], path, arguments);
+	error = child < 0 ? -errno : 0;
+	close(pair[1]);
+	if (!error)
+		error = join(pair[0], NULL);
+	close(pair[0]);
+	if (child > 0)
+		while (syscall(SYS_wait4, child, NULL, __WALL, NULL) < 0 && errno == EINTR)
+			;
+	return error;
+}
+
+/* Keeps "MEMTRACE_SESSION=…" for mt_session_environment(). */
+static void keep_session(const char *session)
+{
+	size_t at = append(session_entry, sizeof(session_entry), 0, MT_SESSION_ENV "=");
+
+	append(session_entry, sizeof(session_entry), at, session);
+}
+
+bool mt_session_is_collector(void)
+{
+	const char *executed = (const char *)getauxval(AT_EXECFN);
+	const char *slash = executed ? strrchr(executed, '/') : NULL;
+
+	return executed && strcmp(slash ? slash + 1 : executed, COLLECTOR) == 0;
+}
+
+int mt_session_begin(void)
+{
+	int error = -ENOENT;
+
+	mt_process.pid = getpid();
+	if (mt_config.session && strcmp(mt_config.session, NO_SESSION) == 0)
+		return -ENOENT;
+	if (mt_config.session) {
+		error = join_session(mt_config.session);
+		if (error)
+			mt_say("the session in " MT_SESSION_ENV " cannot be joined (",
+			       error_text(error), "): starting a new one", NULL);
+	}
+	if (error) {
+		error = start_session();
+		keep_session(error ? NO_SESSION : welcome.session);
+	}
+	if (welcome.magic == MT_HELLO_MAGIC && welcome.message[0])
+		mt_say(welcome.message, NULL);
+	else if (error && error != -ENOENT)
+		mt_say("cannot start " COLLECTOR " (", error_text(error), "): not traced", NULL);
+	return error;
+}
+
+char **mt_session_environment(char **environment)
+{
+	static const char name[] = MT_SESSION_ENV "=";
+	size_t count = 0, kept = 0;
+	char **ours;
+
+	if (!session_entry[0] || !environment)
+		return NULL;
+	while (environment[count])
+		count++;
+	if (count > ENVIRONMENT_MAX)
+		return NULL;
+	ours = mt_real.mmap(NULL, (count + 2) * sizeof(*ours), PROT_READ | PROT_WRITE,
+	                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (ours == MAP_FAILED)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(environment[i], name, sizeof(name) - 1) != 0)
+			ours[kept++] = environment[i];
+	ours[kept] = session_entry;
+	return ours;
+}
+
+bool mt_process_adopt_child(bool counted_in_flight)
+{
+	struct mt_segment *segment = mt_process.segment;
+	struct mt_slot *slots = mt_segment_slots(segment);
+	uint32_t hint = atomic_load_explicit(&segment->slot_hint, memory_order_relaxed);
+
+	for (uint32_t i = 0; i < MT_SLOTS; i++) {
+		uint32_t index = (hint + i) % MT_SLOTS;
+		uint32_t state = MT_SLOT_FREE;
+		struct mt_slot *slot = &slots[index];
+		uint32_t generation;
+
+		if (!atomic_compare_exchange_strong(&slot->state, &state, MT_SLOT_CLAIMING))
+			continue;
+		generation = atomic_fetch_add(&slot->generation, 1) + 1;
+		slot->pid = (uint32_t)getpid();
+		slot->parent_slot = mt_process.slot_index;
+		slot->parent_generation = mt_process.slot_generation;
+		slot->fork_serial = mt_tls.fork_serial;
+		slot->begin_stamp = mt_clock_now(segment);
+		atomic_store(&slot->committed, 0);
+		atomic_store(&slot->gave_up, MT_GAVE_UP_NONE);
+		atomic_store(&slot->dropped, 0);
+		atomic_store(&slot->stacks_cut, 0);
+		atomic_store(&slot->early, 0);
+		atomic_store(&slot->high_addresses, 0);
+		/* release: the fields; partner: the collector's acquire load of state */
+		atomic_store_explicit(&slot->state, MT_SLOT_LIVE, memory_order_release);
+		atomic_store_explicit(&segment->slot_hint, index + 1, memory_order_relaxed);
+		atomic_fetch_add(&segment->slot_claims, 1);
+		if (counted_in_flight)
+			atomic_fetch_sub(&segment->forks_in_flight, 1);
+		mt_process.fork_was_threaded =
+		        mt_process.fork_was_threaded ||
+		        atomic_load_explicit(&mt_process.threads, memory_order_relaxed) > 1;
+		atomic_store_explicit(&mt_process.threads, 0, memory_order_relaxed);
+		atomic_store_explicit(&mt_process.ended, false, memory_order_relaxed);
+		mt_process.slot = slot;
+		mt_process.slot_index = index;
+		mt_process.slot_generation = generation;
+		mt_process.pid = (pid_t)slot->pid;
+		atomic_store_explicit(&mt_wiped->generation, (uint64_t)index << 32 | generation,
+		                      memory_order_release);
+		return true;
+	}
+	if (counted_in_flight)
+		atomic_fetch_sub(&segment->forks_in_flight, 1);
+	mt_process_off("no process slot is left: this process is not traced");
+	return false;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * thread.h - a thread's state and its guard.
+ *
+ * The guard says "this thread is inside memtrace's own code", never inside the real call. It is a level,
+ * not a flag: a signal handler that interrupts memtrace enters at the next level, and each level writes to
+ * a ring of its own. So the record that was interrupted is never touched, and the handler's own record is
+ * whole and in its right place by its stamp.
+ *
+ * A level stores the stack pointer it was entered with. A siglongjmp out of a handler leaves levels behind;
+ * one whose stack pointer lies below the present one, on the same stack, is stale and taken off.
+ *
+ * TLS is initial-exec and small, so that touching it never allocates. What is large (ring writers, the
+ * buffer for a walk) stands in a mapping of ours, one place a ring, touched only by threads that trace.
+ */
+#ifndef MT_PRELOAD_THREAD_H
+#define MT_PRELOAD_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "preload/process.h"
+#include "wire/ring.h"
+
+#define MT_LEVELS 4u
+/* A walk also sees memtrace's own frames and operator new's: room for them beside the option's depth. */
+#define MT_WALK_MARGIN 16u
+
+struct mt_thread {
+	struct mt_ring_writer writers[MT_LEVELS]; /* ring == NULL: not claimed yet */
+	void *frames[MT_EVENT_FRAMES_MAX + MT_WALK_MARGIN];
+};
+
+struct mt_tls {
+	uint64_t generation;      /* of the process it is attached to; MT_DETACHED at first */
+	struct mt_thread *thread; /* valid while attached */
+	uint32_t level;
+	uint32_t passes;              /* destructor passes seen (thread.c) */
+	uintptr_t entered[MT_LEVELS]; /* the stack pointer at which each level was entered */
+	uint64_t fork_serial;         /* of the fork in progress in this thread */
+
+	/* What joins an outer hook with the ones it calls, so that nothing is counted twice. */
+	unsigned int
+	        outer_kind; /* operator new in progress: its kind; taken by the malloc it calls */
+	const void *outer_caller;   /* and its caller */
+	const void *outer_recorded; /* the block that was recorded on its behalf */
+	const void *recorded;       /* the last block recorded */
+	const void *freeing;        /* the block that operator delete or realloc is giving back */
+
+	bool own;       /* what is allocated now is memtrace's own */
+	bool walked;    /* the unwinder has run in this thread: it will not allocate any more */
+	bool transient; /* past its destructors: detach again after each event */
+	bool attaching;
+};
+
+#define MT_DETACHED UINT64_MAX /* no slot has such an index */
+
+extern __thread struct mt_tls mt_tls __attribute__((tls_model("initial-exec")));
+
+/* Makes the mapping of threads' places. -errno. */
+int mt_thread_init(void);
+
+/*
+ * Enters memtrace's code. Gives the thread's place and its level, or NULL where this event cannot be
+ * recorded: the early log, if it may take it, is the caller's affair. Pair with mt_thread_leave().
+ */
+struct mt_thread *mt_thread_attach_slow(void);
+uint32_t mt_thread_level_slow(uintptr_t here);
+void mt_thread_detach(void);
+
+static inline struct mt_thread *mt_thread_enter(uint32_t *ret_level)
+{
+	struct mt_tls *tls = &mt_tls;
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	uint32_t level;
+
+	/* relaxed: only this thread's own fork can make it 0; off is noticed sooner or later */
+	if (mt_unlikely(tls->generation !=
+	                atomic_load_explicit(&mt_wiped->generation, memory_order_relaxed)))
+		if (!mt_thread_attach_slow())
+			return NULL;
+	level = tls->level;
+	if (mt_unlikely(level)) {
+		level = mt_thread_level_slow(here);
+		if (level == MT_LEVELS)
+			return NULL;
+	}
+	tls->entered[level] = here;
+	tls->level = level + 1;
+	/* a handler that comes from here on sees the level */
+	atomic_signal_fence(memory_order_seq_cst);
+	*ret_level = level;
+	return tls->thread;
+}
+
+static inline void mt_thread_leave(uint32_t level)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	mt_tls.level = level;
+	if (mt_unlikely(mt_tls.transient) && level == 0)
+		mt_thread_detach();
+}
+
+/* The writer of a level, claiming its ring if need be; NULL: no ring is left. */
+struct mt_ring_writer *mt_thread_writer_slow(struct mt_thread *thread, uint32_t level);
+
+static inline struct mt_ring_writer *mt_thread_writer(struct mt_thread *thread, uint32_t level)
+{
+	struct mt_ring_writer *writer = &thread->writers[level];
+
+	return mt_likely(writer->ring != NULL) ? writer : mt_thread_writer_slow(thread, level);
+}
+
+#endif
