@@ -46,6 +46,7 @@ is "what has moved is 302" "$(curl -s -o /dev/null -w '%{http_code}' --unix-sock
 kill -QUIT "$server"
 wait "$server"
 is "nginx stops in order" $? 0
+server=
 "$memtrace" info nginx.db >/dev/null
 is "master and worker are in the file, and have ended" \
 	"$(query nginx.db "SELECT group_concat(command), count(ended_ns) FROM process")" "nginx,nginx|2"

@@ -18,6 +18,7 @@ is "a background save forks and ends" "$($cli save)" OK
 $cli shutdown nosave
 wait "$server"
 is "redis-server stops in order" $? 0
+server=
 "$memtrace" info redis.db >/dev/null
 figures_hold "the figures hold" redis.db
 check "allocations, frees and bytes are counted exactly" \

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# lib.sh - what every end-to-end test starts with:  . "$(dirname "$0")/lib.sh"
+# lib.sh - what every test that is a script starts with:  . "$(dirname "$0")/lib.sh"
 #
 # A test prints TAP and ends with `finish`. It runs in a temporary folder of its own, $work, which is also
 # the working folder, and finds the tools whatever folder it was started from:
@@ -12,7 +12,8 @@
 # POSIX sh and `local`.
 
 here=$(cd "$(dirname "$0")" && pwd)
-source=$(cd "${top_srcdir:-$here/../..}" && pwd)
+source=$(cd "${top_srcdir:-$here}" && pwd)
+while [ ! -e "$source/configure.ac" ] && [ "$source" != / ]; do source=$(dirname "$source"); done
 build=$(cd "${top_builddir:-$source/build}" && pwd) || exit 99
 memtrace=$build/memtrace
 library=$build/libmemtrace.so
@@ -26,7 +27,8 @@ export LC_ALL
 work=$(mktemp -d) || exit 99
 # Others may look into it: some programs under test change their user.
 chmod 755 "$work"
-trap 'rm -rf "$work"' EXIT
+server=
+trap '[ -z "$server" ] || kill -KILL "$server" 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
