@@ -23,20 +23,17 @@ static void print_wrapped(FILE *to, const char *text, size_t column)
 	while (*text) {
 		size_t bytes = strcspn(text, " ");
 
-		if (at + bytes > WIDTH && at > column) {
+		if (at > column && at + 1 + bytes > WIDTH) {
 			fprintf(to, "\n%*s", (int)column, "");
 			at = column;
+		} else if (at > column) {
+			putc(' ', to);
+			at++;
 		}
 		fprintf(to, "%.*s", (int)bytes, text);
 		at += bytes;
 		text += bytes;
-		if (*text == ' ') {
-			text++;
-			if (*text && at + 1 + strcspn(text, " ") <= WIDTH) {
-				putc(' ', to);
-				at++;
-			}
-		}
+		text += strspn(text, " ");
 	}
 	putc('\n', to);
 }

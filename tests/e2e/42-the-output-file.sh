@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 need sqlite3
 program=$build/examples/leaky
+plain=$("$program")
 
 # leaks_of FILE: what the file says, or that it is no file of ours.
 leaks_of()
@@ -36,14 +37,14 @@ relative.db
 relative2.db"
 
 trace_run no/such/folder/file.db "$program" >out 2>err
-is "run: a path in no folder gives 125" $? 125
+is "run: a path in no folder lets the program run" "$? $(cat out)" "0 $plain"
 contains "run: it is named" err "no/such/folder"
-is "run: nothing was run" "$(cat out)" ""
 trace_preload no/such/folder/file.db "$program" >out 2>err
-is "LD_PRELOAD: a path in no folder lets the program run" "$? $(tail -n 1 out)" "0 $("$program" | tail -n 1)"
+is "LD_PRELOAD: a path in no folder lets the program run" "$? $(cat out)" "0 $plain"
 contains "LD_PRELOAD: it is named" err "no/such/folder"
 "$memtrace" run -o "" -- "$program" >out 2>err
-is "run: an empty path is wrong usage, or the default" "$(case $? in 0 | 2) echo fine ;; esac)" fine
+is "run: an empty path is wrong usage" $? 2
+is "run: nothing was run" "$(cat out)" ""
 
 # Ours: an explicit name replaces it.
 trace_run ours.db "$build/examples/clean"
@@ -60,16 +61,16 @@ sqlite3 other.db "CREATE TABLE accounts(a); INSERT INTO accounts VALUES (1);"
 for file in notes.txt other.db; do
 	cp "$file" before
 	trace_run "$file" "$program" >out 2>err
-	is "run: a foreign file ($file) gives 125" $? 125
+	is "run: a foreign file ($file) lets the program run" "$? $(cat out)" "0 $plain"
 	contains "run: it is named ($file)" err "$file"
 	same "run: it is untouched ($file)" before "$file"
-	is "run: nothing was run ($file)" "$(cat out)" ""
 	trace_preload "$file" "$program" >out 2>err
-	is "LD_PRELOAD: a foreign file ($file) lets the program run" "$? $(tail -n 1 out)" "0 $("$program" | tail -n 1)"
+	is "LD_PRELOAD: a foreign file ($file) lets the program run" "$? $(cat out)" "0 $plain"
 	contains "LD_PRELOAD: it is named ($file)" err "$file"
 	same "LD_PRELOAD: it is untouched ($file)" before "$file"
 done
 trace_run "$work/folder" "$program" >out 2>err
-is "run: a folder as the file gives 125" $? 125
+is "run: a folder as the file lets the program run" "$? $(cat out)" "0 $plain"
+contains "run: the folder is named" err "$work/folder"
 is "the folder is still there" "$(ls folder | wc -l)" 3
 finish
