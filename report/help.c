@@ -26,9 +26,6 @@ static void print_wrapped(FILE *to, const char *text, size_t column)
 		if (at > column && at + 1 + bytes > WIDTH) {
 			fprintf(to, "\n%*s", (int)column, "");
 			at = column;
-		} else if (at > column) {
-			putc(' ', to);
-			at++;
 		}
 		if (at > column) {
 			putc(' ', to);
