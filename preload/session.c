@@ -246,7 +246,8 @@ static bool find_collector(const char *folder, char *ret_path)
 
 /*
  * In the cloned child: becomes the collector, with the socket as its standard input. Its environment is this
- * copy's, without what would have it traced.
+ * copy's, without what would have it traced, or its loader do what the program's is to do (LD_DEBUG
+ * writes to a descriptor that the collector is about to close).
  */
 static _Noreturn void become_collector(int socket_fd, const char *path, char *const *arguments)
 {
@@ -254,7 +255,7 @@ static _Noreturn void become_collector(int socket_fd, const char *path, char *co
 	size_t kept = 0;
 
 	for (char **entry = environment; *entry; entry++)
-		if (strncmp(*entry, "LD_PRELOAD=", 11) != 0 && strncmp(*entry, "MEMTRACE_", 9) != 0)
+		if (strncmp(*entry, "LD_", 3) != 0 && strncmp(*entry, "MEMTRACE_", 9) != 0)
 			environment[kept++] = *entry;
 	environment[kept] = NULL;
 	if (socket_fd == STDIN_FILENO)
