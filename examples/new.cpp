@@ -11,7 +11,7 @@
  *	2	48	nothrow() (new.cpp:57)
  *	1	7	nothrow() (new.cpp:58)
  *	1	128	aligned() (new.cpp:64)
- *	1	192	aligned() (new.cpp:65)
+ *	1	512	aligned() (new.cpp:65)
  *	1	24	container() (new.cpp:82)
  *	1	4000	container() (new.cpp:83)
  */
@@ -62,7 +62,7 @@ static void nothrow()
 static void aligned()
 {
 	kept = new line[2];                              /* LEAK: 1 block, 128 bytes */
-	kept = operator new(192, std::align_val_t(256)); /* LEAK: 1 block, 192 bytes */
+	kept = operator new(512, std::align_val_t(256)); /* LEAK: 1 block, 512 bytes */
 	delete new line();
 }
 

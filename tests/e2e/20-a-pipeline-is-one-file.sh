@@ -13,6 +13,7 @@ for mode in run preload; do
 	is "$mode: the exit status is the shell's" $? 0
 	same "$mode: the output is the pipeline's" plain.out traced.out
 	is "$mode: nothing is said" "$(cat traced.err)" ""
+	check "$mode: the collector ends" settled "$mode/pipeline.db"
 	is "$mode: one file" "$(ls "$mode")" pipeline.db
 	"$memtrace" info --format=json "$mode/pipeline.db" >info.json
 	is "$mode: every program is in it" "$("$python" -c '

@@ -10,27 +10,39 @@ ended()
 	query "$1" "SELECT end_reason, exit_status, exit_signal FROM process ORDER BY id LIMIT 1"
 }
 
+cat >program.c <<'END'
+#include <signal.h>
+#include <stdlib.h>
+
+int main(int count, char **arguments)
+{
+	if (count > 2)
+		raise(atoi(arguments[2]));
+	return atoi(arguments[1]);
+}
+END
+${CC:-cc} -g -o program program.c || exit 99
+ulimit -c 0
+
 for status in 0 3 255; do
-	trace_run "$work/run-$status.db" sh -c "exit $status"
+	trace_run "$work/run-$status.db" ./program $status
 	is "run passes $status through" $? $status
 	is "the file of run says $status" "$(ended "run-$status.db")" "exit|$status|"
-	trace_preload "$work/preload-$status.db" sh -c "exit $status"
+	trace_preload "$work/preload-$status.db" ./program $status
 	is "with LD_PRELOAD the status is $status" $? $status
 	is "the file of LD_PRELOAD says $status" "$(ended "preload-$status.db")" "exit|$status|"
 done
 
-# A program that is killed: the shell's own words ("Killed") are no part of this.
-for signal in TERM KILL ABRT SEGV; do
-	number=$(kill -l "$signal")
-	trace_run "$work/run-$signal.db" sh -c "ulimit -c 0; kill -$signal \$\$" 2>/dev/null
-	is "run gives 128 + the number of SIG$signal" $? $((128 + number))
-	is "the file of run says SIG$signal" "$(ended "run-$signal.db")" "signal||$number"
-	(trace_preload "$work/preload-$signal.db" sh -c "ulimit -c 0; kill -$signal \$\$") 2>/dev/null
-	is "with LD_PRELOAD it dies of SIG$signal" $? $((128 + number))
-	# The reading command waits for what the collector owes the file.
-	"$memtrace" info "preload-$signal.db" >/dev/null
-	is "the file of LD_PRELOAD says a signal, or that it does not know" \
-		"$(ended "preload-$signal.db" | sed "s/signal||$number/true/; s/vanished||/true/")" true
+for signal in 15 9 6 11; do
+	trace_run "$work/run-signal-$signal.db" ./program 0 $signal
+	is "run gives 128 + $signal for signal $signal" $? $((128 + signal))
+	is "the file of run says signal $signal" "$(ended "run-signal-$signal.db")" "signal||$signal"
+	# In a shell of its own, which says of what it died.
+	(trace_preload "$work/preload-signal-$signal.db" ./program 0 $signal) 2>/dev/null
+	is "with LD_PRELOAD it dies of signal $signal" $? $((128 + signal))
+	# Nobody whom the collector can ask knows of what the program died: "vanished" is then the truth.
+	is "the file of LD_PRELOAD says signal $signal, or that it does not know" \
+		"$(ended "preload-signal-$signal.db" | sed "s/^signal||$signal\$/true/; s/^vanished||\$/true/")" true
 done
 
 for how in _exit quick_exit; do

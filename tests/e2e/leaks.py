@@ -57,6 +57,9 @@ def memtrace_sites(path):
     for process in report["processes"]:
         blocks = sum(site["blocks"] for site in process["sites"])
         size_bytes = sum(site["bytes"] for site in process["sites"])
+        if not process["measured"]:
+            print(f"{process['command']}: not measured")
+            sys.exit(1)
         if process["totals"] != {"blocks": blocks, "bytes": size_bytes}:
             print(f"totals of {process['command']} are not the sum of its sites: {process['totals']}")
             sys.exit(1)

@@ -137,10 +137,16 @@ trace_counted()
 	LD_PRELOAD="$library $count" COUNT_OUTPUT=$counts MEMTRACE_OPTIONS=output=$file "$@"
 }
 
-# query FILE SQL: by the sqlite3 shell, that is, not by memtrace.
+# settled FILE: waits until the collector, which holds a lock on the file that it writes, has ended with it.
+settled()
+{
+	timeout 30 flock -s "$1" true
+}
+
+# query FILE SQL: by the sqlite3 shell, that is, not by memtrace; when the file is settled.
 query()
 {
-	sqlite3 -batch -noheader "$1" "$2"
+	settled "$1" && sqlite3 -batch -noheader "$1" "$2"
 }
 
 # figures_hold NAME FILE: what the file says of its processes is consistent, and `memtrace info` says the same.
