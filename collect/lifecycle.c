@@ -126,10 +126,18 @@ bool mt_lifecycle_scan(struct mt_ledger *ledger)
 
 		if (state == MT_SLOT_CLAIMING)
 			is_claiming = true;
-		if (state == MT_SLOT_LIVE && !ledger->by_slot[i])
-			mt_lifecycle_find(
-			        ledger, i,
-			        atomic_load_explicit(&slots[i].generation, memory_order_relaxed));
+		if (state != MT_SLOT_LIVE || ledger->by_slot[i])
+			continue;
+		/*
+		 * Not before what its parent did up to the fork is applied: what it inherits is not
+		 * known earlier. Its own first event is stamped later still, and finds it then.
+		 */
+		if (*(volatile uint64_t *)&slots[i].begin_stamp < ledger->cut_stamp)
+			mt_lifecycle_find(ledger, i,
+			                  atomic_load_explicit(&slots[i].generation,
+			                                       memory_order_relaxed));
+		else
+			is_claiming = true;
 	}
 	return is_claiming;
 }
