@@ -18,6 +18,7 @@
 
 #include "preload/config.h"
 #include "preload/module.h"
+#include "preload/probe.h"
 #include "preload/real.h"
 #include "preload/say.h"
 
@@ -36,7 +37,7 @@ static int open_libunwind(void)
 	struct link_map *handle =
 	        mt_real.dlopen ? mt_real.dlopen(LIBUNWIND, RTLD_NOW | RTLD_LOCAL) : NULL;
 
-	if (handle)
+	if (handle && mt_probe_install(handle) == 0)
 		unw_backtrace = (int (*)(void **, int))mt_real_find_in(handle, "unw_backtrace");
 	if (!unw_backtrace)
 		return -1;
