@@ -73,10 +73,30 @@ const char *mt_table_cell(struct mt_arena *arena, const struct mt_column *column
 	return "";
 }
 
-static void pad(FILE *to, size_t from, size_t width)
+/* Blanks are owed until something follows them: no line ends with any. */
+static void print_line(const struct mt_table *table, const char *const *cells, const size_t *widths,
+                       FILE *to)
 {
-	while (from++ < width)
-		putc(' ', to);
+	size_t owed = 0;
+
+	for (size_t column = 0; column < table->column_count; column++) {
+		size_t width, blanks;
+
+		if (!table->columns[column].title)
+			continue;
+		width = mt_text_width(cells[column]);
+		blanks = widths[column] - width;
+		if (table->columns[column].type != MT_COLUMN_TEXT)
+			owed += blanks;
+		if (width > 0) {
+			fprintf(to, "%*s%s", (int)owed, "", cells[column]);
+			owed = 0;
+		}
+		if (table->columns[column].type == MT_COLUMN_TEXT)
+			owed += blanks;
+		owed += 2;
+	}
+	putc('\n', to);
 }
 
 void mt_table_print_text(const struct mt_table *table, size_t limit, FILE *to)
@@ -85,12 +105,10 @@ void mt_table_print_text(const struct mt_table *table, size_t limit, FILE *to)
 	size_t *widths = mt_memory_new(table->column_count, sizeof(*widths));
 	struct mt_arena arena = {0};
 	const char **cells = mt_memory_new((rows + 1) * table->column_count, sizeof(*cells));
-	size_t last = 0;
 
 	for (size_t column = 0; column < table->column_count; column++) {
 		if (!table->columns[column].title)
 			continue;
-		last = column;
 		for (size_t line = 0; line <= rows; line++) {
 			const char **cell = &cells[line * table->column_count + column];
 			size_t width;
@@ -103,24 +121,8 @@ void mt_table_print_text(const struct mt_table *table, size_t limit, FILE *to)
 				widths[column] = width;
 		}
 	}
-	for (size_t line = 0; line <= rows; line++) {
-		for (size_t column = 0; column <= last; column++) {
-			const char *cell = cells[line * table->column_count + column];
-			bool is_left = table->columns[column].type == MT_COLUMN_TEXT;
-
-			if (!table->columns[column].title)
-				continue;
-			if (!is_left)
-				pad(to, mt_text_width(cell), widths[column]);
-			fputs(cell, to);
-			if (column < last) {
-				if (is_left)
-					pad(to, mt_text_width(cell), widths[column]);
-				fputs("  ", to);
-			}
-		}
-		putc('\n', to);
-	}
+	for (size_t line = 0; line <= rows; line++)
+		print_line(table, &cells[line * table->column_count], widths, to);
 	mt_arena_free(&arena);
 	free(cells);
 	free(widths);

@@ -185,6 +185,29 @@ static char *without_insides(struct mt_arena *arena, const char *name, const cha
 	return depth == 0 ? out : NULL;
 }
 
+/* The longest tail of whole scopes that fits behind "...": "...Compiler<...>::_M_match_token(...)". */
+static const char *without_scopes(struct mt_arena *arena, const char *name, size_t width)
+{
+	unsigned int depth = 0;
+
+	for (const char *at = name; *at; at++) {
+		size_t bytes = opaque_bytes(at, name);
+
+		if (bytes > 0) {
+			at += bytes - 1;
+			continue;
+		}
+		if (strchr("<({", *at))
+			depth++;
+		else if (strchr(">)}", *at) && depth > 0)
+			depth--;
+		else if (depth == 0 && (*at == ' ' || strncmp(at, "::", 2) == 0) &&
+		         mt_text_width(at + (*at == ' ')) + 3 <= width)
+			return mt_arena_print(arena, "...%s", at + (*at == ' '));
+	}
+	return name;
+}
+
 const char *mt_text_short_name(struct mt_arena *arena, const char *name, size_t width)
 {
 	for (size_t i = 0; i < sizeof(brackets) / sizeof(brackets[0]); i++) {
@@ -196,6 +219,8 @@ const char *mt_text_short_name(struct mt_arena *arena, const char *name, size_t 
 		if (shorter)
 			name = shorter;
 	}
+	if (mt_text_width(name) > width)
+		name = without_scopes(arena, name, width);
 	return name;
 }
 

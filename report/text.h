@@ -39,8 +39,8 @@ const char *mt_text_base(const char *path);
 const char *mt_text_short_path(struct mt_arena *arena, const char *path, size_t width);
 
 /*
- * A function's name cut to about `width` by leaving out what is inside its outermost brackets, templates' first:
- * "std::vector<...>::push_back(...)".
+ * A function's name cut to about `width` by leaving out what is inside its outermost brackets, templates' first,
+ * and then its outer scopes: "...::vector<...>::push_back(...)".
  */
 const char *mt_text_short_name(struct mt_arena *arena, const char *name, size_t width);
 

@@ -121,7 +121,7 @@ static uint32_t stack_of(const struct seen *seen)
 	return seen->fixed.stack;
 }
 
-#define HERE ((struct mt_caller){MT_KIND_MALLOC, __builtin_return_address(0)})
+#define HERE ((struct mt_caller){MT_KIND_MALLOC, __builtin_return_address(0), 0})
 
 static __attribute__((noinline)) void allocate(uintptr_t addr)
 {
