@@ -21,7 +21,7 @@ count=$build/tests/count.so
 if [ -x /usr/bin/python3 ]; then python=/usr/bin/python3; else python=python3; fi
 
 # Without them tests would pass that compare nothing.
-for built in "$memtrace" "$build/memtrace-collect" "$library"; do
+for built in "$memtrace" "$build/memtrace-collect" "$library" "$count"; do
 	[ -e "$built" ] || { echo "Bail out! $built is not built"; exit 99; }
 done
 
