@@ -22,6 +22,7 @@
 struct mt_caller {
 	unsigned int kind;
 	const void *address;
+	size_t size_bytes; /* what an operator new asked for, where that is less than its malloc does; or 0 */
 };
 
 void mt_emit_alloc(struct mt_caller caller, const void *block, size_t size_bytes);

@@ -17,7 +17,7 @@
 #include "preload/real.h"
 #include "preload/thread.h"
 
-#define CALLER(kind) ((struct mt_caller){kind, __builtin_return_address(0)})
+#define CALLER(kind) ((struct mt_caller){kind, __builtin_return_address(0), 0})
 
 static inline uint32_t map_flags(int protection, int flags)
 {

@@ -74,22 +74,16 @@ static bool find(const void *pc, struct find_result *ret_result)
 	return false;
 }
 
-void mt_module_range(const void *pc, uintptr_t *ret_start, uintptr_t *ret_end)
-{
-	struct find_result found;
-	bool is_found = find(pc, &found);
-
-	*ret_start = is_found ? (uintptr_t)found.map_start : 0;
-	*ret_end = is_found ? (uintptr_t)found.map_end : 0;
-}
-
 void mt_module_init(void)
 {
+	struct find_result found;
 	ssize_t bytes = readlink("/proc/self/exe", modules.executable, sizeof(modules.executable));
 
 	modules.executable_bytes = bytes > 0 ? (uint32_t)bytes : 0;
-	mt_module_range((const void *)mt_real_loader_base(), &modules.loader_start,
-	                &modules.loader_end);
+	if (find((const void *)mt_real_loader_base(), &found)) {
+		modules.loader_start = (uintptr_t)found.map_start;
+		modules.loader_end = (uintptr_t)found.map_end;
+	}
 }
 
 bool mt_module_is_loader(const void *pc)

@@ -17,9 +17,6 @@
 /* Learns where the loader is. */
 void mt_module_init(void);
 
-/* The addresses that the object around `pc` occupies; 0, 0 when it is in none. */
-void mt_module_range(const void *pc, uintptr_t *ret_start, uintptr_t *ret_end);
-
 /* True for an address in the dynamic loader. Any context. */
 bool mt_module_is_loader(const void *pc);
 

@@ -245,8 +245,19 @@ static bool find_collector(const char *folder, char *ret_path)
 }
 
 /*
- * In the cloned child: becomes the collector, with the socket as its standard input. Its environment is this
- * copy's, without what would have it traced.
+ * Neither what would have the collector traced, nor other orders to the loader: with LD_DEBUG it writes to a
+ * descriptor that the collector, who closes what it did not open, has given to something else.
+ */
+static bool is_for_collector(const char *entry)
+{
+	if (strncmp(entry, "LD_", 3) == 0)
+		return strncmp(entry, "LD_LIBRARY_PATH=", 16) == 0;
+	return strncmp(entry, "MEMTRACE_", 9) != 0;
+}
+
+/*
+ * In the cloned child: becomes the collector, with the socket as its standard input. Its environment is what
+ * is_for_collector() leaves of this copy's.
  */
 static _Noreturn void become_collector(int socket_fd, const char *path, char *const *arguments)
 {
@@ -254,7 +265,7 @@ static _Noreturn void become_collector(int socket_fd, const char *path, char *co
 	size_t kept = 0;
 
 	for (char **entry = environment; *entry; entry++)
-		if (strncmp(*entry, "LD_PRELOAD=", 11) != 0 && strncmp(*entry, "MEMTRACE_", 9) != 0)
+		if (is_for_collector(*entry))
 			environment[kept++] = *entry;
 	environment[kept] = NULL;
 	if (socket_fd == STDIN_FILENO)

@@ -14,11 +14,15 @@
 #include "preload/unwind.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdatomic.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "preload/config.h"
 #include "preload/module.h"
 #include "preload/real.h"
+#include "preload/redirect.h"
 #include "preload/say.h"
 
 #define LIBUNWIND "libunwind.so.8"
@@ -27,26 +31,63 @@ enum state { CLOSED, OPENING, OPEN, FAILED };
 
 static _Atomic int state;
 static int (*unw_backtrace)(void **, int);
-static uintptr_t library_start, library_end; /* libunwind's own code */
 
 extern char **environ;
+
+/*
+ * What libunwind imports and must not have here. To see whether an address can be read it writes from it
+ * into a pipe, which it keeps open and first reads from: descriptors that a program may close, and then
+ * reuse for a file of its own. So its read and write become a question to the kernel without any descriptor.
+ * Its mappings go past our hooks: they are memtrace's own.
+ */
+static int no_pipe(int *ret_fds, int flags)
+{
+	(void)flags;
+	ret_fds[0] = -1;
+	ret_fds[1] = -1;
+	errno = EMFILE;
+	return -1;
+}
+
+static ssize_t nothing_to_read(int fd, void *bytes, size_t count)
+{
+	(void)fd;
+	(void)bytes;
+	(void)count;
+	errno = EAGAIN;
+	return -1;
+}
+
+static long is_readable(uintptr_t address, long count)
+{
+	/* The kernel copies the set before it looks at the (senseless) first argument. */
+	if (syscall(SYS_rt_sigprocmask, -1, address & ~(uintptr_t)7, NULL, 8) != 0 &&
+	    errno == EFAULT)
+		return -1;
+	return count;
+}
+
+/* libunwind's writes into the pipe, by a system call of its own making. */
+static long no_write(long number, long a, long b, long c, long d, long e, long f)
+{
+	if (number == SYS_write)
+		return is_readable((uintptr_t)b, c);
+	return syscall(number, a, b, c, d, e, f);
+}
 
 static int open_libunwind(void)
 {
 	struct link_map *handle =
 	        mt_real.dlopen ? mt_real.dlopen(LIBUNWIND, RTLD_NOW | RTLD_LOCAL) : NULL;
 
-	if (handle)
-		unw_backtrace = (int (*)(void **, int))mt_real_find_in(handle, "unw_backtrace");
-	if (!unw_backtrace)
+	if (!handle || mt_redirect(handle, "pipe2", (void *)no_pipe) != 0 ||
+	    mt_redirect(handle, "read", (void *)nothing_to_read) != 0 ||
+	    mt_redirect(handle, "syscall", (void *)no_write) != 0 ||
+	    mt_redirect(handle, "mmap", (void *)mt_real.mmap) != 0 ||
+	    mt_redirect(handle, "munmap", (void *)mt_real.munmap) != 0)
 		return -1;
-	mt_module_range((const void *)unw_backtrace, &library_start, &library_end);
-	return 0;
-}
-
-bool mt_unwind_owns(const void *pc)
-{
-	return (uintptr_t)pc - library_start < library_end - library_start;
+	unw_backtrace = (int (*)(void **, int))mt_real_find_in(handle, "unw_backtrace");
+	return unw_backtrace ? 0 : -1;
 }
 
 static int walk_libunwind(void **frames, int limit)

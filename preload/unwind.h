@@ -34,7 +34,4 @@ uint32_t mt_unwind_walk(struct mt_thread *thread, const void *caller, void ***re
  */
 void mt_unwind_warm_up(const void *caller);
 
-/* True for an address in the unwinder's library: what it maps is memtrace's own. */
-bool mt_unwind_owns(const void *pc);
-
 #endif

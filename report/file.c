@@ -158,10 +158,14 @@ static int look(struct mt_file *file, bool *ret_is_owed)
 		file->state = MT_FILE_ABANDONED;
 		return 0;
 	}
+	/* Where nothing runs the session ends now; a process may even have ended before its row was written. */
+	*ret_is_owed = true;
 	next = mt_rows_open(file->reader, owed_sql, &rows, NULL);
-	while (next >= 0 && (next = mt_rows_next(rows)) == 1)
-		if (!is_running(mt_rows_integer(rows, 0)))
-			*ret_is_owed = true;
+	while (next >= 0 && (next = mt_rows_next(rows)) == 1) {
+		*ret_is_owed = !is_running(mt_rows_integer(rows, 0));
+		if (*ret_is_owed)
+			break;
+	}
 	if (next >= 0)
 		mt_rows_close(rows);
 	return next;

@@ -177,12 +177,19 @@ static int ask(int fd, uint32_t purpose, pid_t pid, void *ret_answer, size_t ans
 	}
 }
 
-/* The collector is our program, not one to be traced. */
+/*
+ * The collector is our program, not one to be traced. Nor does it take other orders to the loader: with LD_DEBUG
+ * that writes to a descriptor which the collector, who closes what it did not open, has given to something else.
+ */
 static void exec_collector(char *const argv[], int socket_fd, int exec_fd)
 {
 	int error;
 
 	unsetenv("LD_PRELOAD");
+	unsetenv("LD_AUDIT");
+	unsetenv("LD_DEBUG");
+	unsetenv("LD_DEBUG_OUTPUT");
+	unsetenv("LD_PROFILE");
 	if (dup2(socket_fd, STDIN_FILENO) >= 0)
 		execv(argv[0], argv);
 	error = errno;

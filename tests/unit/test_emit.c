@@ -121,7 +121,7 @@ static uint32_t stack_of(const struct seen *seen)
 	return seen->fixed.stack;
 }
 
-#define HERE ((struct mt_caller){MT_KIND_MALLOC, __builtin_return_address(0)})
+#define HERE ((struct mt_caller){MT_KIND_MALLOC, __builtin_return_address(0), 0})
 
 static __attribute__((noinline)) void allocate(uintptr_t addr)
 {
@@ -241,7 +241,7 @@ static void on_signal(int number)
 /* Plays a handler that interrupts memtrace: the level is held as if in the middle of a record. */
 static void a_handler_inside_memtrace_writes_to_a_ring_of_its_own(void **state)
 {
-	uint32_t level, rings = atomic_load(&mt_process.segment->ring_count);
+	uint32_t level = 0, rings = atomic_load(&mt_process.segment->ring_count);
 	struct seen seen;
 
 	(void)state;
@@ -287,7 +287,7 @@ static __attribute__((noinline)) void be_interrupted(void)
 
 static void a_level_left_by_siglongjmp_is_taken_off(void **state)
 {
-	uint32_t level;
+	static uint32_t level; /* not in a register that the jump restores */
 
 	(void)state;
 	signal(SIGUSR2, on_signal_jump);

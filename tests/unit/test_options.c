@@ -13,7 +13,7 @@
 static enum mt_option_error set(struct mt_options *options, const char *text)
 {
 	const char *cursor = text;
-	struct mt_option_pair pair;
+	struct mt_option_pair pair = {0};
 
 	assert_true(mt_option_next(&cursor, &pair));
 	return mt_option_set(options, &pair);
@@ -70,7 +70,7 @@ static void what_is_wrong_is_told_and_changes_nothing(void **state)
 static void a_string_of_pairs_is_taken_one_by_one(void **state)
 {
 	const char *cursor = "::depth=3:output=/a=b::x:";
-	struct mt_option_pair pair;
+	struct mt_option_pair pair = {0};
 
 	(void)state;
 	assert_true(mt_option_next(&cursor, &pair));
