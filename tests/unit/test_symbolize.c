@@ -417,6 +417,32 @@ static void separate_debug_information_is_found(void **state)
 	assert_true(tally.inlined >= 3);
 }
 
+/* Compiled from another folder, a source has a path that can be opened all the same. */
+static void a_relative_source_is_found_from_anywhere(void **state)
+{
+	static const char *const versions[] = {"-gdwarf-4", "-gdwarf-5"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+		struct mt_arena arena = {0};
+		struct mt_symbols symbols;
+		char command[256], *id;
+
+		snprintf(command, sizeof(command),
+		         "mkdir -p below && cd below && %s -O0 %s -o ../relative ../c.c",
+		         compiler("CC", "cc"), versions[i]);
+		assert_true(compile(command));
+		id = build_id(fixture_path("relative"));
+		symbols = resolve_first(fixture_path("relative"), id, 0,
+		                        address_in_main(fixture_path("relative")), &arena);
+		assert_int_equal(symbols.symbolized, MT_SYMBOLIZED_DWARF);
+		assert_int_equal(symbols.items[0].file[0], '/');
+		assert_int_equal(access(symbols.items[0].file, R_OK), 0);
+		free(id);
+		mt_arena_free(&arena);
+	}
+}
+
 /* ---- without debug information ---- */
 
 static void a_table_of_symbols_gives_the_name_alone(void **state)
@@ -585,6 +611,7 @@ int main(void)
 	        cmocka_unit_test(link_time_optimisation_agrees),
 	        cmocka_unit_test(rust_agrees),
 	        cmocka_unit_test(separate_debug_information_is_found),
+	        cmocka_unit_test(a_relative_source_is_found_from_anywhere),
 	        cmocka_unit_test(a_table_of_symbols_gives_the_name_alone),
 	        cmocka_unit_test(a_replaced_binary_is_not_asked),
 	        cmocka_unit_test(without_a_build_id_a_younger_file_is_another_one),
