@@ -239,6 +239,12 @@ int mt_commit_failure(struct mt_commit *commit, struct mt_error *ret_error)
 	return failure;
 }
 
+void mt_commit_free(struct mt_commit *commit)
+{
+	pthread_cond_destroy(&commit->changed);
+	pthread_mutex_destroy(&commit->mutex);
+}
+
 void mt_commit_stop(struct mt_commit *commit)
 {
 	pthread_mutex_lock(&commit->mutex);
@@ -246,6 +252,4 @@ void mt_commit_stop(struct mt_commit *commit)
 	pthread_cond_broadcast(&commit->changed);
 	pthread_mutex_unlock(&commit->mutex);
 	pthread_join(commit->thread, NULL);
-	pthread_cond_destroy(&commit->changed);
-	pthread_mutex_destroy(&commit->mutex);
 }
