@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # gcc compiles a file: the driver, cc1 and the assembler; the object is the same to the bit.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/program.sh"
+. "$here/program.sh"
 need gcc sqlite3
 
 cat >file.c <<'END'
