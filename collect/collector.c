@@ -32,6 +32,12 @@ void mt_collector_init(struct mt_collector *collector, struct mt_segment *segmen
 
 void mt_collector_free(struct mt_collector *collector)
 {
+	while (collector->put_off) {
+		struct mt_mail *next = collector->put_off->next;
+
+		mt_mail_free(collector->put_off);
+		collector->put_off = next;
+	}
 	mt_mailbox_free(&collector->mail);
 	mt_ledger_free(&collector->ledger);
 }
@@ -74,13 +80,12 @@ static void check_future(struct mt_collector *collector, struct mt_drain *drain)
 		mt_drain_break(drain, "a record's stamp lies in the future");
 }
 
-/* Reads all heads. How many rings have something to read. */
-static size_t look_at_rings(struct mt_collector *collector)
+/* Reads all heads. */
+static void look_at_rings(struct mt_collector *collector)
 {
 	struct mt_segment *segment = collector->ledger.segment;
 	/* acquire: as much as any thread's claim; the ring's own state has the rest */
 	uint32_t count = atomic_load_explicit(&segment->ring_count, memory_order_acquire);
-	size_t ready = 0;
 
 	collector->drain_count = count < MT_RINGS ? count : MT_RINGS;
 	collector->is_backlogged = false;
@@ -94,9 +99,45 @@ static size_t look_at_rings(struct mt_collector *collector)
 			continue;
 		if (mt_drain_pending_bytes(drain) > (drain->mask + 1) / 4)
 			collector->is_backlogged = true;
-		collector->entries[ready++].drain = drain;
 	}
-	return ready;
+}
+
+/* Applies, of what was there when the heads were read, all that is stamped before `cut`. */
+static uint64_t apply_before(struct mt_collector *collector, uint64_t cut)
+{
+	size_t ready = 0;
+
+	for (uint32_t i = 0; i < collector->drain_count; i++) {
+		struct mt_drain *drain = &collector->drains[i];
+
+		if (!drain->broken && drain->at < drain->limit)
+			collector->entries[ready++].drain = drain;
+	}
+	return ready ? mt_merge_run(&collector->ledger, collector->entries, ready, cut) : 0;
+}
+
+/*
+ * News of a forked child of which nothing was seen yet: it is gone, or has exec'd. The child is adopted now, so
+ * what its parent did up to the fork has to be applied first. False: that lies behind this round's cut.
+ */
+static bool catch_up_with(struct mt_collector *collector, const struct mt_mail *mail)
+{
+	struct mt_ledger *ledger = &collector->ledger;
+	uint32_t slot = MT_SLOTS;
+	uint64_t begin_stamp;
+
+	if (mail->type == MT_MAIL_JOINED)
+		slot = mail->previous_slot;
+	else if (mail->type == MT_MAIL_GONE)
+		slot = mail->slot;
+	if (slot >= MT_SLOTS || ledger->by_slot[slot])
+		return true;
+	begin_stamp =
+	        *(volatile uint64_t *)&mt_segment_slots(ledger->segment)[slot].begin_stamp;
+	if (begin_stamp >= ledger->cut_stamp)
+		return false;
+	apply_before(collector, begin_stamp);
+	return true;
 }
 
 static void name_thread(struct mt_ledger *ledger, struct mt_mail *mail)
@@ -118,11 +159,17 @@ static void name_thread(struct mt_ledger *ledger, struct mt_mail *mail)
 static void read_mail(struct mt_collector *collector)
 {
 	struct mt_ledger *ledger = &collector->ledger;
-	struct mt_mail *mail = mt_mailbox_take(&collector->mail);
+	struct mt_mail **end = &collector->put_off;
+	struct mt_mail *mail;
 
-	while (mail) {
-		struct mt_mail *next = mail->next;
-
+	while (*end)
+		end = &(*end)->next;
+	*end = mt_mailbox_take(&collector->mail);
+	while ((mail = collector->put_off)) {
+		/* Until the next round, and what came after it too: the order is kept. */
+		if (!catch_up_with(collector, mail))
+			break;
+		collector->put_off = mail->next;
 		switch (mail->type) {
 		case MT_MAIL_JOINED: mt_lifecycle_joined(ledger, mail); break;
 		case MT_MAIL_GONE: mt_lifecycle_gone(ledger, mail); break;
@@ -138,7 +185,6 @@ static void read_mail(struct mt_collector *collector)
 		default: break;
 		}
 		mt_mail_free(mail);
-		mail = next;
 		collector->has_changes = true;
 	}
 }
@@ -161,8 +207,7 @@ uint64_t mt_collector_round(struct mt_collector *collector)
 	/* Before the cut: whoever claimed a slot by now has published its parent's FORK before. */
 	uint32_t claims = atomic_load_explicit(&segment->slot_claims, memory_order_acquire);
 	bool has_tick;
-	uint64_t done = 0;
-	size_t ready;
+	uint64_t done;
 
 	atomic_fetch_add_explicit(&segment->heartbeat, 1, memory_order_relaxed);
 	ledger->round++;
@@ -174,11 +219,10 @@ uint64_t mt_collector_round(struct mt_collector *collector)
 		mt_forks_expire(&ledger->forks, ledger->now_ns);
 	}
 	ledger->cut_stamp = mt_stamp_read(ledger->stamps.clock);
-	ready = look_at_rings(collector);
+	look_at_rings(collector);
 	/* Behind the heads: who joined before it could publish anything is known before that is applied. */
 	read_mail(collector);
-	if (ready)
-		done = mt_merge_run(ledger, collector->entries, ready, ledger->cut_stamp);
+	done = apply_before(collector, ledger->cut_stamp);
 	for (uint32_t i = 0; i < collector->drain_count; i++) {
 		note_broken(collector, &collector->drains[i]);
 		mt_drain_release(&collector->drains[i]);
