@@ -32,6 +32,12 @@ void mt_collector_init(struct mt_collector *collector, struct mt_segment *segmen
 
 void mt_collector_free(struct mt_collector *collector)
 {
+	while (collector->unread) {
+		struct mt_mail *next = collector->unread->next;
+
+		mt_mail_free(collector->unread);
+		collector->unread = next;
+	}
 	mt_mailbox_free(&collector->mail);
 	mt_ledger_free(&collector->ledger);
 }
@@ -104,7 +110,7 @@ static void name_thread(struct mt_ledger *ledger, struct mt_mail *mail)
 	struct mt_process *process = mail->slot < MT_SLOTS ? ledger->by_slot[mail->slot] : NULL;
 	uint32_t index;
 
-	if (!process || process->generation != mail->generation ||
+	if (!process || process->generation != mail->generation || !mail->text ||
 	    !mt_map_find(&process->thread_index, (uint32_t)mail->tid, 0, &index) ||
 	    process->threads[index].name)
 		return;
@@ -115,31 +121,56 @@ static void name_thread(struct mt_ledger *ledger, struct mt_mail *mail)
 	mail->text = NULL;
 }
 
-static void read_mail(struct mt_collector *collector)
+/* Before the events: who joined before it could publish anything is known before that is applied. */
+static void admit(struct mt_collector *collector)
+{
+	struct mt_mail **last = &collector->unread;
+
+	while (*last)
+		last = &(*last)->next;
+	*last = mt_mailbox_take(&collector->mail);
+	for (struct mt_mail *mail = *last; mail; mail = mail->next) {
+		collector->has_changes = true;
+		if (mail->type == MT_MAIL_JOINED)
+			mt_lifecycle_joined(&collector->ledger, mail);
+	}
+}
+
+/* False: it speaks of a forked child whose parent's past is not applied yet, so it has to wait. */
+static bool read_one(struct mt_collector *collector, struct mt_mail *mail)
 {
 	struct mt_ledger *ledger = &collector->ledger;
-	struct mt_mail *mail = mt_mailbox_take(&collector->mail);
 
-	while (mail) {
-		struct mt_mail *next = mail->next;
+	switch (mail->type) {
+	case MT_MAIL_JOINED: return mt_lifecycle_descended(ledger, mail);
+	case MT_MAIL_GONE: return mt_lifecycle_gone(ledger, mail);
+	case MT_MAIL_UNTRACED: mt_lifecycle_untraced(ledger, mail); break;
+	case MT_MAIL_THREADS: name_thread(ledger, mail); break;
+	case MT_MAIL_NOTE:
+		mt_notes_add(&ledger->notes, 0, mt_stamp_ns(&ledger->stamps, ledger->cut_stamp),
+		             mail->reason, 1, "%s", mail->text);
+		break;
+	case MT_MAIL_STOP: collector->is_stopping = true; break;
+	case MT_MAIL_REST: collector->wants_rest = true; break;
+	default: break;
+	}
+	return true;
+}
 
-		switch (mail->type) {
-		case MT_MAIL_JOINED: mt_lifecycle_joined(ledger, mail); break;
-		case MT_MAIL_GONE: mt_lifecycle_gone(ledger, mail); break;
-		case MT_MAIL_UNTRACED: mt_lifecycle_untraced(ledger, mail); break;
-		case MT_MAIL_THREADS: name_thread(ledger, mail); break;
-		case MT_MAIL_NOTE:
-			mt_notes_add(&ledger->notes, 0,
-			             mt_stamp_ns(&ledger->stamps, ledger->cut_stamp), mail->reason,
-			             1, "%s", mail->text);
-			break;
-		case MT_MAIL_STOP: collector->is_stopping = true; break;
-		case MT_MAIL_REST: collector->wants_rest = true; break;
-		default: break;
+/* After the events: what the service thread knows is never ahead of what was published. */
+static void read_mail(struct mt_collector *collector)
+{
+	struct mt_mail **at = &collector->unread;
+
+	while (*at) {
+		struct mt_mail *mail = *at;
+
+		if (!read_one(collector, mail)) {
+			at = &mail->next;
+			continue;
 		}
+		*at = mail->next;
 		mt_mail_free(mail);
-		mail = next;
-		collector->has_changes = true;
 	}
 }
 
@@ -148,7 +179,7 @@ static void answer_rest(struct mt_collector *collector)
 {
 	struct mt_ledger *ledger = &collector->ledger;
 	bool is_claiming = mt_lifecycle_scan(ledger);
-	bool is_busy = is_claiming || ledger->first;
+	bool is_busy = is_claiming || ledger->first || collector->unread;
 
 	collector->wants_rest = false;
 	mt_ledger_post(ledger, &(struct mt_mail){.type = is_busy ? MT_MAIL_BUSY : MT_MAIL_RESTING});
@@ -175,14 +206,15 @@ uint64_t mt_collector_round(struct mt_collector *collector)
 	}
 	ledger->cut_stamp = mt_stamp_read(ledger->stamps.clock);
 	ready = look_at_rings(collector);
-	/* Behind the heads: who joined before it could publish anything is known before that is applied. */
-	read_mail(collector);
+	/* Behind the heads, too. */
+	admit(collector);
 	if (ready)
 		done = mt_merge_run(ledger, collector->entries, ready, ledger->cut_stamp);
 	for (uint32_t i = 0; i < collector->drain_count; i++) {
 		note_broken(collector, &collector->drains[i]);
 		mt_drain_release(&collector->drains[i]);
 	}
+	read_mail(collector);
 	if (claims != collector->slot_claims || has_tick) {
 		collector->slot_claims = claims;
 		mt_lifecycle_scan(ledger);
@@ -228,6 +260,23 @@ static void settle_batch(struct mt_collector *collector, bool wait)
 	collector->ledger.is_unsettled = true;
 }
 
+/*
+ * Every process has said that it ends, and nothing is under way that could bring another one. Then the file
+ * is closed before the last process may go, and whoever waited for that finds it whole.
+ */
+static bool is_last(struct mt_collector *collector)
+{
+	struct mt_ledger *ledger = &collector->ledger;
+
+	if (!ledger->first || collector->unread || mt_lifecycle_scan(ledger) ||
+	    atomic_load_explicit(&ledger->segment->forks_in_flight, memory_order_relaxed))
+		return false;
+	for (struct mt_process *process = ledger->first; process; process = process->next)
+		if (!process->has_ended)
+			return false;
+	return true;
+}
+
 static bool offer_batch(struct mt_collector *collector)
 {
 	struct mt_batch *batch;
@@ -236,6 +285,7 @@ static bool offer_batch(struct mt_collector *collector)
 	batch = mt_batch_build(&collector->ledger);
 	if (!batch)
 		return false;
+	batch->is_last = is_last(collector);
 	collector->has_changes = false;
 	collector->ledger.is_urgent = false;
 	collector->last_batch_ns = collector->ledger.now_ns;
