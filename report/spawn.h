@@ -43,13 +43,14 @@ int mt_spawn_program(char *const argv[], const struct mt_spawn_environment *envi
  */
 int mt_spawn_collector(struct mt_spawn *spawn, char *const argv[], struct mt_welcome *ret_welcome);
 
-/* Lets the child exec; session NULL: untraced. 0, or why exec failed. */
+/*
+ * Lets the child exec; session NULL: untraced. 0, or why exec failed. From here to mt_spawn_close SIGINT and
+ * SIGQUIT, which a terminal sends to the program as well, are ignored, SIGTERM and SIGHUP are passed on to the
+ * child while it lives. One child at a time.
+ */
 int mt_spawn_go(struct mt_spawn *spawn, const char *session);
 
-/*
- * Waits for the child's end; returns its wait status. From here on SIGINT and SIGQUIT, which a terminal sends to
- * the program as well, are ignored, SIGTERM and SIGHUP are passed on to the child.
- */
+/* Waits for the child's end; returns its wait status, or -errno. */
 int mt_spawn_wait(struct mt_spawn *spawn);
 
 /* -errno: there is no collector, or it did not answer within the time. */

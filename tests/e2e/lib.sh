@@ -61,7 +61,7 @@ fail()
 	tests_run=$((tests_run + 1))
 	tests_failed=$((tests_failed + 1))
 	echo "not ok $tests_run - $name"
-	[ $# -eq 0 ] || cat "$@" | head -n 60 | sed 's/^/# /'
+	[ $# -eq 0 ] || cat "$@" | head -n 30 | sed 's/^/# /'
 }
 
 # skip NAME REASON
@@ -178,6 +178,7 @@ finish()
 	if [ -e "$1" ]; then
 		fail "no sanitizer reported anything" "$@"
 	fi
+	[ "$tests_run" -gt 0 ] || fail "there is something to test"
 	echo "1..$tests_run"
 	[ "$tests_failed" -eq 0 ]
 	exit
