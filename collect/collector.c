@@ -260,6 +260,23 @@ static void settle_batch(struct mt_collector *collector, bool wait)
 	collector->ledger.is_unsettled = true;
 }
 
+/*
+ * Every process has said that it ends, and nothing is under way that could bring another one. Then the file
+ * is closed before the last process may go, and whoever waited for that finds it whole.
+ */
+static bool is_last(struct mt_collector *collector)
+{
+	struct mt_ledger *ledger = &collector->ledger;
+
+	if (!ledger->first || collector->unread || mt_lifecycle_scan(ledger) ||
+	    atomic_load_explicit(&ledger->segment->forks_in_flight, memory_order_relaxed))
+		return false;
+	for (struct mt_process *process = ledger->first; process; process = process->next)
+		if (!process->has_ended)
+			return false;
+	return true;
+}
+
 static bool offer_batch(struct mt_collector *collector)
 {
 	struct mt_batch *batch;
@@ -268,6 +285,7 @@ static bool offer_batch(struct mt_collector *collector)
 	batch = mt_batch_build(&collector->ledger);
 	if (!batch)
 		return false;
+	batch->is_last = is_last(collector);
 	collector->has_changes = false;
 	collector->ledger.is_urgent = false;
 	collector->last_batch_ns = collector->ledger.now_ns;

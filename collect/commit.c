@@ -95,6 +95,9 @@ static int write_batch(struct mt_writer *writer, struct mt_batch *batch)
 		r = write_processes(writer, batch);
 	if (r == 0)
 		r = mt_writer_commit(writer);
+	/* If it cannot be, the end will do it. */
+	if (r == 0 && batch->is_last)
+		mt_writer_rest(writer);
 	return r;
 }
 

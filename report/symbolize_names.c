@@ -30,7 +30,8 @@ static const char *linkage_name(Dwarf_Die *function)
 	if (dwarf_attr_integrate(function, DW_AT_linkage_name, &attribute) ||
 	    dwarf_attr_integrate(function, DW_AT_MIPS_linkage_name, &attribute))
 		name = dwarf_formstring(&attribute);
-	return name && *name ? name : NULL;
+	/* C has such names too where one function stands in for another: libc's __GI_ names are for nobody. */
+	return name && (strncmp(name, "_Z", 2) == 0 || strncmp(name, "_R", 2) == 0) ? name : NULL;
 }
 
 bool mt_name_is_plain(Dwarf_Die *function)

@@ -35,6 +35,9 @@ size_t mt_text_width(const char *text);
 /* The last part of a path; the path itself when it ends with a slash. */
 const char *mt_text_base(const char *path);
 
+/* A path without "." and "name/.." in it: what it would be if none of its folders were a link. */
+const char *mt_text_plain_path(struct mt_arena *arena, const char *path);
+
 /* A path cut to its last components, if it is longer than `width`: ".../lib/list.c". */
 const char *mt_text_short_path(struct mt_arena *arena, const char *path, size_t width);
 
