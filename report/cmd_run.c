@@ -124,8 +124,13 @@ static int prepare_collector(struct run *run, const struct mt_call *call, const 
 
 	if (status != MT_EXIT_FINE)
 		return status;
-	if (!getcwd(folder, sizeof(folder)))
-		strcpy(folder, "/");
+	if (!getcwd(folder, sizeof(folder))) {
+		const char *temporary = getenv("TMPDIR");
+
+		/* It was removed: nothing can be written there. */
+		snprintf(folder, sizeof(folder), "%s",
+		         temporary && *temporary ? temporary : "/tmp");
+	}
 	if (output && !strchr(output, ':')) {
 		const struct mt_option_pair pair = {"output", strlen("output"), output,
 		                                    strlen(output)};

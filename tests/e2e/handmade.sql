@@ -1,4 +1,4 @@
--- Rows for tests/e2e/50-…: a session of three processes, every figure of which is known.
+-- Rows for tests/e2e/52-…: a session of three processes, every figure of which is known.
 --
 -- app (pid 100) leaks 6 blocks of 2355 bytes at three sites; worker (101), its forked child, was killed and lost 5
 -- events; app (102) is what the worker had become by exec.

@@ -15,7 +15,7 @@ report()
 {
 	local name=$1
 	shift
-	sed -n "/^== $name\$/,/^== /{/^== /d;p}" "$here/50-reports-of-a-hand-made-file.expected" >expected
+	sed -n "/^== $name\$/,/^== /{/^== /d;p}" "$here/52-reports-of-a-hand-made-file.expected" >expected
 	"$memtrace" "$@" >out 2>err
 	is "$name: fine" "$? $(cat err)" "0 "
 	tr -d '\r' <out >plain
