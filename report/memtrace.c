@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * memtrace.c - main of the `memtrace` command: finds the sub-command, parses its arguments, runs it.
+ * memtrace.c - main of the `memtrace` command: finds the sub-command, parses its arguments, runs
+ * it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,8 +31,9 @@ static int finish(int status)
 }
 
 /*
- * Started without a standard stream, the next file opened would become it. What takes its place here is closed in
- * every program that is started, and cannot be used: a report to nowhere fails as it should.
+ * Started without a standard stream, the next file opened would become it. What takes its place
+ * here is closed in every program that is started, and cannot be used: a report to nowhere fails as
+ * it should.
  */
 static void fill_streams(void)
 {

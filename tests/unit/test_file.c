@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * test_file.c - report/file.c: which processes a report is about, and when it waits for the collector.
+ * test_file.c - report/file.c: which processes a report is about, and when it waits for the
+ * collector.
  *
  * The collector is a process of this test that does nothing: what is asked is whether it lives.
  */
@@ -66,7 +67,9 @@ static pid_t gone_pid(void)
 	return child;
 }
 
-/* A file that is being recorded by `collector`, in which process 1 (with this pid) has not ended. */
+/*
+ * A file that is being recorded by `collector`, in which process 1 (with this pid) has not ended.
+ */
 static void make_recording(const char *path, pid_t collector, pid_t pid)
 {
 	char *start = fixture_output("awk '{ print $22 }' /proc/%d/stat", (int)collector);
@@ -89,7 +92,10 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* Opens the file in a process of its own; its exit status is 10 * state + whether process 1 has ended. */
+/*
+ * Opens the file in a process of its own; its exit status is 10 * state + whether process 1 has
+ * ended.
+ */
 static pid_t start_report(const char *path)
 {
 	pid_t child = fork();
