@@ -17,8 +17,8 @@
 #include "report/text.h"
 
 /*
- * The columns stand here in the order of the query. Their titles are those of text, where "" continues the line
- * before.
+ * The columns stand here in the order of the query. Their titles are those of text, where ""
+ * continues the line before.
  */
 static const char process_sql[] =
         "SELECT process.pid, parent.pid, process.origin, process.command, process.arguments,"

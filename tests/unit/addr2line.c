@@ -66,8 +66,8 @@ static const char *base_of(const char *path)
 }
 
 /*
- * True when a place of addr2line's cannot be: the file it names has fewer lines, or is none. Some versions take the
- * number of one compile unit's file for that of another's.
+ * True when a place of addr2line's cannot be: the file it names has fewer lines, or is none. Some
+ * versions take the number of one compile unit's file for that of another's.
  */
 static bool is_impossible(const char *place)
 {

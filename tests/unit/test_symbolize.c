@@ -2,10 +2,10 @@
 /*
  * test_symbolize.c - report/symbolize*.c against what addr2line says of the same addresses.
  *
- * Programs are compiled here and now, in the ways that differ in their debug information; every return address
- * in them (objdump finds them) is asked of both. Nothing is expected that another tool has not said, but for two
- * things in which this one is meant to differ: qualified names where addr2line has bare ones, and no name for what
- * is behind the end of a symbol.
+ * Programs are compiled here and now, in the ways that differ in their debug information; every
+ * return address in them (objdump finds them) is asked of both. Nothing is expected that another
+ * tool has not said, but for two things in which this one is meant to differ: qualified names where
+ * addr2line has bare ones, and no name for what is behind the end of a symbol.
  */
 #include <setjmp.h>
 #include <stdarg.h>
