@@ -209,7 +209,7 @@ void mt_emit_free(unsigned int kind, const void *block)
 		return;
 	thread = mt_thread_enter(&level);
 	if (mt_unlikely(!thread)) {
-		missed(MT_EVENT_FREE, (struct mt_caller){kind, NULL}, block, 0);
+		missed(MT_EVENT_FREE, (struct mt_caller){kind, NULL, 0}, block, 0);
 		errno = saved_errno;
 		return;
 	}
@@ -227,7 +227,7 @@ void mt_emit_realloc(const void *block)
 {
 	int saved_errno = errno;
 
-	emit(MT_EVENT_REALLOC, (struct mt_caller){MT_KIND_REALLOC, NULL}, block, 0, 0, false);
+	emit(MT_EVENT_REALLOC, (struct mt_caller){MT_KIND_REALLOC, NULL, 0}, block, 0, 0, false);
 	errno = saved_errno;
 }
 
@@ -235,7 +235,7 @@ void mt_emit_realloc_failed(const void *block)
 {
 	int saved_errno = errno;
 
-	emit(MT_EVENT_REALLOC_FAILED, (struct mt_caller){MT_KIND_REALLOC, NULL}, block, 0, 0,
+	emit(MT_EVENT_REALLOC_FAILED, (struct mt_caller){MT_KIND_REALLOC, NULL, 0}, block, 0, 0,
 	     false);
 	errno = saved_errno;
 }
@@ -246,8 +246,7 @@ static void emit_mapping(enum mt_event_type type, struct mt_caller caller, const
 {
 	int saved_errno = errno;
 
-	/* Below level 0 it is the unwinder's own mapping. */
-	if (!mt_tls.own && mt_tls.level == 0)
+	if (!mt_tls.own)
 		emit(type, caller, addr, size, flags, with_stack);
 	errno = saved_errno;
 }
@@ -257,15 +256,14 @@ void mt_emit_map(struct mt_caller caller, const void *start, size_t size_bytes, 
 	emit_mapping(MT_EVENT_MAP, caller, start, size_bytes, flags, true);
 }
 
-void mt_emit_unmap(unsigned int kind, const void *start, size_t size_bytes)
+void mt_emit_unmap(struct mt_caller caller, const void *start, size_t size_bytes)
 {
-	emit_mapping(MT_EVENT_UNMAP, (struct mt_caller){kind, NULL}, start, size_bytes, 0, false);
+	emit_mapping(MT_EVENT_UNMAP, caller, start, size_bytes, 0, false);
 }
 
-void mt_emit_unmap_failed(unsigned int kind, const void *start, size_t size_bytes)
+void mt_emit_unmap_failed(struct mt_caller caller, const void *start, size_t size_bytes)
 {
-	emit_mapping(MT_EVENT_UNMAP_FAILED, (struct mt_caller){kind, NULL}, start, size_bytes, 0,
-	             false);
+	emit_mapping(MT_EVENT_UNMAP_FAILED, caller, start, size_bytes, 0, false);
 }
 
 void mt_emit_break(struct mt_caller caller, const void *new_break, int64_t change_bytes)

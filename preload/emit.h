@@ -22,6 +22,7 @@
 struct mt_caller {
 	unsigned int kind;
 	const void *address;
+	size_t size_bytes; /* what an operator new asked for, where that is less than its malloc does; or 0 */
 };
 
 void mt_emit_alloc(struct mt_caller caller, const void *block, size_t size_bytes);
@@ -30,8 +31,8 @@ void mt_emit_realloc(const void *block);
 void mt_emit_realloc_failed(const void *block);
 
 void mt_emit_map(struct mt_caller caller, const void *start, size_t size_bytes, uint32_t flags);
-void mt_emit_unmap(unsigned int kind, const void *start, size_t size_bytes);
-void mt_emit_unmap_failed(unsigned int kind, const void *start, size_t size_bytes);
+void mt_emit_unmap(struct mt_caller caller, const void *start, size_t size_bytes);
+void mt_emit_unmap_failed(struct mt_caller caller, const void *start, size_t size_bytes);
 void mt_emit_break(struct mt_caller caller, const void *new_break, int64_t change_bytes);
 
 /* Life events: FORK, EXEC, EXEC_FAILED, EXIT. False: it could not be written. */

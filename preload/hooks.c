@@ -29,11 +29,12 @@ void free_aligned_sized(void *block, size_t alignment, size_t size);
 static inline struct mt_caller take_caller(unsigned int kind, const void *address)
 {
 	struct mt_tls *tls = &mt_tls;
-	struct mt_caller caller = {kind, address};
+	struct mt_caller caller = {kind, address, 0};
 
 	if (mt_unlikely(tls->outer_kind)) {
 		caller.kind = tls->outer_kind;
 		caller.address = tls->outer_caller;
+		caller.size_bytes = tls->outer_size_bytes;
 		tls->outer_kind = 0;
 	}
 	return caller;
@@ -44,6 +45,8 @@ static inline void record(struct mt_caller caller, const void *block, size_t siz
 {
 	struct mt_tls *tls = &mt_tls;
 
+	if (mt_unlikely(caller.size_bytes != 0))
+		size_bytes = caller.size_bytes;
 	if (tls->recorded != block)
 		mt_emit_alloc(caller, block, size_bytes);
 	if (caller.kind == MT_KIND_NEW || caller.kind == MT_KIND_NEW_ARRAY)

@@ -17,7 +17,7 @@
 #include "preload/real.h"
 #include "preload/thread.h"
 
-#define CALLER(kind) ((struct mt_caller){kind, __builtin_return_address(0)})
+#define CALLER(kind) ((struct mt_caller){kind, __builtin_return_address(0), 0})
 
 static inline uint32_t map_flags(int protection, int flags)
 {
@@ -52,15 +52,16 @@ MT_HOOK void *mmap64(void *start, size_t size, int protection, int flags, int fd
 
 MT_HOOK int munmap(void *start, size_t size)
 {
+	struct mt_caller caller = CALLER(MT_KIND_MUNMAP);
 	int result;
 
-	mt_emit_unmap(MT_KIND_MUNMAP, start, size);
+	mt_emit_unmap(caller, start, size);
 	if (mt_likely(mt_real.munmap != NULL))
 		result = mt_real.munmap(start, size);
 	else
 		result = (int)syscall(SYS_munmap, start, size);
 	if (result != 0)
-		mt_emit_unmap_failed(MT_KIND_MUNMAP, start, size);
+		mt_emit_unmap_failed(caller, start, size);
 	return result;
 }
 
@@ -77,13 +78,13 @@ MT_HOOK void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...
 		wanted = va_arg(more, void *);
 		va_end(more);
 	}
-	mt_emit_unmap(MT_KIND_MREMAP, old, old_size);
+	mt_emit_unmap(caller, old, old_size);
 	if (mt_likely(mt_real.mremap != NULL))
 		mapped = mt_real.mremap(old, old_size, new_size, flags, wanted);
 	else
 		mapped = (void *)syscall(SYS_mremap, old, old_size, new_size, flags, wanted);
 	if (mapped == MAP_FAILED)
-		mt_emit_unmap_failed(MT_KIND_MREMAP, old, old_size);
+		mt_emit_unmap_failed(caller, old, old_size);
 	else
 		mt_emit_map(caller, mapped, new_size, (uint32_t)flags << 8);
 	return mapped;

@@ -23,26 +23,18 @@
 
 typedef size_t mt_align; /* std::align_val_t */
 
-/* What a hook leaves for the malloc hook, and finds again. */
-struct outer {
-	unsigned int kind;
-	const void *caller;
-	const void *recorded;
-};
-
-static inline struct outer outer_begin(unsigned int kind, const void *caller)
+static inline void outer_begin(unsigned int kind, const void *caller, size_t aligned_bytes)
 {
 	struct mt_tls *tls = &mt_tls;
-	struct outer before = {tls->outer_kind, tls->outer_caller, tls->outer_recorded};
 
 	/* operator new[] calls operator new: the outermost is the one that the program called. */
 	if (!tls->outer_kind) {
 		tls->outer_kind = kind;
 		tls->outer_caller = caller;
+		tls->outer_size_bytes = aligned_bytes;
 	}
 	tls->outer_recorded = NULL;
 	tls->recorded = NULL;
-	return before;
 }
 
 static inline void outer_end(unsigned int kind, const void *caller, const void *block,
@@ -56,7 +48,7 @@ static inline void outer_end(unsigned int kind, const void *caller, const void *
 			kind = tls->outer_kind;
 			caller = tls->outer_caller;
 		}
-		mt_emit_alloc((struct mt_caller){kind, caller}, block, size_bytes);
+		mt_emit_alloc((struct mt_caller){kind, caller, 0}, block, size_bytes);
 		tls->outer_recorded = block;
 	}
 	tls->outer_kind = 0;
@@ -75,8 +67,8 @@ MT_COLD static void *look_up(_Atomic(void *) *place, const char *name)
 	return found;
 }
 
-/* The body of an operator new with this symbol, kind and arguments, the size first. */
-#define NEW_HOOK(symbol, kind, parameters, arguments)                               \
+/* The body of an operator new; aligned_bytes: the size in an aligned form, else 0. */
+#define NEW_HOOK(symbol, kind, aligned_bytes, parameters, arguments)                \
 	MT_HOOK void *symbol parameters;                                            \
 	MT_HOOK void *symbol parameters                                             \
 	{                                                                           \
@@ -87,7 +79,7 @@ MT_COLD static void *look_up(_Atomic(void *) *place, const char *name)
                                                                                     \
 		if (mt_unlikely(!function))                                         \
 			function = look_up(&real, #symbol);                         \
-		outer_begin(kind, caller);                                          \
+		outer_begin(kind, caller, aligned_bytes);                           \
 		block = ((void *(*)parameters)function)arguments;                   \
 		outer_end(kind, caller, block, size);                               \
 		return block;                                                       \
@@ -115,15 +107,15 @@ MT_COLD static void *look_up(_Atomic(void *) *place, const char *name)
 #define NOTHROW const struct mt_nothrow *nothrow
 
 /* clang-format off */
-NEW_HOOK(_Znwm, MT_KIND_NEW, (size_t size), (size))
-NEW_HOOK(_Znam, MT_KIND_NEW_ARRAY, (size_t size), (size))
-NEW_HOOK(_ZnwmRKSt9nothrow_t, MT_KIND_NEW, (size_t size, NOTHROW), (size, nothrow))
-NEW_HOOK(_ZnamRKSt9nothrow_t, MT_KIND_NEW_ARRAY, (size_t size, NOTHROW), (size, nothrow))
-NEW_HOOK(_ZnwmSt11align_val_t, MT_KIND_NEW, (size_t size, mt_align align), (size, align))
-NEW_HOOK(_ZnamSt11align_val_t, MT_KIND_NEW_ARRAY, (size_t size, mt_align align), (size, align))
-NEW_HOOK(_ZnwmSt11align_val_tRKSt9nothrow_t, MT_KIND_NEW, (size_t size, mt_align align, NOTHROW),
+NEW_HOOK(_Znwm, MT_KIND_NEW, 0, (size_t size), (size))
+NEW_HOOK(_Znam, MT_KIND_NEW_ARRAY, 0, (size_t size), (size))
+NEW_HOOK(_ZnwmRKSt9nothrow_t, MT_KIND_NEW, 0, (size_t size, NOTHROW), (size, nothrow))
+NEW_HOOK(_ZnamRKSt9nothrow_t, MT_KIND_NEW_ARRAY, 0, (size_t size, NOTHROW), (size, nothrow))
+NEW_HOOK(_ZnwmSt11align_val_t, MT_KIND_NEW, size, (size_t size, mt_align align), (size, align))
+NEW_HOOK(_ZnamSt11align_val_t, MT_KIND_NEW_ARRAY, size, (size_t size, mt_align align), (size, align))
+NEW_HOOK(_ZnwmSt11align_val_tRKSt9nothrow_t, MT_KIND_NEW, size, (size_t size, mt_align align, NOTHROW),
 	 (size, align, nothrow))
-NEW_HOOK(_ZnamSt11align_val_tRKSt9nothrow_t, MT_KIND_NEW_ARRAY, (size_t size, mt_align align, NOTHROW),
+NEW_HOOK(_ZnamSt11align_val_tRKSt9nothrow_t, MT_KIND_NEW_ARRAY, size, (size_t size, mt_align align, NOTHROW),
 	 (size, align, nothrow))
 
 DELETE_HOOK(_ZdlPv, MT_KIND_DELETE, (void *block), (block))

@@ -90,7 +90,7 @@ __attribute__((constructor)) static void construct(int argc, char **argv, char *
 	(void)argv;
 	mt_real_init();
 	/* A setuid program: the loader would not have taken us from a place that its user can write to. */
-	if (getauxval(AT_SECURE) || !environment) {
+	if (getauxval(AT_SECURE) || !environment || mt_session_is_collector()) {
 		mt_process_off(NULL);
 		return;
 	}
@@ -105,12 +105,11 @@ void mt_life_before_main(void)
 {
 	char **ours;
 
-	if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) != MT_PROCESS_ON)
-		return;
 	ours = mt_session_environment(environ);
 	if (ours)
 		environ = ours;
-	mt_unwind_warm_up(NULL);
+	if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) == MT_PROCESS_ON)
+		mt_unwind_warm_up(NULL);
 }
 
 /* Waits until the collector has this process in the file, as long as it moves and the option allows. */

@@ -33,6 +33,8 @@
 #define ANSWER_WAIT_S   10
 #define COLLECTOR       "memtrace-collect"
 #define ENVIRONMENT_MAX 65536u
+/* What stands in MEMTRACE_SESSION where tracing could not begin: said once, not by every child again. */
+#define NO_SESSION "none"
 
 static char session_entry[sizeof(MT_SESSION_ENV) + sizeof(((struct mt_welcome *)0)->session)];
 
@@ -119,6 +121,8 @@ static int receive_welcome(int socket_fd, int *ret_segment_fd)
 	if (bytes != sizeof(welcome) || welcome.magic != MT_HELLO_MAGIC ||
 	    welcome.version != MT_HELLO_VERSION)
 		return -EPROTO;
+	welcome.session[sizeof(welcome.session) - 1] = '\0';
+	welcome.message[sizeof(welcome.message) - 1] = '\0';
 	return 0;
 }
 
@@ -240,14 +244,35 @@ static bool find_collector(const char *folder, char *ret_path)
 	return access(ret_path, X_OK) == 0;
 }
 
-/* In the cloned child: becomes the collector, with the socket as its standard input. */
+/*
+ * Neither what would have the collector traced, nor other orders to the loader: with LD_DEBUG it writes to a
+ * descriptor that the collector, who closes what it did not open, has given to something else.
+ */
+static bool is_for_collector(const char *entry)
+{
+	if (strncmp(entry, "LD_", 3) == 0)
+		return strncmp(entry, "LD_LIBRARY_PATH=", 16) == 0;
+	return strncmp(entry, "MEMTRACE_", 9) != 0;
+}
+
+/*
+ * In the cloned child: becomes the collector, with the socket as its standard input. Its environment is what
+ * is_for_collector() leaves of this copy's.
+ */
 static _Noreturn void become_collector(int socket_fd, const char *path, char *const *arguments)
 {
+	char **environment = (char **)mt_config.environment;
+	size_t kept = 0;
+
+	for (char **entry = environment; *entry; entry++)
+		if (is_for_collector(*entry))
+			environment[kept++] = *entry;
+	environment[kept] = NULL;
 	if (socket_fd == STDIN_FILENO)
 		fcntl(socket_fd, F_SETFD, 0);
 	else
 		dup2(socket_fd, STDIN_FILENO);
-	mt_real.execve(path, arguments, mt_config.environment);
+	mt_real.execve(path, arguments, environment);
 	for (;;)
 		syscall(SYS_exit_group, 127);
 }
@@ -292,12 +317,19 @@ static int start_session(void)
 }
 
 /* Keeps "MEMTRACE_SESSION=…" for mt_session_environment(). */
-static void keep_session(void)
+static void keep_session(const char *session)
 {
 	size_t at = append(session_entry, sizeof(session_entry), 0, MT_SESSION_ENV "=");
 
-	welcome.session[sizeof(welcome.session) - 1] = '\0';
-	append(session_entry, sizeof(session_entry), at, welcome.session);
+	append(session_entry, sizeof(session_entry), at, session);
+}
+
+bool mt_session_is_collector(void)
+{
+	const char *executed = (const char *)getauxval(AT_EXECFN);
+	const char *slash = executed ? strrchr(executed, '/') : NULL;
+
+	return executed && strcmp(slash ? slash + 1 : executed, COLLECTOR) == 0;
 }
 
 int mt_session_begin(void)
@@ -305,6 +337,8 @@ int mt_session_begin(void)
 	int error = -ENOENT;
 
 	mt_process.pid = getpid();
+	if (mt_config.session && strcmp(mt_config.session, NO_SESSION) == 0)
+		return -ENOENT;
 	if (mt_config.session) {
 		error = join_session(mt_config.session);
 		if (error)
@@ -313,10 +347,8 @@ int mt_session_begin(void)
 	}
 	if (error) {
 		error = start_session();
-		if (!error)
-			keep_session();
+		keep_session(error ? NO_SESSION : welcome.session);
 	}
-	welcome.message[sizeof(welcome.message) - 1] = '\0';
 	if (welcome.magic == MT_HELLO_MAGIC && welcome.message[0])
 		mt_say(welcome.message, NULL);
 	else if (error && error != -ENOENT)

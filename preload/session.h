@@ -7,7 +7,12 @@
 #ifndef MT_PRELOAD_SESSION_H
 #define MT_PRELOAD_SESSION_H
 
+#include <stdbool.h>
+
 #include "wire/hello.h"
+
+/* True in the collector itself, which /etc/ld.so.preload may bring this library into. */
+bool mt_session_is_collector(void);
 
 /*
  * Joins the session of the environment, or starts one of its own where there is none or it cannot be reached.

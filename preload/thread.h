@@ -42,7 +42,8 @@ struct mt_tls {
 	/* What joins an outer hook with the ones it calls, so that nothing is counted twice. */
 	unsigned int
 	        outer_kind; /* operator new in progress: its kind; taken by the malloc it calls */
-	const void *outer_caller;   /* and its caller */
+	const void *outer_caller; /* its caller */
+	size_t outer_size_bytes; /* of an aligned form, which rounds up: what was asked for; or 0 */
 	const void *outer_recorded; /* the block that was recorded on its behalf */
 	const void *recorded;       /* the last block recorded */
 	const void *freeing;        /* the block that operator delete or realloc is giving back */
@@ -53,7 +54,7 @@ struct mt_tls {
 	bool attaching;
 };
 
-#define MT_DETACHED 1ull
+#define MT_DETACHED UINT64_MAX /* no slot has such an index */
 
 extern __thread struct mt_tls mt_tls __attribute__((tls_model("initial-exec")));
 

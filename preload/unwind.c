@@ -9,16 +9,20 @@
  * arguments and environment. So the first allocation after libc is up opens it, or __libc_start_main.
  *
  * It is never entered where it could hang: in a child forked from a process with several threads (its
- * lock, or the loader's, may be held by a thread that does not exist there), or on behalf of the loader.
+ * lock, or the loader's, may be held by a thread that does not exist there).
  */
 #include "preload/unwind.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdatomic.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "preload/config.h"
 #include "preload/module.h"
 #include "preload/real.h"
+#include "preload/redirect.h"
 #include "preload/say.h"
 
 #define LIBUNWIND "libunwind.so.8"
@@ -30,13 +34,59 @@ static int (*unw_backtrace)(void **, int);
 
 extern char **environ;
 
+/*
+ * What libunwind imports and must not have here. To see whether an address can be read it writes from it
+ * into a pipe, which it keeps open and first reads from: descriptors that a program may close, and then
+ * reuse for a file of its own. So its read and write become a question to the kernel without any descriptor.
+ * Its mappings go past our hooks: they are memtrace's own.
+ */
+static int no_pipe(int *ret_fds, int flags)
+{
+	(void)flags;
+	ret_fds[0] = -1;
+	ret_fds[1] = -1;
+	errno = EMFILE;
+	return -1;
+}
+
+static ssize_t nothing_to_read(int fd, void *bytes, size_t count)
+{
+	(void)fd;
+	(void)bytes;
+	(void)count;
+	errno = EAGAIN;
+	return -1;
+}
+
+static long is_readable(uintptr_t address, long count)
+{
+	/* The kernel copies the set before it looks at the (senseless) first argument. */
+	if (syscall(SYS_rt_sigprocmask, -1, address & ~(uintptr_t)7, NULL, 8) != 0 &&
+	    errno == EFAULT)
+		return -1;
+	return count;
+}
+
+/* libunwind's writes into the pipe, by a system call of its own making. */
+static long no_write(long number, long a, long b, long c, long d, long e, long f)
+{
+	if (number == SYS_write)
+		return is_readable((uintptr_t)b, c);
+	return syscall(number, a, b, c, d, e, f);
+}
+
 static int open_libunwind(void)
 {
 	struct link_map *handle =
 	        mt_real.dlopen ? mt_real.dlopen(LIBUNWIND, RTLD_NOW | RTLD_LOCAL) : NULL;
 
-	if (handle)
-		unw_backtrace = (int (*)(void **, int))mt_real_find_in(handle, "unw_backtrace");
+	if (!handle || mt_redirect(handle, "pipe2", (void *)no_pipe) != 0 ||
+	    mt_redirect(handle, "read", (void *)nothing_to_read) != 0 ||
+	    mt_redirect(handle, "syscall", (void *)no_write) != 0 ||
+	    mt_redirect(handle, "mmap", (void *)mt_real.mmap) != 0 ||
+	    mt_redirect(handle, "munmap", (void *)mt_real.munmap) != 0)
+		return -1;
+	unw_backtrace = (int (*)(void **, int))mt_real_find_in(handle, "unw_backtrace");
 	return unw_backtrace ? 0 : -1;
 }
 
@@ -91,7 +141,11 @@ void mt_unwind_warm_up(const void *caller)
 	struct mt_tls *tls = &mt_tls;
 	void *frames[4];
 
-	if (tls->own || tls->level || mt_process.fork_was_threaded || mt_module_is_loader(caller))
+	if (tls->own || tls->level || mt_process.fork_was_threaded)
+		return;
+	/* No dlopen() from within the loader. */
+	if (atomic_load_explicit(&state, memory_order_relaxed) != OPEN &&
+	    mt_module_is_loader(caller))
 		return;
 	tls->own = true;
 	if (is_open()) {
@@ -115,7 +169,7 @@ uint32_t mt_unwind_walk(struct mt_thread *thread, const void *caller, void ***re
 		                                                                   : MT_CUT_UNSAFE;
 		goto caller_only;
 	}
-	if (mt_process.fork_was_threaded || mt_module_is_loader(caller)) {
+	if (mt_process.fork_was_threaded) {
 		cut = MT_CUT_UNSAFE;
 		goto caller_only;
 	}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * cmd_top.c - memtrace top: the sites that have most of one measure.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "report/arguments.h"
+#include "report/commands.h"
+#include "report/doubts.h"
+#include "report/file.h"
+#include "report/json.h"
+#include "report/sites.h"
+#include "report/stacks.h"
+#include "report/stacktext.h"
+#include "report/table.h"
+#include "report/text.h"
+
+#define LIMIT_DEFAULT 20
+#define NAME_WIDTH    40
+#define PLACE_WIDTH   32
+
+struct report {
+	struct mt_file file;
+	struct mt_stacks *stacks;
+	const struct mt_measure *measure;
+	size_t limit; /* 0: none */
+	bool is_coloured;
+};
+
+/* ---- text ---- */
+
+static int64_t sum_of(const struct mt_measure *measure, const struct mt_site *sites, size_t count)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < count; i++)
+		sum = mt_sites_add(sum, mt_measure_of(measure, &sites[i]));
+	return sum;
+}
+
+/* How many blocks stand behind a figure: those that are live, those of the peak, all that ever were. */
+static int64_t blocks_of(const struct mt_measure *measure, const struct mt_site *site)
+{
+	if (strcmp(measure->word, "leaked") == 0)
+		return site->live_blocks;
+	if (strcmp(measure->word, "peak") == 0)
+		return site->peak_blocks;
+	return site->allocations;
+}
+
+static const char *function_at(struct mt_arena *arena, const struct mt_trim *trim, size_t index)
+{
+	if (index >= trim->count)
+		return "";
+	return mt_text_cut(arena,
+	                   mt_text_short_name(arena,
+	                                      mt_stacktext_function(arena, &trim->lines[index]),
+	                                      NAME_WIDTH),
+	                   NAME_WIDTH);
+}
+
+static int print_sites(struct report *report, const struct mt_site *sites, size_t count)
+{
+	const struct mt_measure *measure = report->measure;
+	const struct mt_column columns[] = {
+	        {"figure", measure->title, MT_COLUMN_TEXT_RIGHT},
+	        {"share", "share", MT_COLUMN_TEXT_RIGHT},
+	        {"blocks", measure->is_bytes ? "blocks" : NULL, MT_COLUMN_COUNT},
+	        {"function", "function", MT_COLUMN_TEXT},
+	        {"place", "where", MT_COLUMN_TEXT},
+	        {"caller", "called by", MT_COLUMN_TEXT},
+	};
+	int64_t sum = sum_of(measure, sites, count);
+	size_t shown = report->limit && report->limit < count ? report->limit : count;
+	struct mt_table table;
+	int error = 0;
+
+	mt_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+	for (size_t i = 0; i < shown && error >= 0; i++) {
+		int64_t figure = mt_measure_of(measure, &sites[i]);
+		struct mt_stack *stack;
+		struct mt_trim trim;
+		struct mt_value *row;
+
+		error = mt_stacks_resolve(report->stacks, sites[i].stack, &stack);
+		if (error < 0)
+			break;
+		trim = mt_trim_all(stack);
+		row = mt_table_add(&table);
+		row[0] = mt_value_text(
+		        mt_arena_text(&table.arena, mt_measure_text(measure, figure).text));
+		row[1] = mt_value_text(
+		        mt_arena_text(&table.arena, mt_units_share(figure, sum).text));
+		row[2] = mt_value_number(blocks_of(measure, &sites[i]));
+		row[3] = mt_value_text(function_at(&table.arena, &trim, 0));
+		row[4] = mt_value_text(
+		        trim.count ? mt_stacktext_place(&table.arena, trim.lines, PLACE_WIDTH)
+		                   : "");
+		row[5] = mt_value_text(function_at(&table.arena, &trim, 1));
+	}
+	if (error >= 0)
+		mt_table_print_text(&table, 0, stdout);
+	mt_table_free(&table);
+	if (error >= 0 && shown < count)
+		printf("and %s: %s (--limit=0 shows all)\n",
+		       mt_units_of((int64_t)(count - shown), "more site", "more sites").text,
+		       mt_measure_text(measure, sum_of(measure, sites + shown, count - shown))
+		               .text);
+	return error;
+}
+
+static int print_process(struct report *report, const struct mt_process *process)
+{
+	const struct mt_measure *measure = report->measure;
+	struct mt_site *sites = NULL;
+	size_t count = 0;
+	int error = mt_sites_read(&report->file, process, measure, &sites, &count);
+
+	if (error < 0)
+		return error;
+	printf("%s, pid %" PRId64 ", %s: %s %s, from %s\n",
+	       mt_text_clean(&report->file.arena, process->command), process->pid,
+	       mt_file_end(&report->file, process),
+	       mt_measure_text(measure, sum_of(measure, sites, count)).text, measure->phrase,
+	       mt_units_of((int64_t)count, "site", "sites").text);
+	if (count > 0) {
+		putchar('\n');
+		error = print_sites(report, sites, count);
+	}
+	mt_doubts_process(process);
+	putchar('\n');
+	free(sites);
+	return error;
+}
+
+static int print_text(struct report *report)
+{
+	for (size_t i = 0; i < report->file.process_count; i++) {
+		int error = print_process(report, &report->file.processes[i]);
+
+		if (error < 0)
+			return error;
+	}
+	mt_doubts_file(&report->file, report->stacks);
+	if (report->file.process_count > 0)
+		printf("Next: memtrace tree --by=%s %s\n", report->measure->word,
+		       report->file.shown);
+	return 0;
+}
+
+/* ---- JSON and CSV: all figures of every site that has some of the measure ---- */
+
+static const struct mt_column columns[] = {
+        {"pid", "pid", MT_COLUMN_NUMBER},
+        {"command", "command", MT_COLUMN_TEXT},
+        {"allocations", "allocations", MT_COLUMN_COUNT},
+        {"frees", "frees", MT_COLUMN_COUNT},
+        {"bytes_allocated", "bytes allocated", MT_COLUMN_BYTES},
+        {"bytes_freed", "bytes freed", MT_COLUMN_BYTES},
+        {"live_blocks", "live blocks", MT_COLUMN_COUNT},
+        {"live_bytes", "live bytes", MT_COLUMN_BYTES},
+        {"peak_blocks", "peak blocks", MT_COLUMN_COUNT},
+        {"peak_bytes", "peak bytes", MT_COLUMN_BYTES},
+        {"temporary", "temporary", MT_COLUMN_COUNT},
+        {"function", "function", MT_COLUMN_TEXT},
+        {"file", "file", MT_COLUMN_TEXT},
+        {"line", "line", MT_COLUMN_NUMBER},
+        {"stack", "stack", MT_COLUMN_TEXT},
+};
+#define COLUMNS      (sizeof(columns) / sizeof(columns[0]))
+#define FIGURES_AT   2
+#define FIGURE_COUNT 9
+
+static void take_figures(const struct mt_site *site, struct mt_value *row)
+{
+	const int64_t figures[FIGURE_COUNT] = {
+	        site->allocations, site->frees,       site->bytes_allocated,
+	        site->bytes_freed, site->live_blocks, site->live_bytes,
+	        site->peak_blocks, site->peak_bytes,  site->temporary,
+	};
+
+	for (size_t i = 0; i < FIGURE_COUNT; i++)
+		row[i] = mt_value_number(figures[i]);
+}
+
+static int add_row(struct report *report, struct mt_table *table, const struct mt_process *process,
+                   const struct mt_site *site)
+{
+	const struct mt_symbol *symbol;
+	struct mt_stack *stack;
+	struct mt_trim trim, own;
+	struct mt_value *row;
+	int error = mt_stacks_resolve(report->stacks, site->stack, &stack);
+
+	if (error < 0)
+		return error;
+	trim = mt_trim_all(stack);
+	own = mt_trim_own(stack);
+	symbol = trim.count ? trim.lines[0].symbol : NULL;
+	row = mt_table_add(table);
+	row[0] = mt_value_number(process->pid);
+	row[1] = mt_value_text(process->command);
+	take_figures(site, row + FIGURES_AT);
+	row += FIGURES_AT + FIGURE_COUNT;
+	row[0] = mt_value_text(symbol ? symbol->function : NULL);
+	row[1] = mt_value_text(symbol ? symbol->file : NULL);
+	if (symbol && symbol->line > 0)
+		row[2] = mt_value_number(symbol->line);
+	row[3] = mt_value_text(mt_stacktext_joined(&table->arena, &own));
+	return 0;
+}
+
+static json_t *json_site(const struct mt_site *site, const struct mt_stack *stack)
+{
+	struct mt_value row[FIGURE_COUNT];
+	struct mt_trim trim = mt_trim_own(stack);
+	json_t *object = json_object();
+
+	take_figures(site, row);
+	for (size_t i = 0; i < FIGURE_COUNT; i++)
+		json_object_set_new(object, columns[FIGURES_AT + i].key,
+		                    json_integer(row[i].number));
+	json_object_set_new(object, "cut", mt_json_text(stack->cut));
+	json_object_set_new(object, "stack", mt_json_stack(&trim));
+	return object;
+}
+
+static int list_process(struct report *report, const struct mt_process *process,
+                        struct mt_table *table, json_t *processes)
+{
+	struct mt_site *sites = NULL;
+	size_t count = 0;
+	int error = mt_sites_read(&report->file, process, report->measure, &sites, &count);
+	json_t *object, *array;
+
+	if (error < 0)
+		return error;
+	object = mt_json_process(process);
+	array = json_array();
+	for (size_t i = 0; i < count && error >= 0; i++) {
+		struct mt_stack *stack;
+
+		if (table) {
+			error = add_row(report, table, process, &sites[i]);
+			continue;
+		}
+		error = mt_stacks_resolve(report->stacks, sites[i].stack, &stack);
+		if (error >= 0)
+			json_array_append_new(array, json_site(&sites[i], stack));
+	}
+	json_object_set_new(object, "sites", array);
+	json_array_append_new(processes, object);
+	free(sites);
+	return error;
+}
+
+static int print_rows(struct report *report, enum mt_format format)
+{
+	json_t *processes = json_array();
+	struct mt_table table;
+	int error = 0;
+
+	mt_table_init(&table, columns, COLUMNS);
+	for (size_t i = 0; i < report->file.process_count && error >= 0; i++)
+		error = list_process(report, &report->file.processes[i],
+		                     format == MT_FORMAT_CSV ? &table : NULL, processes);
+	if (error >= 0 && format == MT_FORMAT_CSV)
+		mt_table_print_csv(&table, stdout);
+	if (error >= 0 && format == MT_FORMAT_JSON)
+		mt_json_print(json_pack("{s:s, s:s, s:O}", "state", mt_json_state(&report->file),
+		                        "by", report->measure->word, "processes", processes));
+	json_decref(processes);
+	mt_table_free(&table);
+	return error;
+}
+
+static int run(const struct mt_call *call)
+{
+	const char *by = mt_arguments_value(call, "by");
+	enum mt_format format = mt_arguments_format(call);
+	struct report report = {
+	        .measure = mt_measure_find(by ? by : "leaked"),
+	        .limit = (size_t)mt_arguments_number(call, "limit", LIMIT_DEFAULT),
+	};
+	int error, status = mt_file_open(call, &report.file);
+
+	if (status != MT_EXIT_FINE)
+		return status;
+	report.stacks = mt_stacks_open(&report.file);
+	error = format == MT_FORMAT_TEXT ? print_text(&report) : print_rows(&report, format);
+	mt_stacks_close(report.stacks);
+	if (error < 0)
+		status = mt_file_say_error(&report.file, error);
+	mt_file_close(&report.file);
+	return status;
+}
+
+static const struct mt_flag flags[] = {
+        {"by", 'b', MT_FLAG_CHOICE, MT_MEASURE_WORDS, "what the sites are ranked by (leaked)"},
+        MT_FLAG_FORMAT,
+        MT_FLAG_PROCESS,
+        {"limit", 'n', MT_FLAG_NUMBER, "N",
+         "the N first sites of a process (20; 0: all); text only"},
+        MT_FLAGS_END,
+};
+
+const struct mt_command mt_cmd_top = {
+        .name = "top",
+        .usage = "[OPTION...] FILE",
+        .sentence =
+                "the call stacks that have most of one measure: leaked bytes, the peak, calls ...",
+        .prose = "leaked     bytes that were not freed when the process ended\n"
+                 "peak       bytes live at the moment when the process held most\n"
+                 "allocated  bytes allocated in all, freed or not\n"
+                 "calls      allocations in all\n"
+                 "temporary  allocations freed before their thread's next one\n",
+        .flags = flags,
+        .min_operands = 1,
+        .max_operands = 1,
+        .run = run,
+};

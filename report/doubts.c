@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * doubts.c - see doubts.h.
+ */
+#include "report/doubts.h"
+
+#include <stdio.h>
+
+#include "base/units.h"
+
+void mt_doubts_process(const struct mt_process *process)
+{
+	if (!process->has_ended)
+		puts("  Note: the process had not ended when this was recorded.");
+	if (process->dropped_events > 0)
+		printf("  Note: %s lost; these figures are not exact.\n",
+		       mt_units_of(process->dropped_events, "event was", "events were").text);
+	if (process->unmatched_frees > 0)
+		printf("  Note: %s of addresses that were not live (allocated before memtrace was "
+		       "there,"
+		       " or freed twice).\n",
+		       mt_units_of(process->unmatched_frees, "free", "frees").text);
+	if (process->stacks_cut > 0)
+		printf("  Note: %s of %s could not be walked to the end.\n",
+		       mt_units_count(process->stacks_cut).text,
+		       mt_units_of(process->stacks, "stack", "stacks").text);
+}
+
+static void say_frames(const struct mt_stacks *stacks, enum mt_symbolized symbolized,
+                       const char *why)
+{
+	size_t count = mt_stacks_count(stacks, symbolized);
+
+	if (count > 0)
+		printf("Note: %s not named, because %s.\n",
+		       mt_units_of((int64_t)count, "frame is", "frames are").text, why);
+}
+
+void mt_doubts_file(const struct mt_file *file, const struct mt_stacks *stacks)
+{
+	if (file->process_count == 0)
+		puts("No process was traced: nothing is in this file.");
+	if (stacks) {
+		say_frames(stacks, MT_SYMBOLIZED_CHANGED,
+		           "their files were replaced since the run");
+		say_frames(stacks, MT_SYMBOLIZED_MISSING, "their files are not on this machine");
+	}
+	if (file->state == MT_FILE_RECORDING)
+		puts("Note: recording goes on; these are the figures of the last commit.");
+	if (file->state == MT_FILE_ABANDONED || file->state == MT_FILE_INCOMPLETE)
+		puts("Note: the file is incomplete: its collector ended before it had written "
+		     "all.");
+}

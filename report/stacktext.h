@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * stacktext.h - stacks as a person reads them.
+ *
+ * Used by every command that prints stacks as text, and for the one column that a stack is in CSV.
+ */
+#ifndef MT_REPORT_STACKTEXT_H
+#define MT_REPORT_STACKTEXT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "report/trim.h"
+
+/* The function, shortened; or "libfoo.so.1+0x1234" where it is not known, "0x7f12..." in no module. */
+const char *mt_stacktext_function(struct mt_arena *arena, const struct mt_line *line);
+
+/*
+ * "src/list.c:42", its path cut to about `width`; "(libfoo.so.1)" where no line is known; "" where the function
+ * says it already.
+ */
+const char *mt_stacktext_place(struct mt_arena *arena, const struct mt_line *line, size_t width);
+
+/* The width for a place that stands last in its line. */
+#define MT_STACKTEXT_PLACE 64
+
+/* A line for each function: the function, where it is, whether it was inlined. */
+void mt_stacktext_print(const struct mt_trim *trim, const char *cut, const char *indent,
+                        bool is_coloured, FILE *to);
+
+/* "f (a.c:1);main (a.c:9)", innermost first, nothing shortened. */
+const char *mt_stacktext_joined(struct mt_arena *arena, const struct mt_trim *trim);
+
+/* Says in words why a stack was cut (stack.cut). */
+const char *mt_stacktext_cut(const char *cut);
+
+#endif

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Read the file of tests/count.c, and compare it with a memtrace file.
+
+    counts.py show COUNTS              lines "pid command allocations frees bytes"
+    counts.py compare COUNTS FILE.db   what differs, a line each; exit status 1 if anything does
+
+The two must agree exactly, process image by process image. What memtrace calls for itself passes count.so
+too, and a forked child frees blocks of its parent:
+
+    count.so            FILE.db, table process
+    allocations    =    allocations + own_allocations
+    bytes          =    bytes_allocated + own_bytes
+    frees          =    frees + own_frees + inherited_frees + unmatched_frees
+"""
+import collections
+import sqlite3
+import struct
+import sys
+
+ROW = struct.Struct("=II16sQQQ16x")
+
+# In both the images of one pid stand in the order in which they ran.
+QUERY = """
+SELECT pid, command, allocations + own_allocations,
+       frees + own_frees + inherited_frees + unmatched_frees, bytes_allocated + own_bytes
+FROM process ORDER BY started_ns, id
+"""
+
+
+def read_counts(path):
+    with open(path, "rb") as file:
+        data = file.read()
+    (used,) = struct.unpack_from("=Q", data)
+    for index in range(used):
+        pid, _, command, allocations, frees, size_bytes = ROW.unpack_from(data, 64 + 64 * index)
+        yield pid, command.split(b"\n")[0].decode(), allocations, frees, size_bytes
+
+
+def read_file(path):
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    return connection.execute(QUERY).fetchall()
+
+
+def by_pid(rows):
+    """pid -> its images that had an event, in order, as (allocations, frees, bytes)."""
+    images = collections.defaultdict(list)
+    for pid, command, *figures in rows:
+        if any(figures):
+            images[pid].append((command, tuple(figures)))
+    return images
+
+
+def main():
+    counted = list(read_counts(sys.argv[2]))
+    if sys.argv[1] == "show":
+        for row in counted:
+            print(*row)
+        return 0
+    expected, recorded = by_pid(counted), by_pid(read_file(sys.argv[3]))
+    differs = False
+    for pid in sorted(set(expected) | set(recorded)):
+        if [figures for _, figures in expected[pid]] != [figures for _, figures in recorded[pid]]:
+            differs = True
+            print(f"pid {pid} (allocations, frees, bytes): counted {expected[pid]}, "
+                  f"recorded {recorded[pid]}")
+    if not expected:
+        differs = True
+        print("nothing was counted")
+    return 1 if differs else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# lib.sh - what every test that is a script starts with:  . "$(dirname "$0")/lib.sh"
+#
+# A test prints TAP and ends with `finish`. It runs in a temporary folder of its own, $work, which is also
+# the working folder, and finds the tools whatever folder it was started from:
+#
+#	$memtrace $library $count     the tool, libmemtrace.so, count.so
+#	$source $build                the roots of the source and of the build
+#	$python                       the interpreter of the helpers beside this file
+#
+# POSIX sh and `local`.
+
+here=$(cd "$(dirname "$0")" && pwd)
+source=$(cd "${top_srcdir:-$here}" && pwd)
+while [ ! -e "$source/configure.ac" ] && [ "$source" != / ]; do source=$(dirname "$source"); done
+build=$(cd "${top_builddir:-$source/build}" && pwd) || exit 99
+memtrace=$build/memtrace
+library=$build/libmemtrace.so
+count=$build/tests/count.so
+if [ -x /usr/bin/python3 ]; then python=/usr/bin/python3; else python=python3; fi
+
+unset LD_PRELOAD MEMTRACE_OPTIONS MEMTRACE_SESSION COUNT_OUTPUT CDPATH
+LC_ALL=C
+export LC_ALL
+
+work=$(mktemp -d) || exit 99
+# Others may look into it: some programs under test change their user.
+chmod 755 "$work"
+server=
+trap '[ -z "$server" ] || kill -KILL "$server" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+cd "$work" || exit 99
+
+# The collector has nowhere to write to, so a sanitizer in it (or in the tool) writes into files.
+ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}log_path=$work/sanitizer
+UBSAN_OPTIONS=${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}print_stacktrace=1:log_path=$work/sanitizer
+export ASAN_OPTIONS UBSAN_OPTIONS
+
+tests_run=0
+tests_failed=0
+
+pass()
+{
+	tests_run=$((tests_run + 1))
+	echo "ok $tests_run - $1"
+}
+
+# fail NAME [FILE…]: the files are shown.
+fail()
+{
+	local name=$1
+	shift
+	tests_run=$((tests_run + 1))
+	tests_failed=$((tests_failed + 1))
+	echo "not ok $tests_run - $name"
+	[ $# -eq 0 ] || cat "$@" | head -n 60 | sed 's/^/# /'
+}
+
+# skip NAME REASON
+skip()
+{
+	tests_run=$((tests_run + 1))
+	echo "ok $tests_run - $1 # SKIP $2"
+}
+
+skip_all()
+{
+	echo "1..0 # SKIP $1"
+	exit 0
+}
+
+# check NAME COMMAND…: passes when the command does; else its output is shown.
+check()
+{
+	local name=$1
+	shift
+	if "$@" >"$work/check.log" 2>&1; then
+		pass "$name"
+	else
+		echo "exit status $?: $*" >>"$work/check.log"
+		fail "$name" "$work/check.log"
+	fi
+}
+
+# is NAME GOT WANTED
+is()
+{
+	if [ "$2" = "$3" ]; then
+		pass "$1"
+	else
+		printf 'got:    %s\nwanted: %s\n' "$2" "$3" >"$work/is.log"
+		fail "$1" "$work/is.log"
+	fi
+}
+
+# same NAME FILE FILE
+same()
+{
+	check "$1" diff -u "$2" "$3"
+}
+
+# contains NAME FILE PATTERN: a line of the file matches the basic regular expression.
+contains()
+{
+	if grep -q -e "$3" "$2"; then
+		pass "$1"
+	else
+		{ echo "no line matches: $3"; cat "$2"; } >"$work/contains.log"
+		fail "$1" "$work/contains.log"
+	fi
+}
+
+# trace_run FILE COMMAND…: by `memtrace run`.
+trace_run()
+{
+	local file=$1
+	shift
+	"$memtrace" run -q -o "$file" -- "$@"
+}
+
+# trace_preload FILE COMMAND…: with nothing but LD_PRELOAD.
+trace_preload()
+{
+	local file=$1
+	shift
+	LD_PRELOAD=$library MEMTRACE_OPTIONS=output=$file "$@"
+}
+
+# trace_counted FILE COUNTS COMMAND…: the same, with an independent count behind the library.
+trace_counted()
+{
+	local file=$1 counts=$2
+	shift 2
+	LD_PRELOAD="$library $count" COUNT_OUTPUT=$counts MEMTRACE_OPTIONS=output=$file "$@"
+}
+
+# settled FILE: waits until the collector, which holds a lock on the file that it writes, has ended with it.
+settled()
+{
+	timeout 30 flock -s "$1" true
+}
+
+# query FILE SQL: by the sqlite3 shell, that is, not by memtrace; when the file is settled.
+query()
+{
+	settled "$1" && sqlite3 -batch -noheader "$1" "$2"
+}
+
+# figures_hold NAME FILE: what the file says of its processes is consistent, and `memtrace info` says the same.
+figures_hold()
+{
+	if "$memtrace" info --format=json "$2" >"$work/info.json" 2>"$work/info.err"; then
+		check "$1" "$python" "$here/figures.py" "$2" "$work/info.json"
+	else
+		fail "$1" "$work/info.err" "$work/info.json"
+	fi
+}
+
+need()
+{
+	local program
+	for program; do
+		command -v "$program" >/dev/null || skip_all "$program is not installed"
+	done
+}
+
+finish()
+{
+	set -- "$work"/sanitizer.*
+	if [ -e "$1" ]; then
+		fail "no sanitizer reported anything" "$@"
+	fi
+	echo "1..$tests_run"
+	[ "$tests_failed" -eq 0 ]
+	exit
+}
+
+# examples: the names of all of them; example_sources NAME: what each is made of, the main file first.
+examples()
+{
+	(cd "$source/examples" && ls *.c *.cpp) | sed '/^shelf\.c$/d; s/\.[a-z]*$//'
+}
+
+example_sources()
+{
+	case $1 in
+	library | plugin) echo "$source/examples/$1.c $source/examples/shelf.c" ;;
+	new | own_new) echo "$source/examples/$1.cpp" ;;
+	*) echo "$source/examples/$1.c" ;;
+	esac
+}

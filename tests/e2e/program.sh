@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# program.sh - for the tests of real programs:  . "$(dirname "$0")/program.sh"   after lib.sh
+
+# same_program NAME COMMAND…: runs the command untraced, by `memtrace run`, and by LD_PRELOAD with count.so
+# behind the library. Output and exit status must be those of the untraced run, the figures must hold, and
+# be those of the independent count.
+same_program()
+{
+	local name=$1
+	local status
+	shift
+	"$@" >plain.out 2>plain.err </dev/null
+	status=$?
+
+	trace_run "$work/run.db" "$@" >traced.out 2>traced.err </dev/null
+	is "$name: run passes its exit status through" $? $status
+	same "$name: its standard output is the same under run" plain.out traced.out
+	same "$name: its standard error is the same under run" plain.err traced.err
+	figures_hold "$name: the figures of run hold" run.db
+
+	rm -f counts
+	trace_counted "$work/preload.db" "$work/counts" "$@" >traced.out 2>traced.err </dev/null
+	is "$name: its exit status is the same with LD_PRELOAD" $? $status
+	same "$name: its standard output is the same with LD_PRELOAD" plain.out traced.out
+	same "$name: its standard error is the same with LD_PRELOAD" plain.err traced.err
+	figures_hold "$name: the figures of LD_PRELOAD hold" preload.db
+	check "$name: allocations, frees and bytes are counted exactly" \
+		"$python" "$here/counts.py" compare counts preload.db
+}
+
+# counted_server FILE COUNTS READY COMMAND…: starts a server in the background, traced as by trace_counted, and
+# returns when it prints a line that matches READY, or after a minute, with 124. Its pid is in $server, what
+# it said until then in server.log.
+counted_server()
+{
+	local file=$1 counts=$2 ready=$3
+	shift 3
+	mkfifo server.fifo
+	# Held open by this shell too, so that the server can go on talking.
+	exec 3<>server.fifo
+	LD_PRELOAD="$library $count" COUNT_OUTPUT=$counts MEMTRACE_OPTIONS=output=$file \
+		"$@" >server.fifo 2>&1 </dev/null 3>&- &
+	server=$!
+	timeout 60 sed "/$ready/q" <&3 >server.log
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * test_emit.c - preload/emit.c, thread.c, stacks.c, module.c, unwind.c against a segment of our own.
+ *
+ * The hooks and the constructor are not linked: the test plays the collector and reads the rings.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "preload/config.h"
+#include "preload/emit.h"
+#include "preload/module.h"
+#include "preload/process.h"
+#include "preload/real.h"
+#include "preload/stacks.h"
+#include "preload/thread.h"
+#include "preload/unwind.h"
+
+struct mt_process mt_process;
+static struct mt_wiped not_begun;
+struct mt_wiped *mt_wiped = &not_begun;
+
+void mt_process_off(const char *why)
+{
+	(void)why;
+	atomic_store(&mt_process.state, MT_PROCESS_OFF);
+	atomic_store(&mt_wiped->generation, 0);
+}
+
+static void *wiped(size_t bytes)
+{
+	void *memory =
+	        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(memory != MAP_FAILED);
+	assert_int_equal(madvise(memory, bytes, MADV_WIPEONFORK), 0);
+	return memory;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	mt_real_init();
+	mt_wiped = wiped(sizeof(*mt_wiped));
+	mt_process.segment = mmap(NULL, MT_SEGMENT_BYTES, PROT_READ | PROT_WRITE,
+	                          MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	assert_true(mt_process.segment != MAP_FAILED);
+	mt_process.segment->clock = MT_CLOCK_MONOTONIC;
+	mt_process.segment->ring_bytes = MT_RING_BYTES_MIN;
+	mt_process.slot_index = 7;
+	mt_process.slot_generation = 3;
+	mt_process.slot = &mt_segment_slots(mt_process.segment)[7];
+	mt_process.pid = getpid();
+	assert_int_equal(mt_thread_init(), 0);
+	assert_int_equal(mt_stacks_init(), 0);
+	mt_module_init();
+	atomic_store(&mt_wiped->generation, 7ull << 32 | 3);
+	atomic_store(&mt_process.state, MT_PROCESS_ON);
+	return 0;
+}
+
+/* One record as the collector would see it. */
+struct seen {
+	union {
+		struct mt_event_large event;
+		struct mt_event_fixed fixed;
+	};
+	unsigned char payload[MT_EVENT_PAYLOAD_MAX];
+};
+
+/* Takes the next record of a ring; false: there is none. */
+static int next(unsigned int index, struct seen *ret_seen)
+{
+	struct mt_ring *ring = &mt_segment_rings(mt_process.segment)[index];
+	const unsigned char *data = (unsigned char *)mt_process.segment + ring->offset_bytes;
+	uint64_t tail = atomic_load(&ring->tail);
+	uint32_t bytes;
+
+	if (atomic_load(&ring->head) == tail)
+		return 0;
+	memset(ret_seen, 0, sizeof(*ret_seen));
+	mt_ring_get(data, ring->size_bytes - 1, tail, &ret_seen->event, 16);
+	bytes = mt_event_bytes(mt_event_type(ret_seen->event.head.word), 0);
+	assert_true(bytes > 0);
+	mt_ring_get(data, ring->size_bytes - 1, tail, &ret_seen->event, bytes);
+	if (bytes == 32 && mt_event_type(ret_seen->event.head.word) >= MT_EVENT_STACK) {
+		assert_true(ret_seen->event.length_bytes <= MT_EVENT_PAYLOAD_MAX);
+		bytes = mt_event_bytes(mt_event_type(ret_seen->event.head.word),
+		                       ret_seen->event.length_bytes);
+		mt_ring_get(data, ring->size_bytes - 1, tail + 32, ret_seen->payload, bytes - 32);
+	}
+	assert_true(atomic_load(&ring->head) - tail >= bytes);
+	atomic_store(&ring->tail, tail + bytes);
+	return (int)mt_event_type(ret_seen->event.head.word);
+}
+
+/* The next record that is not about modules. */
+static int next_event(unsigned int index, struct seen *ret_seen)
+{
+	int type;
+
+	do
+		type = next(index, ret_seen);
+	while (type == MT_EVENT_MODULE);
+	return type;
+}
+
+static uint32_t stack_of(const struct seen *seen)
+{
+	return seen->fixed.stack;
+}
+
+#define HERE ((struct mt_caller){MT_KIND_MALLOC, __builtin_return_address(0), 0})
+
+static __attribute__((noinline)) void allocate(uintptr_t addr)
+{
+	mt_emit_alloc(HERE, (void *)addr, 100);
+	__asm__ volatile("");
+}
+
+static void a_stack_is_defined_once_and_starts_at_the_caller(void **state)
+{
+	volatile int times = 3; /* one call site: not to be unrolled */
+	struct seen seen, stack;
+
+	(void)state;
+	for (int i = 0; i < times; i++)
+		allocate(0x1000 + (uintptr_t)i);
+	assert_int_equal(next_event(0, &seen), MT_EVENT_THREAD_BEGIN);
+	assert_int_equal(mt_event_addr(seen.event.head.word), gettid());
+	assert_int_equal(seen.fixed.size_bytes, 7);
+	assert_int_equal(stack_of(&seen), 3);
+	assert_int_equal(next_event(0, &stack), MT_EVENT_STACK);
+	assert_int_equal(stack.event.argument, MT_CUT_NONE);
+	assert_true(stack.event.length_bytes >= 3 * 8);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(next_event(0, &seen), MT_EVENT_ALLOC);
+		assert_int_equal(mt_event_addr(seen.event.head.word), 0x1000 + i);
+		assert_int_equal(seen.fixed.size_bytes, 100);
+		assert_int_equal(stack_of(&seen), stack.event.id);
+	}
+	assert_int_equal(next_event(0, &seen), 0);
+}
+
+static void the_module_of_a_frame_is_told_with_its_build_id(void **state)
+{
+	uintptr_t here = (uintptr_t)the_module_of_a_frame_is_told_with_its_build_id;
+	bool found = false;
+	struct seen seen;
+	int type;
+
+	(void)state;
+	mt_module_new_epoch(); /* everything is told anew */
+	allocate(0x2000);
+	while ((type = next(0, &seen))) {
+		const struct mt_module_payload *payload = (const void *)seen.payload;
+
+		if (type != MT_EVENT_MODULE || here < payload->start || here >= payload->end)
+			continue;
+		found = true;
+		assert_int_equal(seen.event.id, atomic_load(&mt_process.epoch));
+		assert_int_equal(payload->build_id_bytes, 20);
+		assert_memory_equal((const char *)(payload + 1) + payload->path_bytes - 9,
+		                    "test_emit", 9);
+	}
+	assert_true(found);
+}
+
+static void frees_and_reallocs_are_records_without_a_stack(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	mt_emit_free(MT_KIND_DELETE, (void *)0x3000);
+	mt_emit_realloc((void *)0x3010);
+	mt_emit_realloc_failed((void *)0x3010);
+	assert_int_equal(next_event(0, &seen), MT_EVENT_FREE);
+	assert_int_equal(mt_event_kind(seen.event.head.word), MT_KIND_DELETE);
+	assert_int_equal(mt_event_addr(seen.event.head.word), 0x3000);
+	assert_int_equal(next_event(0, &seen), MT_EVENT_REALLOC);
+	assert_int_equal(next_event(0, &seen), MT_EVENT_REALLOC_FAILED);
+	assert_int_equal(mt_event_addr(seen.event.head.word), 0x3010);
+}
+
+static void an_address_over_48_bits_is_counted_not_recorded(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	allocate((uintptr_t)1 << 48);
+	assert_int_equal(atomic_load(&mt_process.slot->high_addresses), 1);
+	assert_int_equal(next_event(0, &seen), 0);
+}
+
+static void *thread_body(void *unused)
+{
+	(void)unused;
+	allocate(0x4000);
+	return NULL;
+}
+
+static void a_thread_gives_its_ring_to_the_next_one(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	for (int i = 0; i < 50; i++) {
+		pthread_t thread;
+
+		assert_int_equal(pthread_create(&thread, NULL, thread_body, NULL), 0);
+		pthread_join(thread, NULL);
+	}
+	assert_int_equal(atomic_load(&mt_process.segment->ring_count), 2);
+	for (int i = 0; i < 50; i++) {
+		assert_int_equal(next_event(1, &seen), MT_EVENT_THREAD_BEGIN);
+		if (i == 0)
+			assert_int_equal(next_event(1, &seen), MT_EVENT_STACK);
+		assert_int_equal(next_event(1, &seen), MT_EVENT_ALLOC);
+		assert_int_equal(next_event(1, &seen), MT_EVENT_THREAD_END);
+	}
+	assert_int_equal(next_event(1, &seen), 0);
+}
+
+static void on_signal(int number)
+{
+	(void)number;
+	allocate(0x5000);
+}
+
+/* Plays a handler that interrupts memtrace: the level is held as if in the middle of a record. */
+static void a_handler_inside_memtrace_writes_to_a_ring_of_its_own(void **state)
+{
+	uint32_t level = 0, rings = atomic_load(&mt_process.segment->ring_count);
+	struct seen seen;
+
+	(void)state;
+	signal(SIGUSR1, on_signal);
+	assert_non_null(mt_thread_enter(&level));
+	assert_int_equal(level, 0);
+	raise(SIGUSR1);
+	assert_int_equal(mt_tls.level, 1);
+	mt_thread_leave(level);
+	assert_int_equal(next_event(0, &seen), 0);
+	/* the ring that the threads before have given back */
+	assert_int_equal(rings, 2);
+	assert_int_equal(next_event(1, &seen), MT_EVENT_THREAD_BEGIN);
+	assert_int_equal(next_event(1, &seen), MT_EVENT_STACK);
+	assert_int_equal(seen.event.argument, MT_CUT_NESTED);
+	assert_int_equal(seen.event.length_bytes, 8);
+	assert_int_equal(next_event(1, &seen), MT_EVENT_ALLOC);
+	raise(SIGUSR1); /* outside memtrace: the thread's own ring, a whole stack */
+	assert_int_equal(next_event(0, &seen), MT_EVENT_STACK);
+	assert_int_equal(seen.event.argument, MT_CUT_NONE);
+	assert_int_equal(next_event(0, &seen), MT_EVENT_ALLOC);
+}
+
+static sigjmp_buf jump;
+
+static void on_signal_jump(int number)
+{
+	(void)number;
+	siglongjmp(jump, 1);
+}
+
+static __attribute__((noinline)) void be_interrupted(void)
+{
+	volatile char deep[4096];
+	uint32_t level;
+
+	deep[0] = 1;
+	mt_thread_enter(&level);
+	deep[0] += deep[0];
+	raise(SIGUSR2);
+	fail();
+}
+
+static void a_level_left_by_siglongjmp_is_taken_off(void **state)
+{
+	static uint32_t level; /* not in a register that the jump restores */
+
+	(void)state;
+	signal(SIGUSR2, on_signal_jump);
+	if (!sigsetjmp(jump, 1))
+		be_interrupted();
+	assert_int_equal(mt_tls.level, 1);
+	assert_non_null(mt_thread_enter(&level));
+	assert_int_equal(level, 0);
+	mt_thread_leave(level);
+	assert_int_equal(mt_tls.level, 0);
+}
+
+static void a_forked_child_claims_a_slot_and_rings_of_its_own(void **state)
+{
+	struct mt_slot *slots = mt_segment_slots(mt_process.segment);
+	struct mt_slot *slot = NULL;
+	struct seen seen;
+	unsigned int ring;
+	pid_t child;
+	int status;
+
+	(void)state;
+	child = fork();
+	if (child == 0) {
+		allocate(0x6000);
+		_exit(mt_tls.generation == atomic_load(&mt_wiped->generation) ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	for (unsigned int i = 0; i < MT_SLOTS && !slot; i++)
+		if (atomic_load(&slots[i].state) == MT_SLOT_LIVE)
+			slot = &slots[i];
+	assert_non_null(slot);
+	assert_int_equal(slot->pid, child);
+	assert_int_equal(slot->parent_slot, 7);
+	assert_int_equal(slot->parent_generation, 3);
+	/* not into the parent's ring */
+	assert_int_equal(next_event(0, &seen), 0);
+	for (ring = 1; !next_event(ring, &seen); ring++)
+		;
+	assert_int_equal(mt_event_type(seen.event.head.word), MT_EVENT_THREAD_BEGIN);
+	assert_int_equal(mt_event_addr(seen.event.head.word), child);
+	assert_int_equal(next_event(ring, &seen), MT_EVENT_STACK);
+	assert_int_equal(seen.event.id, 1);
+	assert_int_equal(next_event(ring, &seen), MT_EVENT_ALLOC);
+}
+
+/* Deep enough for any limit. */
+static __attribute__((noinline)) int recurse(int depth)
+{
+	if (depth == 0) {
+		allocate(0x7000);
+		return 0;
+	}
+	int below = recurse(depth - 1);
+
+	__asm__ volatile("" : "+r"(below)); /* not to become a loop */
+	return below + 1;
+}
+
+static void a_deep_stack_is_cut_at_the_limit_and_marked(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	mt_config.depth = 32;
+	recurse(1000);
+	assert_int_equal(next_event(0, &seen), MT_EVENT_STACK);
+	assert_int_equal(seen.event.argument, MT_CUT_DEPTH);
+	assert_int_equal(seen.event.length_bytes, 32 * 8);
+	assert_int_equal(next_event(0, &seen), MT_EVENT_ALLOC);
+	mt_config.depth = 128;
+}
+
+static void a_full_ring_drops_and_counts_when_asked_to(void **state)
+{
+	struct seen seen;
+	uint64_t written = 0;
+
+	(void)state;
+	mt_config.overflow_drops = true;
+	for (unsigned int i = 0; i < MT_RING_BYTES_MIN / 16 + 10; i++)
+		mt_emit_free(MT_KIND_FREE, (void *)0x8000);
+	while (next_event(0, &seen))
+		written++;
+	assert_int_equal(written, MT_RING_BYTES_MIN / 16);
+	assert_int_equal(atomic_load(&mt_process.slot->dropped), 10);
+	mt_config.overflow_drops = false;
+}
+
+int main(void)
+{
+	/* In this order: what is told once is told to the first. */
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(a_stack_is_defined_once_and_starts_at_the_caller),
+	        cmocka_unit_test(the_module_of_a_frame_is_told_with_its_build_id),
+	        cmocka_unit_test(frees_and_reallocs_are_records_without_a_stack),
+	        cmocka_unit_test(an_address_over_48_bits_is_counted_not_recorded),
+	        cmocka_unit_test(a_thread_gives_its_ring_to_the_next_one),
+	        cmocka_unit_test(a_handler_inside_memtrace_writes_to_a_ring_of_its_own),
+	        cmocka_unit_test(a_level_left_by_siglongjmp_is_taken_off),
+	        cmocka_unit_test(a_forked_child_claims_a_slot_and_rings_of_its_own),
+	        cmocka_unit_test(a_deep_stack_is_cut_at_the_limit_and_marked),
+	        cmocka_unit_test(a_full_ring_drops_and_counts_when_asked_to),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test_options.c - wire/options.h: the table and its parser. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "wire/options.h"
+
+static enum mt_option_error set(struct mt_options *options, const char *text)
+{
+	const char *cursor = text;
+	struct mt_option_pair pair = {0};
+
+	assert_true(mt_option_next(&cursor, &pair));
+	return mt_option_set(options, &pair);
+}
+
+static void every_default_is_valid(void **state)
+{
+	(void)state;
+	for (unsigned int id = 0; id < MT_OPTION_COUNT; id++) {
+		const char *fallback = mt_option_rows[id].fallback;
+		struct mt_option_value value;
+
+		assert_int_equal(
+		        mt_option_parse((enum mt_option_id)id, fallback, strlen(fallback), &value),
+		        MT_OPTION_OK);
+	}
+}
+
+static void a_dash_in_a_key_is_an_underscore(void **state)
+{
+	(void)state;
+	assert_int_equal(mt_option_find("ring-kib", 8), MT_OPTION_ID_ring_kib);
+	assert_int_equal(mt_option_find("ring_kib", 8), MT_OPTION_ID_ring_kib);
+	assert_int_equal(mt_option_find("ring_ki", 7), MT_OPTION_COUNT);
+	assert_int_equal(mt_option_find("ring_kibs", 9), MT_OPTION_COUNT);
+	assert_int_equal(mt_option_find("", 0), MT_OPTION_COUNT);
+}
+
+static void what_is_wrong_is_told_and_changes_nothing(void **state)
+{
+	struct mt_options options;
+
+	(void)state;
+	mt_options_defaults(&options);
+	assert_int_equal(options.values[MT_OPTION_ID_depth].number, 128);
+	assert_int_equal(set(&options, "dept=3"), MT_OPTION_UNKNOWN);
+	assert_int_equal(set(&options, "depth"), MT_OPTION_NO_VALUE);
+	assert_int_equal(set(&options, "depth="), MT_OPTION_NOT_A_NUMBER);
+	assert_int_equal(set(&options, "depth=1k"), MT_OPTION_NOT_A_NUMBER);
+	assert_int_equal(set(&options, "depth=-1"), MT_OPTION_NOT_A_NUMBER);
+	assert_int_equal(set(&options, "depth=0"), MT_OPTION_OUT_OF_RANGE);
+	assert_int_equal(set(&options, "depth=513"), MT_OPTION_OUT_OF_RANGE);
+	assert_int_equal(set(&options, "depth=99999999999999999999999999"), MT_OPTION_OUT_OF_RANGE);
+	assert_int_equal(set(&options, "overflow=dro"), MT_OPTION_NOT_A_CHOICE);
+	assert_int_equal(set(&options, "overflow="), MT_OPTION_NOT_A_CHOICE);
+	assert_int_equal(options.values[MT_OPTION_ID_depth].number, 128);
+	assert_int_equal(options.values[MT_OPTION_ID_overflow].number, 0);
+	assert_int_equal(set(&options, "depth=512"), MT_OPTION_OK);
+	assert_int_equal(set(&options, "overflow=drop"), MT_OPTION_OK);
+	assert_int_equal(options.values[MT_OPTION_ID_depth].number, 512);
+	assert_int_equal(options.values[MT_OPTION_ID_overflow].number, 1);
+}
+
+static void a_string_of_pairs_is_taken_one_by_one(void **state)
+{
+	const char *cursor = "::depth=3:output=/a=b::x:";
+	struct mt_option_pair pair = {0};
+
+	(void)state;
+	assert_true(mt_option_next(&cursor, &pair));
+	assert_memory_equal(pair.key, "depth", 5);
+	assert_memory_equal(pair.value, "3", 1);
+	assert_int_equal(pair.value_bytes, 1);
+	assert_true(mt_option_next(&cursor, &pair));
+	assert_int_equal(pair.key_bytes, 6);
+	assert_int_equal(pair.value_bytes, 4);
+	assert_memory_equal(pair.value, "/a=b", 4);
+	assert_true(mt_option_next(&cursor, &pair));
+	assert_int_equal(pair.key_bytes, 1);
+	assert_null(pair.value);
+	assert_false(mt_option_next(&cursor, &pair));
+	assert_false(mt_option_next(&cursor, &pair));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(every_default_is_valid),
+	        cmocka_unit_test(a_dash_in_a_key_is_an_underscore),
+	        cmocka_unit_test(what_is_wrong_is_told_and_changes_nothing),
+	        cmocka_unit_test(a_string_of_pairs_is_taken_one_by_one),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
