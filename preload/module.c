@@ -17,16 +17,6 @@
 #define KNOWN_RANGES 1024u
 #define PAGE_BYTES   4096u
 
-/* glibc's struct dl_find_object (<dlfcn.h> from 2.35 on), written out so that older headers do. */
-struct find_result {
-	unsigned long long flags;
-	void *map_start;
-	void *map_end;
-	struct link_map *object;
-	void *eh_frame;
-	unsigned long long reserved[7];
-};
-
 /*
  * A cache only: overwriting one costs another MODULE record. epoch_plus_1 is written last (release) and
  * read first and last, so a torn entry is never used.
@@ -46,41 +36,51 @@ static struct {
 	uint32_t executable_bytes;
 } modules;
 
-static bool find(const void *pc, struct find_result *ret_result)
+/* Without _dl_find_object(): what its program headers say of an object. False: `pc` is not in it. */
+static bool find_in(const struct link_map *object, uintptr_t pc, struct mt_module_found *ret_found)
 {
-	const struct link_map *object;
+	struct mt_module_found found = {.object = (struct link_map *)object};
+	const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)object->l_addr;
+	const ElfW(Phdr) * segments;
+	uintptr_t end = 0;
 
-	if (mt_real._dl_find_object)
-		return mt_real._dl_find_object((void *)pc, ret_result) == 0;
-	for (object = mt_real_objects(); object; object = object->l_next) {
-		const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)object->l_addr;
-		const ElfW(Phdr) * segments;
-		uintptr_t end = 0;
+	/* A position-dependent executable (l_addr 0) stays unknown. */
+	if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
+		return false;
+	segments = (const ElfW(Phdr) *)(object->l_addr + header->e_phoff);
+	for (int i = 0; i < header->e_phnum; i++) {
+		uintptr_t start = object->l_addr + segments[i].p_vaddr;
 
-		/* Without _dl_find_object a position-dependent executable (l_addr 0) stays unknown. */
-		if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
-			continue;
-		segments = (const ElfW(Phdr) *)(object->l_addr + header->e_phoff);
-		for (int i = 0; i < header->e_phnum; i++)
-			if (segments[i].p_type == PT_LOAD)
-				end = object->l_addr + segments[i].p_vaddr + segments[i].p_memsz;
-		if ((uintptr_t)pc >= object->l_addr && (uintptr_t)pc < end) {
-			ret_result->map_start = (void *)object->l_addr;
-			ret_result->map_end = (void *)end;
-			ret_result->object = (struct link_map *)object;
-			return true;
-		}
+		if (segments[i].p_type == PT_LOAD)
+			end = start + segments[i].p_memsz;
+		else if (segments[i].p_type == PT_GNU_EH_FRAME)
+			found.eh_frame = (void *)start;
 	}
+	if (pc < object->l_addr || pc >= end)
+		return false;
+	found.map_start = (void *)object->l_addr;
+	found.map_end = (void *)end;
+	*ret_found = found;
+	return true;
+}
+
+bool mt_module_find(const void *pc, struct mt_module_found *ret_found)
+{
+	if (mt_real._dl_find_object)
+		return mt_real._dl_find_object((void *)pc, ret_found) == 0;
+	for (const struct link_map *object = mt_real_objects(); object; object = object->l_next)
+		if (find_in(object, (uintptr_t)pc, ret_found))
+			return true;
 	return false;
 }
 
 void mt_module_init(void)
 {
-	struct find_result found;
+	struct mt_module_found found;
 	ssize_t bytes = readlink("/proc/self/exe", modules.executable, sizeof(modules.executable));
 
 	modules.executable_bytes = bytes > 0 ? (uint32_t)bytes : 0;
-	if (find((const void *)mt_real_loader_base(), &found)) {
+	if (mt_module_find((const void *)mt_real_loader_base(), &found)) {
 		modules.loader_start = (uintptr_t)found.map_start;
 		modules.loader_end = (uintptr_t)found.map_end;
 	}
@@ -153,7 +153,7 @@ static uint32_t read_note(const unsigned char *at, const unsigned char *end, uin
 	return 0;
 }
 
-static uint32_t read_build_id(const struct find_result *found, uint8_t *ret_id)
+static uint32_t read_build_id(const struct mt_module_found *found, uint8_t *ret_id)
 {
 	const ElfW(Ehdr) *header = found->map_start;
 	const ElfW(Phdr) * segments;
@@ -178,7 +178,7 @@ static uint32_t read_build_id(const struct find_result *found, uint8_t *ret_id)
 	return 0;
 }
 
-static void tell(struct mt_ring_writer *writer, const struct find_result *found, uint32_t epoch)
+static void tell(struct mt_ring_writer *writer, const struct mt_module_found *found, uint32_t epoch)
 {
 	struct mt_module_payload payload = {0};
 	const char *path = found->object->l_name;
@@ -200,13 +200,13 @@ static void tell(struct mt_ring_writer *writer, const struct find_result *found,
 void mt_module_note(struct mt_ring_writer *writer, void *const *frames, uint32_t depth)
 {
 	uint32_t epoch = atomic_load_explicit(&mt_process.epoch, memory_order_acquire);
-	struct find_result found;
+	struct mt_module_found found;
 
 	for (uint32_t i = 0; i < depth; i++) {
 		/* A return address may be one past the end of its function, and of the object. */
 		const void *pc = (const char *)frames[i] - 1;
 
-		if (!is_known((uintptr_t)pc, epoch) && find(pc, &found) && found.object)
+		if (!is_known((uintptr_t)pc, epoch) && mt_module_find(pc, &found) && found.object)
 			tell(writer, &found, epoch);
 	}
 }
