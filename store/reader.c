@@ -207,8 +207,23 @@ static int open_somehow(const char *path, sqlite3 **ret_db)
 	return code;
 }
 
+/*
+ * True when the file ends inside its last page: SQLite would take the rest of that page for zeros, and rows for
+ * absent. What is missing as whole pages it sees by itself.
+ */
+static bool is_cut(sqlite3 *db, const char *path)
+{
+	int64_t pages = 0, page_bytes = 0;
+	struct stat status;
+
+	return !has_journal_beside(path) && stat(path, &status) == 0 &&
+	       ask_number(db, "PRAGMA page_count", &pages) == SQLITE_OK &&
+	       ask_number(db, "PRAGMA page_size", &page_bytes) == SQLITE_OK &&
+	       status.st_size / page_bytes < pages;
+}
+
 /* Application, version and the one row of the session. */
-static int check_contents(sqlite3 *db, enum mt_reader_fault *ret_fault)
+static int check_contents(sqlite3 *db, const char *path, enum mt_reader_fault *ret_fault)
 {
 	int64_t application = 0;
 	int64_t version = 0;
@@ -230,7 +245,7 @@ static int check_contents(sqlite3 *db, enum mt_reader_fault *ret_fault)
 		return -EPROTONOSUPPORT;
 	}
 	code = ask_number(db, "SELECT count(*) FROM session", &sessions);
-	if (code != SQLITE_OK || version < 1 || sessions != 1) {
+	if (code != SQLITE_OK || version < 1 || sessions != 1 || is_cut(db, path)) {
 		*ret_fault = code == SQLITE_OK ? MT_READER_DAMAGED : fault_of(code);
 		return -EBADMSG;
 	}
@@ -257,7 +272,7 @@ int mt_reader_open(const char *path, struct mt_reader **ret_reader, enum mt_read
 		*ret_fault = fault_of(code);
 		return error_of(code);
 	}
-	error = check_contents(db, ret_fault);
+	error = check_contents(db, path, ret_fault);
 	reader = error < 0 ? NULL : calloc(1, sizeof(*reader));
 	if (!reader) {
 		sqlite3_close(db);

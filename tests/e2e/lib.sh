@@ -20,6 +20,11 @@ library=$build/libmemtrace.so
 count=$build/tests/count.so
 if [ -x /usr/bin/python3 ]; then python=/usr/bin/python3; else python=python3; fi
 
+# Without them tests would pass that compare nothing.
+for built in "$memtrace" "$build/memtrace-collect" "$library" "$count"; do
+	[ -e "$built" ] || { echo "Bail out! $built is not built"; exit 99; }
+done
+
 unset LD_PRELOAD MEMTRACE_OPTIONS MEMTRACE_SESSION COUNT_OUTPUT CDPATH
 LC_ALL=C
 export LC_ALL

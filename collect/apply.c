@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * apply.c - see apply.h.
+ *
+ * The loop runs tens of millions of times a second. What it must not do is wait for memory: the entries
+ * of the live table that the next records will touch are fetched AHEAD records before their turn.
+ */
+#include "collect/apply.h"
+
+#include "collect/lifecycle.h"
+
+#include <stdio.h>
+
+#define AHEAD_RECORDS 12u
+/* A size of this or more is no block: addresses have 47 bits. */
+#define SIZE_LIMIT (1ull << MT_EVENT_ADDR_BITS)
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+static const bool kind_is_heap[256] = {
+#define KIND(name, text, heap) [MT_KIND_##name] = heap,
+        MT_KINDS(KIND)
+#undef KIND
+};
+
+/* The unit after the head: size, and stack | flags << 32. */
+struct tail {
+	uint64_t size_bytes;
+	uint32_t stack;
+	uint32_t flags;
+};
+
+static inline struct tail tail_of(const struct mt_drain *drain)
+{
+	struct tail tail;
+
+	memcpy(&tail, drain->data + ((drain->at + MT_EVENT_UNIT) & drain->mask), sizeof(tail));
+	return tail;
+}
+
+/* --- the timeline ------------------------------------------------------------------------------------ */
+
+/* The event at `stamp` is the first one at or behind the point that is due. */
+static void cross_points(struct mt_ledger *ledger, struct mt_process *process, uint64_t stamp)
+{
+	uint64_t beyond = stamp - process->point_stamp;
+	uint64_t ticks = ledger->point_ticks;
+
+	if (process->events != process->point_events)
+		mt_process_point(process, mt_stamp_ns(&ledger->stamps, process->point_stamp));
+	/* After a silence: the state just before this event. */
+	if (beyond >= ticks) {
+		process->point_stamp += beyond / ticks * ticks;
+		mt_process_point(process, mt_stamp_ns(&ledger->stamps, process->point_stamp));
+	}
+	process->point_stamp += ticks;
+}
+
+/* --- blocks ------------------------------------------------------------------------------------------ */
+
+/*
+ * A total for a stack whose frames have not come: it gets a node of its own, which is put right when they
+ * do. 0: the id is mad, or memory is out.
+ */
+static uint32_t promised_total(struct mt_ledger *ledger, struct mt_process *process, uint32_t stack,
+                               unsigned int kind)
+{
+	uint32_t node;
+
+	if (mt_totals_node(&process->totals, stack) ||
+	    mt_stacks_promise(&ledger->stacks, &node) < 0 ||
+	    mt_totals_define(&process->totals, stack, node) < 0)
+		return 0;
+	return mt_totals_find(&process->totals, stack, kind);
+}
+
+/* A block goes whose allocation is not among this process's own figures. */
+static void release_flagged(struct mt_process *process, const struct mt_live_entry *block)
+{
+	if (block->total & MT_LIVE_INHERITED)
+		process->inherited_frees += !(block->total & MT_LIVE_OWN);
+	else
+		process->own_frees++;
+}
+
+static void restore_flagged(struct mt_process *process, const struct mt_live_entry *block)
+{
+	if (block->total & MT_LIVE_INHERITED)
+		process->inherited_frees -= !(block->total & MT_LIVE_OWN);
+	else
+		process->own_frees--;
+}
+
+/* Counts the end of a block; *ret_temporary says whether it was a short one. The entry stays. */
+static inline bool count_release(struct mt_drain *drain, struct mt_process *process,
+                                 const struct mt_live_entry *block)
+{
+	struct mt_thread *thread = &process->threads[drain->thread];
+	bool is_temporary;
+
+	if (unlikely(block->total & MT_LIVE_FLAGS)) {
+		release_flagged(process, block);
+		return false;
+	}
+	is_temporary = thread->last_alloc == block->addr && block->thread == drain->thread;
+	if (is_temporary)
+		thread->last_alloc = 0;
+	mt_totals_release(&process->totals, block->total, block->size_bytes, is_temporary);
+	return is_temporary;
+}
+
+static inline void apply_free(struct mt_drain *drain, struct mt_process *process, uint64_t addr)
+{
+	struct mt_live_entry *block = mt_live_find(&process->live, addr);
+
+	if (unlikely(!block)) {
+		process->unmatched_frees++;
+		return;
+	}
+	count_release(drain, process, block);
+	mt_live_remove(&process->live, block);
+}
+
+/* An allocation at an address that is still live: its free was missed. */
+static void overwrite(struct mt_process *process, const struct mt_live_entry *block)
+{
+	process->overwritten++;
+	if (block->total & MT_LIVE_FLAGS)
+		release_flagged(process, block);
+	else
+		mt_totals_release(&process->totals, block->total, block->size_bytes, false);
+}
+
+/* False: the record is impossible. */
+static inline bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
+                               struct mt_process *process, struct mt_event_head head)
+{
+	uint64_t addr = mt_event_addr(head.word);
+	unsigned int kind = mt_event_kind(head.word);
+	struct tail tail = tail_of(drain);
+	struct mt_live_entry *block;
+	uint32_t total;
+	bool was_live;
+
+	if (unlikely(!addr || !kind_is_heap[kind] || tail.size_bytes >= SIZE_LIMIT))
+		return false;
+	drain->pending = MT_REALLOC_NONE;
+	if (unlikely(tail.flags & MT_ALLOC_OWN)) {
+		total = MT_LIVE_OWN;
+	} else {
+		total = mt_totals_find(&process->totals, tail.stack, kind);
+		if (unlikely(!total)) {
+			if (tail.stack >= MT_TOTALS_IDS_MAX)
+				return false;
+			total = promised_total(ledger, process, tail.stack, kind);
+		}
+	}
+	block = total ? mt_live_insert(&process->live, addr, &was_live) : NULL;
+	if (unlikely(!block)) {
+		process->out_of_memory++;
+		return true;
+	}
+	if (unlikely(was_live))
+		overwrite(process, block);
+	block->size_bytes = tail.size_bytes;
+	block->born_ns = mt_stamp_ns(&ledger->stamps, head.stamp);
+	block->total = total;
+	block->thread = drain->thread;
+	if (unlikely(total == MT_LIVE_OWN)) {
+		process->own_allocations++;
+		process->own_bytes += tail.size_bytes;
+		return true;
+	}
+	process->threads[drain->thread].last_alloc = addr;
+	mt_totals_alloc(&process->totals, total, tail.size_bytes, block->born_ns);
+	return true;
+}
+
+static void apply_realloc(struct mt_drain *drain, struct mt_process *process, uint64_t addr)
+{
+	struct mt_live_entry *block = mt_live_find(&process->live, addr);
+
+	if (!block) {
+		process->unmatched_frees++;
+		drain->pending = MT_REALLOC_UNMATCHED;
+		return;
+	}
+	drain->pending = MT_REALLOC_BLOCK;
+	drain->pending_block = *block;
+	drain->pending_was_temporary = count_release(drain, process, block);
+	mt_live_remove(&process->live, block);
+}
+
+/* The call failed, so the block was live all the time. */
+static void undo_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
+                         struct mt_process *process, uint64_t stamp)
+{
+	const struct mt_live_entry *old = &drain->pending_block;
+	struct mt_live_entry *block;
+	bool was_live;
+
+	if (drain->pending == MT_REALLOC_UNMATCHED)
+		process->unmatched_frees--;
+	if (drain->pending != MT_REALLOC_BLOCK)
+		return;
+	drain->pending = MT_REALLOC_NONE;
+	block = mt_live_insert(&process->live, old->addr, &was_live);
+	if (!block) {
+		process->out_of_memory++;
+		return;
+	}
+	if (was_live)
+		overwrite(process, block);
+	*block = *old;
+	if (old->total & MT_LIVE_FLAGS) {
+		restore_flagged(process, old);
+		return;
+	}
+	mt_totals_undo(&process->totals, old->total, old->size_bytes, drain->pending_was_temporary,
+	               mt_stamp_ns(&ledger->stamps, stamp));
+	if (drain->pending_was_temporary)
+		process->threads[drain->thread].last_alloc = old->addr;
+}
+
+static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct mt_process *process,
+                      struct mt_event_head head)
+{
+	unsigned int kind = mt_event_kind(head.word);
+	struct tail tail = tail_of(drain);
+	bool is_break = mt_event_type(head.word) == MT_EVENT_BREAK;
+	uint32_t total;
+
+	if (kind == MT_KIND_NONE || kind >= MT_KIND_COUNT || kind_is_heap[kind] ||
+	    tail.stack >= MT_TOTALS_IDS_MAX)
+		return false;
+	/* The break may shrink: that is no growth. */
+	if (is_break && (int64_t)tail.size_bytes < 0)
+		tail.size_bytes = 0;
+	if (tail.size_bytes >= SIZE_LIMIT)
+		return false;
+	total = mt_totals_find(&process->totals, tail.stack, kind);
+	if (!total)
+		total = promised_total(ledger, process, tail.stack, kind);
+	if (total)
+		mt_totals_map(&process->totals, total, tail.size_bytes);
+	else
+		process->out_of_memory++;
+	return true;
+}
+
+/* --- definitions ------------------------------------------------------------------------------------- */
+
+static bool define_stack(struct mt_ledger *ledger, struct mt_process *process,
+                         const struct mt_event_large *large)
+{
+	uint32_t count = large->length_bytes / sizeof(uint64_t);
+	uint64_t pcs[MT_EVENT_FRAMES_MAX];
+	uint32_t node, promised;
+	int r;
+
+	if (large->length_bytes % sizeof(uint64_t) || count > MT_EVENT_FRAMES_MAX ||
+	    large->id >= MT_TOTALS_IDS_MAX || large->argument >= MT_CUT_COUNT)
+		return false;
+	memcpy(pcs, ledger->payload, large->length_bytes);
+	r = mt_stacks_add(&ledger->stacks, &process->ranges, pcs, count, (uint32_t)large->argument,
+	                  &node);
+	if (r < 0) {
+		process->out_of_memory++;
+		return true;
+	}
+	promised = mt_totals_node(&process->totals, large->id);
+	if (promised && ledger->stacks.nodes[promised].cut == MT_STACKS_CUT_LOST)
+		r = mt_stacks_settle(&ledger->stacks, promised, node);
+	else
+		r = mt_totals_define(&process->totals, large->id, node);
+	if (r < 0)
+		process->out_of_memory++;
+	return true;
+}
+
+/* The loader's name for a module may be relative to where the program was started. */
+static int add_module(struct mt_ledger *ledger, struct mt_process *process, const char *path,
+                      const struct mt_module_payload *module, uint32_t *ret_id)
+{
+	char absolute[2 * 4096 + 2];
+	const char *folder = process->identity.folder;
+
+	if (!*path && process->identity.executable)
+		path = process->identity.executable;
+	if (*path && *path != '/' && strchr(path, '/') && folder && *folder == '/') {
+		int length = snprintf(absolute, sizeof(absolute), "%s/%s",
+		                      strcmp(folder, "/") ? folder : "",
+		                      strncmp(path, "./", 2) ? path : path + 2);
+
+		if (length > 0 && (size_t)length < sizeof(absolute))
+			path = absolute;
+	}
+	return mt_modules_add(&ledger->modules, path, module->build_id, module->build_id_bytes,
+	                      ret_id);
+}
+
+static bool define_module(struct mt_ledger *ledger, struct mt_process *process,
+                          const struct mt_event_large *large)
+{
+	struct mt_module_payload module;
+	struct mt_range range;
+
+	if (large->length_bytes < sizeof(module))
+		return false;
+	memcpy(&module, ledger->payload, sizeof(module));
+	if (module.path_bytes > large->length_bytes - sizeof(module) ||
+	    module.build_id_bytes > MT_BUILD_ID_MAX || module.start >= module.end)
+		return false;
+	/* mt_ledger.payload has a byte to spare. */
+	ledger->payload[sizeof(module) + module.path_bytes] = '\0';
+	range = (struct mt_range){module.start, module.end, module.base, 0};
+	if (add_module(ledger, process, (const char *)ledger->payload + sizeof(module), &module,
+	               &range.module) < 0 ||
+	    mt_ranges_add(&process->ranges, &range) < 0)
+		process->out_of_memory++;
+	return true;
+}
+
+/* --- threads ----------------------------------------------------------------------------------------- */
+
+static void end_thread(struct mt_drain *drain, uint64_t now_ns)
+{
+	struct mt_thread *thread = &drain->process->threads[drain->thread];
+
+	if (thread->rings && --thread->rings == 0) {
+		thread->has_ended = true;
+		thread->ended_ns = now_ns;
+		thread->is_dirty = true;
+		drain->process->has_dirty_threads = true;
+	}
+	drain->process = NULL;
+}
+
+static void begin_thread(struct mt_ledger *ledger, struct mt_drain *drain,
+                         struct mt_event_head head)
+{
+	struct tail tail = tail_of(drain);
+	uint64_t now_ns = mt_stamp_ns(&ledger->stamps, head.stamp);
+	struct mt_process *process = NULL;
+
+	if (drain->process)
+		end_thread(drain, now_ns);
+	drain->pending = MT_REALLOC_NONE;
+	if (tail.size_bytes < MT_SLOTS)
+		process = mt_lifecycle_find(ledger, (uint32_t)tail.size_bytes, tail.stack);
+	if (!process)
+		return;
+	if (mt_process_thread(process, (uint32_t)mt_event_addr(head.word), now_ns, &drain->thread) <
+	    0) {
+		process->out_of_memory++;
+		return;
+	}
+	drain->process = process;
+}
+
+/* --- the slow path ----------------------------------------------------------------------------------- */
+
+/* Deals with the reason for attention; true when the event is to be applied after all. */
+static bool attend(struct mt_ledger *ledger, struct mt_drain *drain, unsigned int type)
+{
+	struct mt_process *process = drain->process;
+
+	if (type == MT_EVENT_THREAD_BEGIN || type == MT_EVENT_THREAD_END)
+		return true;
+	if (process->attention & MT_ATTEND_ENDED) {
+		process->late_events++;
+		return false;
+	}
+	if (process->attention & MT_ATTEND_EXEC && process->exec_drain == drain &&
+	    type != MT_EVENT_EXEC) {
+		process->attention &= ~(uint32_t)MT_ATTEND_EXEC;
+		process->exec_drain = NULL;
+	}
+	if (process->attention & MT_ATTEND_QUIET && type != MT_EVENT_EXEC &&
+	    type != MT_EVENT_EXEC_FAILED)
+		mt_lifecycle_reveal(ledger, process);
+	return true;
+}
+
+static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct mt_event_head head,
+                       const struct mt_event_large *large)
+{
+	struct mt_process *process = drain->process;
+
+	switch (mt_event_type(head.word)) {
+	case MT_EVENT_FREE: apply_free(drain, process, mt_event_addr(head.word)); return true;
+	case MT_EVENT_ALLOC: return apply_alloc(ledger, drain, process, head);
+	case MT_EVENT_REALLOC: apply_realloc(drain, process, mt_event_addr(head.word)); return true;
+	case MT_EVENT_REALLOC_FAILED: undo_realloc(ledger, drain, process, head.stamp); return true;
+	case MT_EVENT_MAP:
+	case MT_EVENT_BREAK: return apply_map(ledger, drain, process, head);
+	case MT_EVENT_UNMAP:
+	case MT_EVENT_UNMAP_FAILED: return true;
+	case MT_EVENT_THREAD_BEGIN: begin_thread(ledger, drain, head); return true;
+	case MT_EVENT_THREAD_END:
+		end_thread(drain, mt_stamp_ns(&ledger->stamps, head.stamp));
+		return true;
+	case MT_EVENT_FORK:
+		mt_lifecycle_fork(ledger, process, tail_of(drain).size_bytes);
+		return true;
+	case MT_EVENT_EXEC:
+		process->attention |= MT_ATTEND_EXEC;
+		process->exec_drain = drain;
+		process->exec_round_ns = ledger->now_ns;
+		ledger->is_unsettled = true;
+		return true;
+	case MT_EVENT_EXEC_FAILED: return true;
+	case MT_EVENT_EXIT:
+		mt_lifecycle_exit(ledger, process, head.stamp, mt_event_kind(head.word),
+		                  tail_of(drain).size_bytes);
+		return true;
+	case MT_EVENT_STACK: return define_stack(ledger, process, large);
+	case MT_EVENT_MODULE: return define_module(ledger, process, large);
+	default: return false;
+	}
+}
+
+/* One record of any type, whoever it belongs to. The bytes it took, or 0: the ring is broken now. */
+static uint32_t apply_any(struct mt_ledger *ledger, struct mt_drain *drain,
+                          struct mt_event_head head)
+{
+	unsigned int type = mt_event_type(head.word);
+	struct mt_event_large large = {.length_bytes = 0};
+	uint64_t published = mt_drain_pending_bytes(drain);
+	struct mt_process *process = drain->process;
+	uint32_t bytes;
+
+	if (type == MT_EVENT_STACK || type == MT_EVENT_MODULE) {
+		if (published >= sizeof(large))
+			mt_drain_copy(drain, drain->at, &large, sizeof(large));
+		if (large.length_bytes > MT_EVENT_PAYLOAD_MAX)
+			type = MT_EVENT_NONE;
+	}
+	bytes = mt_event_bytes(type, large.length_bytes);
+	if (!bytes || bytes > published) {
+		mt_drain_break(drain, bytes ? "a record was published in part"
+		                            : "it holds an unknown record");
+		return 0;
+	}
+	if (large.length_bytes)
+		mt_drain_copy(drain, drain->at + sizeof(large), ledger->payload,
+		              large.length_bytes);
+	if (!process && type != MT_EVENT_THREAD_BEGIN) {
+		ledger->orphans++;
+		return bytes;
+	}
+	if (process)
+		process->events++;
+	if (process && process->attention && !attend(ledger, drain, type))
+		return bytes;
+	if (!apply_rare(ledger, drain, head, &large)) {
+		mt_drain_break(drain, "it holds an impossible record");
+		return 0;
+	}
+	if (!process && drain->process)
+		drain->process->events++;
+	return bytes;
+}
+
+/* --- the quick path ---------------------------------------------------------------------------------- */
+
+static inline void fetch_ahead(struct mt_drain *drain, const struct mt_live *live)
+{
+	struct mt_event_head head;
+	uint32_t bytes;
+
+	if (drain->ahead >= drain->limit)
+		return;
+	head = mt_drain_head(drain, drain->ahead);
+	bytes = mt_event_bytes(mt_event_type(head.word), 0);
+	if (bytes == 0)
+		return;
+	/* A large record: its length is somewhere else, so the look ahead starts again behind it. */
+	if (mt_event_type(head.word) >= MT_EVENT_STACK)
+		return;
+	mt_live_prefetch(live, mt_event_addr(head.word));
+	drain->ahead += bytes;
+}
+
+static void start_ahead(struct mt_drain *drain, const struct mt_live *live)
+{
+	drain->ahead = drain->at;
+	for (uint32_t i = 0; i < AHEAD_RECORDS; i++)
+		fetch_ahead(drain, live);
+}
+
+uint64_t mt_apply_run(struct mt_ledger *ledger, struct mt_drain *drain, uint64_t bound,
+                      uint64_t most)
+{
+	uint64_t done = 0;
+
+	if (drain->process && drain->ahead <= drain->at)
+		start_ahead(drain, &drain->process->live);
+	while (drain->at < drain->limit && done < most) {
+		struct mt_event_head head = mt_drain_head(drain, drain->at);
+		struct mt_process *process = drain->process;
+		unsigned int type = mt_event_type(head.word);
+		uint32_t bytes;
+
+		if (head.stamp >= bound)
+			break;
+		done++;
+		if (unlikely(process && head.stamp >= process->point_stamp))
+			cross_points(ledger, process, head.stamp);
+		if (likely(process && !process->attention)) {
+			fetch_ahead(drain, &process->live);
+			if (type == MT_EVENT_FREE) {
+				apply_free(drain, process, mt_event_addr(head.word));
+				process->events++;
+				drain->at += sizeof(head);
+				continue;
+			}
+			if (type == MT_EVENT_ALLOC && mt_drain_pending_bytes(drain) >= 32 &&
+			    likely(apply_alloc(ledger, drain, process, head))) {
+				process->events++;
+				drain->at += 32;
+				continue;
+			}
+		}
+		bytes = apply_any(ledger, drain, head);
+		if (!bytes)
+			break;
+		drain->at += bytes;
+		if (drain->process && drain->ahead < drain->at)
+			start_ahead(drain, &drain->process->live);
+	}
+	if (drain->at < drain->limit)
+		drain->next_stamp = mt_drain_head(drain, drain->at).stamp;
+	return done;
+}
+
+unsigned int mt_apply_rank(const struct mt_drain *drain)
+{
+	struct mt_event_head head = mt_drain_head(drain, drain->at);
+	const struct mt_process *process = drain->process;
+	bool is_live;
+
+	switch (mt_event_type(head.word)) {
+	case MT_EVENT_FREE:
+	case MT_EVENT_REALLOC:
+		is_live = process && mt_live_find(&process->live, mt_event_addr(head.word));
+		return is_live ? 1 : 3;
+	case MT_EVENT_ALLOC:
+		is_live = process && mt_live_find(&process->live, mt_event_addr(head.word));
+		return is_live ? 3 : 2;
+	default: return 0;
+	}
+}

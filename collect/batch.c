@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * batch.c - see batch.h.
+ *
+ * Room for every list is made before the first row is taken, so that running out of memory leaves the
+ * ledger as it was.
+ */
+#include "collect/batch.h"
+
+#include "base/array.h"
+#include "collect/lifecycle.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define RESERVE(batch, list, wanted) \
+	MT_ARRAY_RESERVE((batch)->list, (batch)->list##_capacity, (batch)->list##_count + (wanted))
+#define APPEND(batch, list) (&(batch)->list[(batch)->list##_count++])
+
+static const bool kind_is_heap[MT_KIND_COUNT] = {
+#define KIND(name, text, heap) [MT_KIND_##name] = heap,
+        MT_KINDS(KIND)
+#undef KIND
+};
+
+static void free_batch(struct mt_batch *batch)
+{
+	for (size_t i = 0; i < batch->snapshots_count; i++)
+		mt_snapshot_free(&batch->snapshots[i]);
+	free(batch->modules);
+	free(batch->frames);
+	free(batch->stacks);
+	free(batch->processes);
+	free(batch->threads);
+	free(batch->totals);
+	free(batch->timeline);
+	free(batch->notes);
+	free(batch->snapshots);
+	free(batch->members);
+	free(batch);
+}
+
+/* --- what all processes share ------------------------------------------------------------------------ */
+
+static size_t not_written(size_t count, size_t *written)
+{
+	/* Row 0 of these arrays is not used. */
+	if (!*written)
+		*written = 1;
+	return count > *written ? count - *written : 0;
+}
+
+static int reserve_code(struct mt_batch *batch, struct mt_ledger *ledger)
+{
+	struct mt_stacks *stacks = &ledger->stacks;
+
+	if (RESERVE(batch, modules, not_written(ledger->modules.count, &ledger->modules.written)) <
+	            0 ||
+	    RESERVE(batch, frames, not_written(stacks->frame_count, &stacks->frames_written)) < 0 ||
+	    RESERVE(batch, stacks,
+	            not_written(stacks->node_count, &stacks->nodes_written) +
+	                    stacks->settled_count) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static void take_stack(struct mt_batch *batch, const struct mt_stacks *stacks, size_t id)
+{
+	const struct mt_node *node = &stacks->nodes[id];
+
+	*APPEND(batch, stacks) = (struct mt_writer_stack){.id = (uint32_t)id,
+	                                                  .parent = node->parent,
+	                                                  .frame = node->frame,
+	                                                  .cut = mt_stacks_cut_name(node->cut)};
+}
+
+static void take_code(struct mt_batch *batch, struct mt_ledger *ledger)
+{
+	struct mt_modules *modules = &ledger->modules;
+	struct mt_stacks *stacks = &ledger->stacks;
+
+	for (; modules->written < modules->count; modules->written++) {
+		const struct mt_module *module = &modules->rows[modules->written];
+
+		*APPEND(batch, modules) = (struct mt_writer_module){
+		        .id = (uint32_t)modules->written,
+		        .path = module->path,
+		        .build_id = *module->build_id ? module->build_id : NULL};
+	}
+	for (; stacks->frames_written < stacks->frame_count; stacks->frames_written++) {
+		const struct mt_frame *frame = &stacks->frames[stacks->frames_written];
+
+		*APPEND(batch, frames) =
+		        (struct mt_writer_frame){.id = (uint32_t)stacks->frames_written,
+		                                 .module = frame->module,
+		                                 .offset = frame->offset};
+	}
+	for (size_t i = 0; i < stacks->settled_count; i++)
+		take_stack(batch, stacks, stacks->settled[i]);
+	stacks->settled_count = 0;
+	for (; stacks->nodes_written < stacks->node_count; stacks->nodes_written++)
+		take_stack(batch, stacks, stacks->nodes_written);
+}
+
+static void take_notes(struct mt_batch *batch, struct mt_notes *notes)
+{
+	for (size_t i = 0; notes->is_dirty && i < notes->count; i++) {
+		struct mt_note *note = &notes->rows[i];
+
+		if (!note->is_dirty)
+			continue;
+		note->is_dirty = false;
+		*APPEND(batch, notes) = (struct mt_writer_note){.id = (uint32_t)i + 1,
+		                                                .process = note->process,
+		                                                .time_ns = note->time_ns,
+		                                                .kind = note->kind,
+		                                                .count = note->count,
+		                                                .text = note->text};
+	}
+	notes->is_dirty = false;
+}
+
+/* --- one process ------------------------------------------------------------------------------------- */
+
+static const char *text_or(const char *text, const char *otherwise)
+{
+	return text ? text : otherwise;
+}
+
+static int64_t or_null(int64_t value)
+{
+	return value == MT_MAIL_UNKNOWN ? MT_WRITER_NULL : value;
+}
+
+static void take_row(struct mt_batch *batch, struct mt_process *process)
+{
+	const struct mt_totals *totals = &process->totals;
+
+	*APPEND(batch, processes) = (struct mt_writer_process){
+	        .id = process->id,
+	        .known = process->is_known,
+	        .pid = process->pid,
+	        .parent = process->parent,
+	        .origin = process->origin,
+	        .command = text_or(process->identity.command, ""),
+	        .arguments = text_or(process->identity.arguments, ""),
+	        .executable = text_or(process->identity.executable, ""),
+	        .started_ns = process->started_ns,
+	        .ended_ns = or_null(process->ended_ns),
+	        .end_reason = process->end_reason,
+	        .exit_status = or_null(process->exit_status),
+	        .exit_signal = or_null(process->exit_signal),
+	        .allocations = totals->allocations,
+	        .frees = totals->frees,
+	        .bytes_allocated = totals->bytes_allocated,
+	        .bytes_freed = totals->bytes_freed,
+	        .live_blocks = process->is_counted ? process->counted_blocks : totals->live_blocks,
+	        .live_bytes = process->is_counted ? process->counted_bytes : totals->live_bytes,
+	        .peak_bytes = totals->peak_bytes,
+	        .peak_blocks = totals->peak_blocks,
+	        .peak_ns = totals->peak_bytes ? (int64_t)totals->peak_ns : MT_WRITER_NULL,
+	        .temporary = totals->temporary,
+	        .own_allocations = process->own_allocations,
+	        .own_frees = process->own_frees,
+	        .own_bytes = process->own_bytes,
+	        .inherited_blocks = process->inherited_blocks,
+	        .inherited_bytes = process->inherited_bytes,
+	        .inherited_frees = process->inherited_frees,
+	        .unmatched_frees = process->unmatched_frees,
+	        .dropped_events = process->dropped_events,
+	        .events = process->events,
+	        .stacks = totals->stack_count,
+	        .stacks_cut = process->stacks_cut,
+	        .late_events = process->late_events,
+	};
+	process->is_known = true;
+	process->is_dirty = false;
+	process->events_written = process->events;
+}
+
+static void take_totals(struct mt_batch *batch, struct mt_process *process)
+{
+	struct mt_totals *totals = &process->totals;
+
+	for (size_t i = 0; i < totals->dirty_count; i++) {
+		const struct mt_total *total = &totals->rows[totals->dirty[i]];
+		struct mt_writer_total *row = APPEND(batch, totals);
+
+		*row = (struct mt_writer_total){.process = process->id,
+		                                .stack = total->node,
+		                                .kind = total->kind,
+		                                .allocations = total->allocations,
+		                                .frees = total->frees,
+		                                .bytes_allocated = total->bytes_allocated,
+		                                .bytes_freed = total->bytes_freed,
+		                                .temporary = total->temporary};
+		if (kind_is_heap[total->kind])
+			mt_totals_at_peak(totals, total, &row->peak_blocks, &row->peak_bytes);
+	}
+	mt_totals_clean(totals);
+}
+
+static void take_threads(struct mt_batch *batch, struct mt_ledger *ledger,
+                         struct mt_process *process)
+{
+	for (size_t i = 0; process->has_dirty_threads && i < process->thread_count; i++) {
+		struct mt_thread *thread = &process->threads[i];
+
+		if (!thread->is_dirty)
+			continue;
+		thread->is_dirty = false;
+		if (!thread->id) {
+			thread->id = ++ledger->thread_ids;
+			if (!thread->has_ended && !process->has_ended)
+				mt_ledger_post(ledger,
+				               &(struct mt_mail){.type = MT_MAIL_NAME,
+				                                 .slot = process->slot,
+				                                 .generation = process->generation,
+				                                 .pid = process->pid,
+				                                 .tid = (int32_t)thread->tid});
+		}
+		*APPEND(batch, threads) = (struct mt_writer_thread){
+		        .id = thread->id,
+		        .process = process->id,
+		        .tid = thread->tid,
+		        .name = thread->name,
+		        .started_ns = thread->started_ns,
+		        .ended_ns = thread->has_ended ? (int64_t)thread->ended_ns : MT_WRITER_NULL};
+	}
+	process->has_dirty_threads = false;
+}
+
+static void take_points(struct mt_batch *batch, struct mt_process *process)
+{
+	for (size_t i = 0; i < process->point_count; i++) {
+		const struct mt_point *point = &process->points[i];
+
+		*APPEND(batch, timeline) =
+		        (struct mt_writer_timeline){.process = process->id,
+		                                    .time_ns = point->time_ns,
+		                                    .live_blocks = point->live_blocks,
+		                                    .live_bytes = point->live_bytes,
+		                                    .allocations = point->allocations};
+	}
+	process->point_count = 0;
+}
+
+static int reserve_process(struct mt_batch *batch, const struct mt_process *process)
+{
+	if (RESERVE(batch, processes, 1) < 0 || RESERVE(batch, members, 1) < 0 ||
+	    RESERVE(batch, totals, process->totals.dirty_count) < 0 ||
+	    RESERVE(batch, threads, process->thread_count) < 0 ||
+	    RESERVE(batch, timeline, process->point_count) < 0 ||
+	    RESERVE(batch, snapshots, process->snapshot_reason != NULL) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+/* 0, or -ENOMEM: it is left for the next batch. */
+static int take_process(struct mt_batch *batch, struct mt_ledger *ledger,
+                        struct mt_process *process)
+{
+	struct mt_batch_member *member;
+
+	if (!process->has_ended) {
+		/* A point that is due while nothing happens: all before it has been applied. */
+		if (process->events != process->point_events &&
+		    ledger->cut_stamp >= process->point_stamp) {
+			mt_process_point(process,
+			                 mt_stamp_ns(&ledger->stamps, process->point_stamp));
+			process->point_stamp +=
+			        ((ledger->cut_stamp - process->point_stamp) / ledger->point_ticks +
+			         1) *
+			        ledger->point_ticks;
+		}
+		mt_lifecycle_measure(ledger, process);
+	}
+	if (!mt_process_is_owed(process))
+		return 0;
+	mt_totals_follow_peak(&process->totals);
+	if (reserve_process(batch, process) < 0)
+		return -ENOMEM;
+	take_threads(batch, ledger, process);
+	member = &batch->members[batch->members_count];
+	*member = (struct mt_batch_member){.process = process,
+	                                   .slot = process->slot,
+	                                   .generation = process->generation,
+	                                   .pid = process->pid,
+	                                   .row = batch->processes_count};
+	if (process->snapshot_reason) {
+		member->is_end = true;
+		member->snapshot = batch->snapshots_count;
+		if (mt_snapshot_take(process, ledger->snapshot_ids + 1,
+		                     &batch->snapshots[batch->snapshots_count]) < 0)
+			return -ENOMEM;
+		ledger->snapshot_ids++;
+		batch->snapshots_count++;
+	}
+	batch->members_count++;
+	take_row(batch, process);
+	take_totals(batch, process);
+	take_points(batch, process);
+	process->is_in_batch = true;
+	return 0;
+}
+
+struct mt_batch *mt_batch_build(struct mt_ledger *ledger)
+{
+	struct mt_batch *batch = calloc(1, sizeof(*batch));
+
+	if (!batch)
+		return NULL;
+	if (reserve_code(batch, ledger) < 0 || RESERVE(batch, notes, ledger->notes.count) < 0) {
+		free_batch(batch);
+		return NULL;
+	}
+	take_code(batch, ledger);
+	take_notes(batch, &ledger->notes);
+	for (struct mt_process *process = ledger->first; process; process = process->next)
+		if (process->id && take_process(batch, ledger, process) < 0)
+			break;
+	return batch;
+}
+
+void mt_batch_settle(struct mt_batch *batch)
+{
+	for (size_t i = 0; i < batch->members_count; i++) {
+		const struct mt_batch_member *member = &batch->members[i];
+		struct mt_process *process = member->process;
+
+		process->is_in_batch = false;
+		if (!member->is_end)
+			continue;
+		process->is_committed = true;
+		process->is_counted = true;
+		process->counted_blocks = batch->snapshots[member->snapshot].blocks;
+		process->counted_bytes = batch->snapshots[member->snapshot].bytes;
+	}
+	free_batch(batch);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * batch.h - what the file does not have yet, copied out of the ledger: one transaction.
+ *
+ * Built by the drain thread, written by the writer thread (commit.c), then given back to the drain
+ * thread, which notes what is committed now. One batch is on its way at a time. While it is, what
+ * changes waits in the ledger, where it takes no more memory than the live blocks and the distinct
+ * stacks do.
+ */
+#ifndef MT_COLLECT_BATCH_H
+#define MT_COLLECT_BATCH_H
+
+#include <stddef.h>
+
+#include "collect/ledger.h"
+#include "collect/snapshot.h"
+#include "store/writer.h"
+
+/* A process that the batch has rows of. */
+struct mt_batch_member {
+	struct mt_process *process; /* the drain thread's: not looked into by the writer thread */
+	uint32_t slot;
+	uint32_t generation;
+	int32_t pid;
+	size_t row; /* in processes */
+	/* its end is in this batch: then all of it is committed with it */
+	bool is_end;
+	size_t snapshot; /* in snapshots */
+};
+
+#define MT_BATCH_LIST(type, name) \
+	struct type *name;        \
+	size_t name##_count;      \
+	size_t name##_capacity
+
+struct mt_batch {
+	MT_BATCH_LIST(mt_writer_module, modules);
+	MT_BATCH_LIST(mt_writer_frame, frames);
+	MT_BATCH_LIST(mt_writer_stack, stacks);
+	MT_BATCH_LIST(mt_writer_process, processes);
+	MT_BATCH_LIST(mt_writer_thread, threads);
+	MT_BATCH_LIST(mt_writer_total, totals);
+	MT_BATCH_LIST(mt_writer_timeline, timeline);
+	MT_BATCH_LIST(mt_writer_note, notes);
+	MT_BATCH_LIST(mt_snapshot, snapshots);
+	MT_BATCH_LIST(mt_batch_member, members);
+};
+
+/*
+ * Takes everything that changed. Strings are borrowed: they live until the batch is settled. NULL: out of
+ * memory; nothing was taken, try again later.
+ */
+struct mt_batch *mt_batch_build(struct mt_ledger *ledger);
+
+/* The writer is done with it, well or not: the drain thread takes note and frees it. */
+void mt_batch_settle(struct mt_batch *batch);
+
+#endif

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * collector.c - see collector.h.
+ */
+#include "collect/collector.h"
+
+#include "collect/batch.h"
+#include "collect/lifecycle.h"
+
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH_NS     800000000ull /* so that with the writing it is at most a second */
+#define TICK_NS      50000000ull
+#define SLEEP_NS_MIN 1000000ull
+#define SLEEP_NS_MAX 50000000ull
+
+void mt_collector_init(struct mt_collector *collector, struct mt_segment *segment,
+                       enum mt_clock clock, uint32_t point_ms, struct mt_mailbox *to_service,
+                       int service_event_fd, struct mt_commit *commit)
+{
+	memset(collector, 0, sizeof(*collector));
+	mt_mailbox_init(&collector->mail);
+	collector->to_service = to_service;
+	collector->service_event_fd = service_event_fd;
+	collector->commit = commit;
+	mt_ledger_init(&collector->ledger, segment, clock, point_ms, to_service);
+}
+
+void mt_collector_free(struct mt_collector *collector)
+{
+	while (collector->put_off) {
+		struct mt_mail *next = collector->put_off->next;
+
+		mt_mail_free(collector->put_off);
+		collector->put_off = next;
+	}
+	mt_mailbox_free(&collector->mail);
+	mt_ledger_free(&collector->ledger);
+}
+
+void mt_collector_wake(struct mt_collector *collector)
+{
+	struct mt_segment *segment = collector->ledger.segment;
+
+	atomic_fetch_add(&segment->doorbell, 1);
+	syscall(SYS_futex, &segment->doorbell, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/* --- one round --------------------------------------------------------------------------------------- */
+
+static void note_broken(struct mt_collector *collector, struct mt_drain *drain)
+{
+	struct mt_ledger *ledger = &collector->ledger;
+	struct mt_process *process = drain->process;
+
+	if (!drain->broken || drain->is_noted)
+		return;
+	drain->is_noted = true;
+	if (process)
+		process->broken_rings++;
+	mt_notes_add(&ledger->notes, process ? process->id : 0,
+	             mt_stamp_ns(&ledger->stamps, ledger->cut_stamp), "broken-ring", 1,
+	             "a thread's ring was left alone because %s: what it held is lost, the figures "
+	             "are too low",
+	             drain->broken);
+}
+
+/* A record from the future would block its ring for ever: no clock is a second ahead. */
+static void check_future(struct mt_collector *collector, struct mt_drain *drain)
+{
+	struct mt_ledger *ledger = &collector->ledger;
+	uint64_t stamp = mt_drain_head(drain, drain->at).stamp;
+
+	if (stamp > ledger->cut_stamp &&
+	    stamp - ledger->cut_stamp > mt_stamp_ticks(&ledger->stamps, 1000000000u))
+		mt_drain_break(drain, "a record's stamp lies in the future");
+}
+
+/* Reads all heads. */
+static void look_at_rings(struct mt_collector *collector)
+{
+	struct mt_segment *segment = collector->ledger.segment;
+	/* acquire: as much as any thread's claim; the ring's own state has the rest */
+	uint32_t count = atomic_load_explicit(&segment->ring_count, memory_order_acquire);
+
+	collector->drain_count = count < MT_RINGS ? count : MT_RINGS;
+	collector->is_backlogged = false;
+	for (uint32_t i = 0; i < collector->drain_count; i++) {
+		struct mt_drain *drain = &collector->drains[i];
+
+		if (!mt_drain_open(drain, segment, i) || !mt_drain_look(drain))
+			continue;
+		check_future(collector, drain);
+		if (drain->broken)
+			continue;
+		if (mt_drain_pending_bytes(drain) > (drain->mask + 1) / 4)
+			collector->is_backlogged = true;
+	}
+}
+
+/* Applies, of what was there when the heads were read, all that is stamped before `cut`. */
+static uint64_t apply_before(struct mt_collector *collector, uint64_t cut)
+{
+	size_t ready = 0;
+
+	for (uint32_t i = 0; i < collector->drain_count; i++) {
+		struct mt_drain *drain = &collector->drains[i];
+
+		if (!drain->broken && drain->at < drain->limit)
+			collector->entries[ready++].drain = drain;
+	}
+	return ready ? mt_merge_run(&collector->ledger, collector->entries, ready, cut) : 0;
+}
+
+/*
+ * News of a forked child of which nothing was seen yet: it is gone, or has exec'd. The child is adopted now, so
+ * what its parent did up to the fork has to be applied first. False: that lies behind this round's cut.
+ */
+static bool catch_up_with(struct mt_collector *collector, const struct mt_mail *mail)
+{
+	struct mt_ledger *ledger = &collector->ledger;
+	uint32_t slot = MT_SLOTS;
+	uint64_t begin_stamp;
+
+	if (mail->type == MT_MAIL_JOINED)
+		slot = mail->previous_slot;
+	else if (mail->type == MT_MAIL_GONE)
+		slot = mail->slot;
+	if (slot >= MT_SLOTS || ledger->by_slot[slot])
+		return true;
+	begin_stamp =
+	        *(volatile uint64_t *)&mt_segment_slots(ledger->segment)[slot].begin_stamp;
+	if (begin_stamp >= ledger->cut_stamp)
+		return false;
+	apply_before(collector, begin_stamp);
+	return true;
+}
+
+static void name_thread(struct mt_ledger *ledger, struct mt_mail *mail)
+{
+	struct mt_process *process = mail->slot < MT_SLOTS ? ledger->by_slot[mail->slot] : NULL;
+	uint32_t index;
+
+	if (!process || process->generation != mail->generation ||
+	    !mt_map_find(&process->thread_index, (uint32_t)mail->tid, 0, &index) ||
+	    process->threads[index].name)
+		return;
+	process->threads[index].name = mail->text;
+	process->threads[index].is_dirty = true;
+	process->has_dirty_threads = true;
+	process->is_dirty = true;
+	mail->text = NULL;
+}
+
+static void read_mail(struct mt_collector *collector)
+{
+	struct mt_ledger *ledger = &collector->ledger;
+	struct mt_mail **end = &collector->put_off;
+	struct mt_mail *mail;
+
+	while (*end)
+		end = &(*end)->next;
+	*end = mt_mailbox_take(&collector->mail);
+	while ((mail = collector->put_off)) {
+		/* Until the next round, and what came after it too: the order is kept. */
+		if (!catch_up_with(collector, mail))
+			break;
+		collector->put_off = mail->next;
+		switch (mail->type) {
+		case MT_MAIL_JOINED: mt_lifecycle_joined(ledger, mail); break;
+		case MT_MAIL_GONE: mt_lifecycle_gone(ledger, mail); break;
+		case MT_MAIL_UNTRACED: mt_lifecycle_untraced(ledger, mail); break;
+		case MT_MAIL_THREADS: name_thread(ledger, mail); break;
+		case MT_MAIL_NOTE:
+			mt_notes_add(&ledger->notes, 0,
+			             mt_stamp_ns(&ledger->stamps, ledger->cut_stamp), mail->reason,
+			             1, "%s", mail->text);
+			break;
+		case MT_MAIL_STOP: collector->is_stopping = true; break;
+		case MT_MAIL_REST: collector->wants_rest = true; break;
+		default: break;
+		}
+		mt_mail_free(mail);
+		collector->has_changes = true;
+	}
+}
+
+/* A slot is claimed, or a process is not yet released: something is still to come. */
+static void answer_rest(struct mt_collector *collector)
+{
+	struct mt_ledger *ledger = &collector->ledger;
+	bool is_claiming = mt_lifecycle_scan(ledger);
+	bool is_busy = is_claiming || ledger->first;
+
+	collector->wants_rest = false;
+	mt_ledger_post(ledger, &(struct mt_mail){.type = is_busy ? MT_MAIL_BUSY : MT_MAIL_RESTING});
+}
+
+uint64_t mt_collector_round(struct mt_collector *collector)
+{
+	struct mt_ledger *ledger = &collector->ledger;
+	struct mt_segment *segment = ledger->segment;
+	/* Before the cut: whoever claimed a slot by now has published its parent's FORK before. */
+	uint32_t claims = atomic_load_explicit(&segment->slot_claims, memory_order_acquire);
+	bool has_tick;
+	uint64_t done;
+
+	atomic_fetch_add_explicit(&segment->heartbeat, 1, memory_order_relaxed);
+	ledger->round++;
+	ledger->now_ns = mt_stamp_monotonic_ns();
+	has_tick = ledger->now_ns - collector->last_tick_ns >= TICK_NS;
+	if (has_tick) {
+		collector->last_tick_ns = ledger->now_ns;
+		mt_stamp_tick(&ledger->stamps);
+		mt_forks_expire(&ledger->forks, ledger->now_ns);
+	}
+	ledger->cut_stamp = mt_stamp_read(ledger->stamps.clock);
+	look_at_rings(collector);
+	/* Behind the heads: who joined before it could publish anything is known before that is applied. */
+	read_mail(collector);
+	done = apply_before(collector, ledger->cut_stamp);
+	for (uint32_t i = 0; i < collector->drain_count; i++) {
+		note_broken(collector, &collector->drains[i]);
+		mt_drain_release(&collector->drains[i]);
+	}
+	if (claims != collector->slot_claims || has_tick) {
+		collector->slot_claims = claims;
+		mt_lifecycle_scan(ledger);
+	}
+	mt_lifecycle_settle(ledger, collector->drains, collector->drain_count);
+	if (collector->wants_rest)
+		answer_rest(collector);
+	if (done)
+		collector->has_changes = true;
+	return done;
+}
+
+/* --- what goes out ----------------------------------------------------------------------------------- */
+
+static void wake_service(struct mt_collector *collector)
+{
+	uint64_t one = 1;
+
+	if (!collector->ledger.service_has_mail)
+		return;
+	collector->ledger.service_has_mail = false;
+	if (collector->service_event_fd >= 0 &&
+	    write(collector->service_event_fd, &one, sizeof(one)) < 0)
+		return; /* it is awake already */
+}
+
+static void note_orphans(struct mt_ledger *ledger)
+{
+	if (ledger->orphans)
+		mt_notes_add(&ledger->notes, 0, mt_stamp_ns(&ledger->stamps, ledger->cut_stamp),
+		             "orphans", ledger->orphans,
+		             "events of threads that no known process owns were dropped");
+	ledger->orphans = 0;
+}
+
+static void settle_batch(struct mt_collector *collector, bool wait)
+{
+	struct mt_batch *batch = mt_commit_collect(collector->commit, wait);
+
+	if (!batch)
+		return;
+	mt_batch_settle(batch);
+	collector->ledger.is_unsettled = true;
+}
+
+static bool offer_batch(struct mt_collector *collector)
+{
+	struct mt_batch *batch;
+
+	note_orphans(&collector->ledger);
+	batch = mt_batch_build(&collector->ledger);
+	if (!batch)
+		return false;
+	collector->has_changes = false;
+	collector->ledger.is_urgent = false;
+	collector->last_batch_ns = collector->ledger.now_ns;
+	mt_commit_offer(collector->commit, batch);
+	return true;
+}
+
+static void hand_over(struct mt_collector *collector)
+{
+	struct mt_ledger *ledger = &collector->ledger;
+	bool is_due = ledger->now_ns - collector->last_batch_ns >= BATCH_NS;
+
+	settle_batch(collector, false);
+	if (!collector->has_changes && !ledger->is_urgent)
+		return;
+	if ((ledger->is_urgent || is_due) && mt_commit_is_idle(collector->commit))
+		offer_batch(collector);
+}
+
+/* Sleeps until a writer rings, mail comes or the time is over. */
+static void sleep_ns(struct mt_collector *collector, uint64_t ns)
+{
+	struct mt_segment *segment = collector->ledger.segment;
+	struct timespec timeout = {0, (long)ns};
+	uint32_t doorbell = atomic_load(&segment->doorbell);
+	bool has_mail;
+
+	/* seq_cst: the writer publishes, then looks at collector_sleeps; we store it, then look again */
+	atomic_store(&segment->collector_sleeps, 1);
+	for (uint32_t i = 0; i < collector->drain_count; i++) {
+		const struct mt_drain *drain = &collector->drains[i];
+
+		if (drain->ring && atomic_load(&drain->ring->head) != drain->limit)
+			timeout.tv_nsec = (long)SLEEP_NS_MIN;
+	}
+	pthread_mutex_lock(&collector->mail.mutex);
+	has_mail = collector->mail.first != NULL;
+	pthread_mutex_unlock(&collector->mail.mutex);
+	if (!has_mail)
+		syscall(SYS_futex, &segment->doorbell, FUTEX_WAIT, doorbell, &timeout, NULL, 0);
+	atomic_store(&segment->collector_sleeps, 0);
+}
+
+/* Everything that still lives ends here, and all of it goes into the file. */
+static void stop(struct mt_collector *collector)
+{
+	settle_batch(collector, true);
+	mt_collector_round(collector);
+	mt_lifecycle_stop(&collector->ledger);
+	while (offer_batch(collector)) {
+		settle_batch(collector, true);
+		mt_lifecycle_settle(&collector->ledger, collector->drains, collector->drain_count);
+		if (!collector->ledger.is_urgent)
+			break;
+	}
+	collector->is_finished = true;
+}
+
+void *mt_collector_run(void *context)
+{
+	struct mt_collector *collector = context;
+	uint64_t idle_ns = SLEEP_NS_MIN;
+
+	while (!collector->is_stopping) {
+		uint64_t done = mt_collector_round(collector);
+
+		hand_over(collector);
+		wake_service(collector);
+		if (done)
+			idle_ns = SLEEP_NS_MIN;
+		if (collector->is_stopping || collector->is_backlogged)
+			continue;
+		sleep_ns(collector, idle_ns);
+		if (!done && idle_ns < SLEEP_NS_MAX)
+			idle_ns = idle_ns * 2 < SLEEP_NS_MAX ? idle_ns * 2 : SLEEP_NS_MAX;
+	}
+	stop(collector);
+	wake_service(collector);
+	return NULL;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * commit.c - see commit.h.
+ */
+#include "collect/commit.h"
+
+#include "collect/lifecycle.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A reader that writes symbols into the file holds it for moments; the writer waits 10 s each time. */
+#define BUSY_TRIES 3
+
+static int write_code(struct mt_writer *writer, const struct mt_batch *batch)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < batch->modules_count && r == 0; i++)
+		r = mt_writer_module(writer, &batch->modules[i]);
+	for (size_t i = 0; i < batch->frames_count && r == 0; i++)
+		r = mt_writer_frame(writer, &batch->frames[i]);
+	for (size_t i = 0; i < batch->stacks_count && r == 0; i++)
+		r = mt_writer_stack(writer, &batch->stacks[i]);
+	return r;
+}
+
+static int write_snapshot(struct mt_writer *writer, struct mt_snapshot *snapshot)
+{
+	struct mt_writer_snapshot row = {.id = snapshot->id,
+	                                 .process = snapshot->process,
+	                                 .reason = snapshot->reason,
+	                                 .time_ns = snapshot->time_ns,
+	                                 .live_blocks = snapshot->blocks,
+	                                 .live_bytes = snapshot->bytes};
+	int r = mt_writer_snapshot(writer, &row);
+
+	for (uint64_t i = 0; i < snapshot->blocks && r == 0; i++) {
+		const struct mt_live_entry *entry = &snapshot->live.entries[i];
+		struct mt_writer_block block = {.snapshot = snapshot->id,
+		                                .addr = entry->addr,
+		                                .size_bytes = entry->size_bytes,
+		                                .born_ns = entry->born_ns,
+		                                .stack = snapshot->nodes[entry->total],
+		                                .kind = snapshot->kinds[entry->total],
+		                                .thread = snapshot->threads[entry->thread]};
+
+		r = mt_writer_block(writer, &block);
+	}
+	return r;
+}
+
+static int write_processes(struct mt_writer *writer, const struct mt_batch *batch)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < batch->processes_count && r == 0; i++)
+		r = mt_writer_process(writer, &batch->processes[i]);
+	for (size_t i = 0; i < batch->threads_count && r == 0; i++)
+		r = mt_writer_thread(writer, &batch->threads[i]);
+	for (size_t i = 0; i < batch->totals_count && r == 0; i++)
+		r = mt_writer_total(writer, &batch->totals[i]);
+	for (size_t i = 0; i < batch->timeline_count && r == 0; i++)
+		r = mt_writer_timeline(writer, &batch->timeline[i]);
+	for (size_t i = 0; i < batch->notes_count && r == 0; i++)
+		r = mt_writer_note(writer, &batch->notes[i]);
+	return r;
+}
+
+/* The figures of what is live at the end are those of the rows, whatever the counters say. */
+static void count_ends(struct mt_batch *batch)
+{
+	for (size_t i = 0; i < batch->members_count; i++) {
+		const struct mt_batch_member *member = &batch->members[i];
+		struct mt_snapshot *snapshot;
+
+		if (!member->is_end)
+			continue;
+		snapshot = &batch->snapshots[member->snapshot];
+		mt_snapshot_sort(snapshot);
+		batch->processes[member->row].live_blocks = snapshot->blocks;
+		batch->processes[member->row].live_bytes = snapshot->bytes;
+	}
+}
+
+static int write_batch(struct mt_writer *writer, struct mt_batch *batch)
+{
+	int r = mt_writer_begin(writer);
+
+	if (r == 0)
+		r = write_code(writer, batch);
+	for (size_t i = 0; i < batch->snapshots_count && r == 0; i++)
+		r = write_snapshot(writer, &batch->snapshots[i]);
+	if (r == 0)
+		r = write_processes(writer, batch);
+	if (r == 0)
+		r = mt_writer_commit(writer);
+	return r;
+}
+
+static void write_or_fail(struct mt_commit *commit, struct mt_batch *batch)
+{
+	int r = 0;
+
+	for (int i = 0; i < BUSY_TRIES && !commit->failure; i++) {
+		struct mt_error error;
+
+		r = write_batch(commit->writer, batch);
+		if (r == 0)
+			return;
+		mt_error_set(&error, r, "%s", mt_writer_error(commit->writer));
+		mt_writer_rollback(commit->writer);
+		if (r == -EBUSY && i + 1 < BUSY_TRIES)
+			continue;
+		pthread_mutex_lock(&commit->mutex);
+		commit->failure = r;
+		commit->error = error;
+		pthread_mutex_unlock(&commit->mutex);
+		return;
+	}
+}
+
+/* Whoever waits for the end of a process may go on. */
+static void announce(struct mt_commit *commit, const struct mt_batch *batch)
+{
+	/* Newer images stand first, and the last one said of a pid is to be its newest. */
+	for (size_t i = batch->members_count; i-- > 0;) {
+		const struct mt_batch_member *member = &batch->members[i];
+		const struct mt_writer_process *row = &batch->processes[member->row];
+
+		if (!member->is_end)
+			continue;
+		mt_lifecycle_commit_slot(commit->segment, member->slot);
+		mt_mailbox_post(
+		        commit->to_service,
+		        &(struct mt_mail){.type = MT_MAIL_ENDED,
+		                          .pid = member->pid,
+		                          .slot = member->slot,
+		                          .generation = member->generation,
+		                          .outcome = {.has_row = true,
+		                                      .allocations = row->allocations,
+		                                      .live_blocks = row->live_blocks,
+		                                      .live_bytes = row->live_bytes,
+		                                      .peak_bytes = row->peak_bytes,
+		                                      .dropped_events = row->dropped_events}});
+	}
+}
+
+static void *run(void *context)
+{
+	struct mt_commit *commit = context;
+
+	pthread_mutex_lock(&commit->mutex);
+	for (;;) {
+		struct mt_batch *batch = commit->batch;
+
+		if (!batch && commit->is_stopping)
+			break;
+		if (!batch) {
+			pthread_cond_wait(&commit->changed, &commit->mutex);
+			continue;
+		}
+		commit->batch = NULL;
+		pthread_mutex_unlock(&commit->mutex);
+		count_ends(batch);
+		write_or_fail(commit, batch);
+		announce(commit, batch);
+		pthread_mutex_lock(&commit->mutex);
+		commit->done = batch;
+		pthread_cond_broadcast(&commit->changed);
+		pthread_mutex_unlock(&commit->mutex);
+		commit->wake(commit->wake_context);
+		pthread_mutex_lock(&commit->mutex);
+	}
+	pthread_mutex_unlock(&commit->mutex);
+	return NULL;
+}
+
+int mt_commit_start(struct mt_commit *commit, struct mt_writer *writer, struct mt_segment *segment,
+                    struct mt_mailbox *to_service, void (*wake)(void *context), void *wake_context)
+{
+	int error;
+
+	memset(commit, 0, sizeof(*commit));
+	commit->writer = writer;
+	commit->segment = segment;
+	commit->to_service = to_service;
+	commit->wake = wake;
+	commit->wake_context = wake_context;
+	pthread_mutex_init(&commit->mutex, NULL);
+	pthread_cond_init(&commit->changed, NULL);
+	error = pthread_create(&commit->thread, NULL, run, commit);
+	return -error;
+}
+
+bool mt_commit_is_idle(struct mt_commit *commit)
+{
+	bool is_idle;
+
+	pthread_mutex_lock(&commit->mutex);
+	is_idle = !commit->is_busy;
+	pthread_mutex_unlock(&commit->mutex);
+	return is_idle;
+}
+
+void mt_commit_offer(struct mt_commit *commit, struct mt_batch *batch)
+{
+	pthread_mutex_lock(&commit->mutex);
+	commit->batch = batch;
+	commit->is_busy = true;
+	pthread_cond_broadcast(&commit->changed);
+	pthread_mutex_unlock(&commit->mutex);
+}
+
+struct mt_batch *mt_commit_collect(struct mt_commit *commit, bool wait)
+{
+	struct mt_batch *done;
+
+	pthread_mutex_lock(&commit->mutex);
+	while (wait && commit->is_busy && !commit->done)
+		pthread_cond_wait(&commit->changed, &commit->mutex);
+	done = commit->done;
+	commit->done = NULL;
+	if (done)
+		commit->is_busy = false;
+	pthread_mutex_unlock(&commit->mutex);
+	return done;
+}
+
+int mt_commit_failure(struct mt_commit *commit, struct mt_error *ret_error)
+{
+	int failure;
+
+	pthread_mutex_lock(&commit->mutex);
+	failure = commit->failure;
+	if (failure && ret_error)
+		*ret_error = commit->error;
+	pthread_mutex_unlock(&commit->mutex);
+	return failure;
+}
+
+void mt_commit_stop(struct mt_commit *commit)
+{
+	pthread_mutex_lock(&commit->mutex);
+	commit->is_stopping = true;
+	pthread_cond_broadcast(&commit->changed);
+	pthread_mutex_unlock(&commit->mutex);
+	pthread_join(commit->thread, NULL);
+	pthread_cond_destroy(&commit->changed);
+	pthread_mutex_destroy(&commit->mutex);
+}

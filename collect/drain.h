@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * drain.h - the reader's private side of one ring: bytes -> records.
+ *
+ * Owned by the drain thread. The other side may have crashed in the middle of anything, or mean harm:
+ * offset and size are checked once and copied, head is checked in every round, and a record is looked at
+ * only after it was copied out. A ring that breaks a rule is left alone from then on.
+ */
+#ifndef MT_COLLECT_DRAIN_H
+#define MT_COLLECT_DRAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "collect/live.h"
+#include "wire/segment.h"
+
+struct mt_process;
+
+/* What a thread's last MT_EVENT_REALLOC took out, until it is known how the call ended. */
+enum mt_realloc_pending { MT_REALLOC_NONE, MT_REALLOC_BLOCK, MT_REALLOC_UNMATCHED };
+
+struct mt_drain {
+	struct mt_ring *ring; /* NULL: not known yet */
+	const unsigned char *data;
+	uint64_t mask;
+	uint64_t at;         /* read up to here; ring->tail lags behind until the end of a round */
+	uint64_t limit;      /* head as last seen */
+	uint64_t ahead;      /* prefetched up to here */
+	uint64_t next_stamp; /* merge.c: of the record at `at` */
+	const char *broken;  /* why the ring is left alone; NULL: it is not */
+	bool is_noted;       /* that it is broken stands in a note */
+
+	/* apply.c: whose records these are */
+	struct mt_process *process; /* NULL: nobody said yet */
+	uint32_t thread;
+	enum mt_realloc_pending pending;
+	bool pending_was_temporary;
+	struct mt_live_entry pending_block;
+};
+
+/*
+ * Looks at entry `index` of the ring directory and sets *drain up once the ring has its data area. False
+ * while it has none, and for good when offset or size is wrong (broken is set).
+ */
+bool mt_drain_open(struct mt_drain *drain, struct mt_segment *segment, uint32_t index);
+
+/* Reads head. True when there is something to read. */
+bool mt_drain_look(struct mt_drain *drain);
+
+/* Gives what was read back to the writer, and wakes it if it waits for space. */
+void mt_drain_release(struct mt_drain *drain);
+
+/* Leaves the ring alone: `why` is static. A writer that waits is let go on, into nothing. */
+void mt_drain_break(struct mt_drain *drain, const char *why);
+
+static inline uint64_t mt_drain_pending_bytes(const struct mt_drain *drain)
+{
+	return drain->limit - drain->at;
+}
+
+/* The 16 bytes at `at`, which lie in one piece. The caller knows that they are published. */
+static inline struct mt_event_head mt_drain_head(const struct mt_drain *drain, uint64_t at)
+{
+	struct mt_event_head head;
+
+	memcpy(&head, drain->data + (at & drain->mask), sizeof(head));
+	return head;
+}
+
+static inline void mt_drain_copy(const struct mt_drain *drain, uint64_t at, void *to,
+                                 uint32_t bytes)
+{
+	mt_ring_get(drain->data, drain->mask, at, to, bytes);
+}
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * forks.h - what children inherit, from the parent's MT_EVENT_FORK until the child is seen.
+ *
+ * Owned by the drain thread. A fork that fails, or a child that dies before it was seen, never comes for
+ * its copy, so copies are kept for a limited time.
+ */
+#ifndef MT_COLLECT_FORKS_H
+#define MT_COLLECT_FORKS_H
+
+#include <stdint.h>
+
+#include "collect/process.h"
+
+#define MT_FORKS_KEEP_NS 10000000000ull
+
+struct mt_fork {
+	struct mt_fork *next;
+	uint32_t parent_slot;
+	uint32_t parent_generation;
+	uint64_t serial;
+	uint64_t taken_ns; /* CLOCK_MONOTONIC */
+	uint32_t parent;   /* row */
+	struct mt_live live;
+	struct mt_ranges ranges;
+	struct mt_identity identity;
+};
+
+struct mt_forks {
+	struct mt_fork *first;
+};
+
+/* Copies what a child would inherit now. 0 or -ENOMEM. */
+int mt_forks_add(struct mt_forks *forks, const struct mt_process *parent, uint64_t serial,
+                 uint64_t now_ns);
+
+/* Gives the copy to whoever comes for it (free with mt_fork_free()), or NULL. */
+struct mt_fork *mt_forks_take(struct mt_forks *forks, uint32_t parent_slot,
+                              uint32_t parent_generation, uint64_t serial);
+
+/* Drops the copies that nobody came for. */
+void mt_forks_expire(struct mt_forks *forks, uint64_t now_ns);
+
+void mt_forks_free(struct mt_forks *forks);
+void mt_fork_free(struct mt_fork *fork);
+
+/* Moves the copy into the child: every block of it is marked inherited. */
+void mt_fork_inherit(struct mt_fork *fork, struct mt_process *child);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * host.c - see host.h.
+ */
+#include "collect/host.h"
+
+#include "base/cleanup.h"
+#include "base/procfs.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+/* linux/pidfd.h of 6.15, written out so that older headers do. A shorter struct is no error there. */
+struct pidfd_info {
+	uint64_t mask;
+	uint64_t cgroupid;
+	uint32_t pid;
+	uint32_t tgid;
+	uint32_t ppid;
+	uint32_t ruid;
+	uint32_t rgid;
+	uint32_t euid;
+	uint32_t egid;
+	uint32_t suid;
+	uint32_t sgid;
+	uint32_t fsuid;
+	uint32_t fsgid;
+	int32_t exit_code;
+};
+#define PIDFD_INFO_EXIT (1ull << 3)
+#define PIDFD_GET_INFO  _IOWR(0xff, 11, struct pidfd_info)
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+void mt_host_identify(pid_t pid, struct mt_identity *ret_identity)
+{
+	struct mt_identity identity = {0};
+	size_t bytes;
+
+	mt_procfs_link("", pid, "exe", &identity.executable);
+	mt_procfs_link("", pid, "cwd", &identity.folder);
+	mt_procfs_arguments("", pid, &identity.arguments);
+	if (identity.executable) {
+		identity.command = strdup(base_name(identity.executable));
+	} else if (mt_procfs_read("", pid, "comm", 64, &identity.command, &bytes) == 0) {
+		/* Another user's process: its name is all there is. */
+		identity.command[strcspn(identity.command, "\n")] = '\0';
+	}
+	*ret_identity = identity;
+}
+
+int mt_host_pidfd(pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int mt_host_pidfd_of_peer(int socket_fd, pid_t pid)
+{
+	socklen_t length = sizeof(int);
+	int fd;
+
+	/* Linux 6.5: no other process can have taken the pid meanwhile. */
+	if (getsockopt(socket_fd, SOL_SOCKET, SO_PEERPIDFD, &fd, &length) == 0)
+		return fd;
+	return pid > 0 ? mt_host_pidfd(pid) : -ESRCH;
+}
+
+int mt_host_maps(pid_t pid, ino_t segment_inode)
+{
+	MT_CLEANUP_FREE char *text = NULL;
+	char wanted[32];
+	size_t bytes;
+	char *line, *rest;
+	int r = mt_procfs_read("", pid, "maps", 16u << 20, &text, &bytes);
+
+	if (r < 0)
+		return r;
+	snprintf(wanted, sizeof(wanted), " %ju ", (uintmax_t)segment_inode);
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		if (strstr(line, "/memfd:memtrace") && strstr(line, wanted))
+			return 1;
+	return 0;
+}
+
+static void decode(int code, struct mt_host_end *ret_end)
+{
+	if (WIFSIGNALED(code)) {
+		ret_end->reason = "signal";
+		ret_end->signal = WTERMSIG(code);
+	} else {
+		ret_end->reason = "exit";
+		ret_end->status = WEXITSTATUS(code);
+	}
+}
+
+static bool ask_pidfd(int pidfd, int *ret_code)
+{
+	struct pidfd_info info = {.mask = PIDFD_INFO_EXIT};
+
+	if (ioctl(pidfd, PIDFD_GET_INFO, &info) != 0 || !(info.mask & PIDFD_INFO_EXIT))
+		return false;
+	*ret_code = info.exit_code;
+	return true;
+}
+
+/* The kernel shows a process's exit code to whoever may trace it; to others it is 0. */
+static bool ask_zombie(pid_t pid, int *ret_code)
+{
+	struct mt_procfs_stat process;
+	struct stat owner;
+	char path[32];
+
+	if (pid <= 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	if (stat(path, &owner) != 0 || (geteuid() != 0 && owner.st_uid != geteuid()))
+		return false;
+	if (mt_procfs_stat("", pid, &process) < 0 || (process.state != 'Z' && process.state != 'X'))
+		return false;
+	*ret_code = process.exit_code;
+	return true;
+}
+
+void mt_host_end(pid_t pid, int pidfd, struct mt_host_end *ret_end)
+{
+	int code;
+
+	*ret_end = (struct mt_host_end){NULL, MT_MAIL_UNKNOWN, MT_MAIL_UNKNOWN};
+	/*
+	 * The pidfd tells once the parent has reaped it, /proc before that; and it may be reaped between
+	 * the first two questions.
+	 */
+	if (ask_pidfd(pidfd, &code) || ask_zombie(pid, &code) || ask_pidfd(pidfd, &code))
+		decode(code, ret_end);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * host.h - what the kernel says of a process: who it is, whether it is ours, how it ended.
+ *
+ * Called by the service thread only: all of this may block.
+ */
+#ifndef MT_COLLECT_HOST_H
+#define MT_COLLECT_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "collect/mail.h"
+
+/* Fills in what can be told; gives the strings (free with mt_identity_free()). Never fails. */
+void mt_host_identify(pid_t pid, struct mt_identity *ret_identity);
+
+/* A descriptor that becomes readable when the process ends, of the peer of a socket or by pid; or -errno. */
+int mt_host_pidfd_of_peer(int socket_fd, pid_t pid);
+int mt_host_pidfd(pid_t pid);
+
+/* Does the process have the memfd with this inode mapped? 1, 0, or -errno: it cannot be told. */
+int mt_host_maps(pid_t pid, ino_t segment_inode);
+
+/* How a process ended whose pidfd has become readable. */
+struct mt_host_end {
+	const char *reason; /* 'exit', 'signal'; NULL: not known */
+	int64_t status;     /* MT_MAIL_UNKNOWN */
+	int64_t signal;     /* MT_MAIL_UNKNOWN */
+};
+
+void mt_host_end(pid_t pid, int pidfd, struct mt_host_end *ret_end);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ledger.h - everything that events are applied to: the books of a session.
+ *
+ * Owned by the drain thread. apply.c writes events into it, lifecycle.c lets processes come and go,
+ * batch.c copies out what the file does not have yet.
+ */
+#ifndef MT_COLLECT_LEDGER_H
+#define MT_COLLECT_LEDGER_H
+
+#include "collect/drain.h"
+#include "collect/forks.h"
+#include "collect/mail.h"
+#include "collect/modules.h"
+#include "collect/notes.h"
+#include "collect/process.h"
+#include "collect/stacks.h"
+#include "collect/stamp.h"
+
+struct mt_ledger {
+	struct mt_segment *segment; /* not NULL */
+	struct mt_stamps stamps;
+	struct mt_modules modules;
+	struct mt_stacks stacks;
+	struct mt_notes notes;
+	struct mt_forks forks;
+	struct mt_process *first; /* all that are not released */
+	struct mt_process *by_slot[MT_SLOTS];
+	struct mt_mailbox *to_service;
+	bool service_has_mail; /* wake it at the end of the round */
+	uint64_t now_ns;       /* CLOCK_MONOTONIC at the start of the round */
+	uint32_t round;
+	uint64_t cut_stamp;   /* of the round: all that was stamped before it is applied */
+	uint64_t point_ticks; /* between two points of the timeline */
+	uint32_t process_ids; /* rows given out */
+	uint32_t thread_ids;
+	uint32_t snapshot_ids;
+	uint64_t orphans;  /* events before anybody said whose they are */
+	bool is_unsettled; /* some process is on its way out: mt_lifecycle_settle() has to look */
+	bool is_urgent;    /* a process has ended: commit without waiting for the second to pass */
+	unsigned char payload[MT_EVENT_PAYLOAD_MAX + 1];
+};
+
+/* point_ms: milliseconds between two points of the timeline. */
+void mt_ledger_init(struct mt_ledger *ledger, struct mt_segment *segment, enum mt_clock clock,
+                    uint32_t point_ms, struct mt_mailbox *to_service);
+void mt_ledger_free(struct mt_ledger *ledger);
+
+/* Asks the service thread for something. */
+void mt_ledger_post(struct mt_ledger *ledger, const struct mt_mail *mail);
+
+#endif

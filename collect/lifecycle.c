@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * lifecycle.c - see lifecycle.h.
+ *
+ * A process goes through these, in this order: seen (its slot is LIVE), revealed (has a row), ended (its
+ * figures are final), gone (nothing of it runs), settled (its rings were read to the end and given back),
+ * committed (all of it is in the file), released (its slot is free).
+ */
+#include "collect/lifecycle.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* An image that is not back this long after its execve is not traced. */
+#define EXEC_SILENCE_NS 5000000000ull
+
+static struct mt_slot *slot_of(const struct mt_ledger *ledger, const struct mt_process *process)
+{
+	return &mt_segment_slots(ledger->segment)[process->slot];
+}
+
+/* --- coming ------------------------------------------------------------------------------------------ */
+
+static void enter(struct mt_ledger *ledger, struct mt_process *process, uint64_t stamp)
+{
+	process->started_ns = mt_stamp_ns(&ledger->stamps, stamp);
+	process->point_stamp = stamp + ledger->point_ticks;
+	mt_process_point(process, process->started_ns);
+	process->next = ledger->first;
+	ledger->first = process;
+	ledger->by_slot[process->slot] = process;
+}
+
+void mt_lifecycle_joined(struct mt_ledger *ledger, struct mt_mail *mail)
+{
+	struct mt_process *process, *previous = NULL;
+
+	if (mail->slot >= MT_SLOTS || ledger->by_slot[mail->slot])
+		return;
+	process = mt_process_new(mail->slot, mail->generation, mail->pid);
+	if (!process)
+		return;
+	if (mail->previous_slot < MT_SLOTS)
+		previous =
+		        mt_lifecycle_find(ledger, mail->previous_slot, mail->previous_generation);
+	process->id = ++ledger->process_ids;
+	process->origin = previous ? "exec" : "start";
+	/* A child that did nothing but exec has no row: then its parent stands for it. */
+	if (previous)
+		process->parent = previous->id ? previous->id : previous->parent;
+	process->identity = mail->identity;
+	memset(&mail->identity, 0, sizeof(mail->identity));
+	enter(ledger, process, mail->stamp);
+}
+
+static struct mt_process *adopt(struct mt_ledger *ledger, uint32_t index, uint32_t generation)
+{
+	struct mt_slot *slot = &mt_segment_slots(ledger->segment)[index];
+	uint32_t parent_slot = *(volatile uint32_t *)&slot->parent_slot;
+	uint32_t parent_generation = *(volatile uint32_t *)&slot->parent_generation;
+	uint64_t serial = *(volatile uint64_t *)&slot->fork_serial;
+	uint64_t begin_stamp = *(volatile uint64_t *)&slot->begin_stamp;
+	struct mt_process *process, *parent;
+	struct mt_fork *fork;
+
+	/* What joined over the socket is made known by the service thread. */
+	if (parent_slot >= MT_SLOTS)
+		return NULL;
+	process = mt_process_new(index, generation, (int32_t) * (volatile uint32_t *)&slot->pid);
+	if (!process)
+		return NULL;
+	parent = ledger->by_slot[parent_slot];
+	if (parent && parent->generation != parent_generation)
+		parent = NULL;
+	process->origin = "fork";
+	process->attention = MT_ATTEND_QUIET;
+	if (parent)
+		process->parent = parent->id ? parent->id : parent->parent;
+	fork = mt_forks_take(&ledger->forks, parent_slot, parent_generation, serial);
+	if (fork) {
+		process->parent = fork->parent;
+		mt_fork_inherit(fork, process);
+		mt_fork_free(fork);
+	} else {
+		process->lost_inheritance = true;
+		if (parent)
+			mt_identity_copy(&parent->identity, &process->identity);
+	}
+	enter(ledger, process, begin_stamp);
+	mt_ledger_post(ledger,
+	               &(struct mt_mail){.type = MT_MAIL_WATCH,
+	                                 .slot = index,
+	                                 .generation = generation,
+	                                 .pid = process->pid,
+	                                 .parent_pid = parent ? parent->pid : 0,
+	                                 .stamp = ledger->stamps.origin_ns + process->started_ns});
+	return process;
+}
+
+struct mt_process *mt_lifecycle_find(struct mt_ledger *ledger, uint32_t slot, uint32_t generation)
+{
+	struct mt_slot *shared = &mt_segment_slots(ledger->segment)[slot];
+	struct mt_process *process = ledger->by_slot[slot];
+
+	if (process)
+		return process->generation == generation ? process : NULL;
+	/* acquire: the slot's fields; partner: the child's release when it has claimed the slot */
+	if (atomic_load_explicit(&shared->state, memory_order_acquire) != MT_SLOT_LIVE ||
+	    atomic_load_explicit(&shared->generation, memory_order_relaxed) != generation)
+		return NULL;
+	return adopt(ledger, slot, generation);
+}
+
+bool mt_lifecycle_scan(struct mt_ledger *ledger)
+{
+	struct mt_slot *slots = mt_segment_slots(ledger->segment);
+	bool is_claiming = false;
+
+	for (uint32_t i = 0; i < MT_SLOTS; i++) {
+		uint32_t state = atomic_load_explicit(&slots[i].state, memory_order_acquire);
+
+		if (state == MT_SLOT_CLAIMING)
+			is_claiming = true;
+		if (state != MT_SLOT_LIVE || ledger->by_slot[i])
+			continue;
+		/*
+		 * Not before what its parent did up to the fork is applied: what it inherits is not
+		 * known earlier. Its own first event is stamped later still, and finds it then.
+		 */
+		if (*(volatile uint64_t *)&slots[i].begin_stamp < ledger->cut_stamp)
+			mt_lifecycle_find(ledger, i,
+			                  atomic_load_explicit(&slots[i].generation,
+			                                       memory_order_relaxed));
+		else
+			is_claiming = true;
+	}
+	return is_claiming;
+}
+
+void mt_lifecycle_reveal(struct mt_ledger *ledger, struct mt_process *process)
+{
+	process->attention &= ~(uint32_t)MT_ATTEND_QUIET;
+	process->id = ++ledger->process_ids;
+	process->is_dirty = true;
+}
+
+void mt_lifecycle_fork(struct mt_ledger *ledger, struct mt_process *process, uint64_t serial)
+{
+	if (mt_forks_add(&ledger->forks, process, serial, ledger->now_ns) < 0)
+		process->out_of_memory++;
+}
+
+/* --- going ------------------------------------------------------------------------------------------- */
+
+static void note(struct mt_ledger *ledger, const struct mt_process *process, const char *kind,
+                 uint64_t count, const char *text)
+{
+	if (count)
+		mt_notes_add(&ledger->notes, process->id,
+		             mt_stamp_ns(&ledger->stamps, mt_stamp_read(ledger->stamps.clock)),
+		             kind, count, "%s", text);
+}
+
+static void note_losses(struct mt_ledger *ledger, struct mt_process *process)
+{
+	struct mt_slot *slot = slot_of(ledger, process);
+	uint32_t gave_up = atomic_load(&slot->gave_up);
+
+	note(ledger, process, "dropped", atomic_load(&slot->dropped),
+	     "events were not written: the process's rings were full or none was left");
+	note(ledger, process, "dropped", atomic_load(&slot->early),
+	     "events before the library was ready found no room");
+	note(ledger, process, "dropped", atomic_load(&slot->high_addresses),
+	     "events with an address over 48 bits are not recorded");
+	note(ledger, process, "dropped", process->out_of_memory,
+	     "events were lost because the collector had no memory for them");
+	note(ledger, process, "cut", atomic_load(&slot->stacks_cut),
+	     "stacks were cut for another reason than the depth limit");
+	note(ledger, process, "overwritten", process->overwritten,
+	     "blocks were allocated where one was still live: a free was missed");
+	if (process->lost_inheritance && process->unmatched_frees)
+		note(ledger, process, "fork", 1,
+		     "what this child inherited is not known: its frees of that are unmatched");
+	if (gave_up == MT_GAVE_UP_HEARTBEAT)
+		note(ledger, process, "gave-up", 1,
+		     "the process stopped tracing: the collector had not moved for 10 s");
+	if (gave_up == MT_GAVE_UP_RINGS)
+		note(ledger, process, "gave-up", 1,
+		     "no ring was left for some threads: their events are missing");
+}
+
+void mt_lifecycle_measure(struct mt_ledger *ledger, struct mt_process *process)
+{
+	struct mt_slot *slot = slot_of(ledger, process);
+
+	process->dropped_events =
+	        atomic_load_explicit(&slot->dropped, memory_order_relaxed) +
+	        atomic_load_explicit(&slot->early, memory_order_relaxed) +
+	        atomic_load_explicit(&slot->high_addresses, memory_order_relaxed) +
+	        process->out_of_memory + process->broken_rings;
+	process->stacks_cut = atomic_load_explicit(&slot->stacks_cut, memory_order_relaxed);
+}
+
+/* The figures are final. ended_ns may be MT_MAIL_UNKNOWN. */
+static void end(struct mt_ledger *ledger, struct mt_process *process, const char *reason,
+                int64_t ended_ns, const char *snapshot_reason)
+{
+	uint64_t now_ns =
+	        ended_ns == MT_MAIL_UNKNOWN
+	                ? mt_stamp_ns(&ledger->stamps, mt_stamp_read(ledger->stamps.clock))
+	                : (uint64_t)ended_ns;
+
+	ledger->is_unsettled = true;
+	process->has_ended = true;
+	process->attention |= MT_ATTEND_ENDED;
+	process->attention &= ~(uint32_t)MT_ATTEND_EXEC;
+	process->exec_drain = NULL;
+	process->end_reason = reason;
+	process->ended_ns = ended_ns;
+	process->point_stamp = UINT64_MAX;
+	process->is_dirty = true;
+	if (!process->id)
+		return;
+	mt_lifecycle_measure(ledger, process);
+	note_losses(ledger, process);
+	mt_process_point(process, now_ns);
+	process->snapshot_reason = snapshot_reason;
+	process->snapshot_ns = now_ns;
+	ledger->is_urgent = true;
+}
+
+void mt_lifecycle_exit(struct mt_ledger *ledger, struct mt_process *process, uint64_t stamp,
+                       unsigned int how, uint64_t status)
+{
+	const char *reason = how == MT_EXIT_IMMEDIATE ? "_exit"
+	                     : how == MT_EXIT_QUICK   ? "quick_exit"
+	                                              : "exit";
+
+	/* What the parent gets to see of it. */
+	process->exit_status = (int64_t)(status & 0xff);
+	end(ledger, process, reason, (int64_t)mt_stamp_ns(&ledger->stamps, stamp), "exit");
+}
+
+void mt_lifecycle_gone(struct mt_ledger *ledger, const struct mt_mail *mail)
+{
+	struct mt_process *process;
+
+	if (mail->slot >= MT_SLOTS)
+		return;
+	process = mt_lifecycle_find(ledger, mail->slot, mail->generation);
+	if (!process || process->is_gone)
+		return;
+	ledger->is_unsettled = true;
+	process->is_gone = true;
+	process->gone_round = ledger->round;
+	process->gone_reason = mail->reason;
+	process->gone_status = mail->status;
+	process->gone_signal = mail->signal;
+	process->gone_stamp = mail->stamp;
+}
+
+void mt_lifecycle_untraced(struct mt_ledger *ledger, const struct mt_mail *mail)
+{
+	struct mt_process *process;
+
+	if (mail->slot >= MT_SLOTS)
+		return;
+	process = ledger->by_slot[mail->slot];
+	if (!process || process->generation != mail->generation || process->has_ended ||
+	    !(process->attention & MT_ATTEND_EXEC))
+		return;
+	mt_notes_add(&ledger->notes, process->id, process->started_ns, "untraced", 1,
+	             "%s was exec'd and did not join: it runs untraced (static, setuid, of another "
+	             "word size, or without LD_PRELOAD in its environment)",
+	             mail->text ? mail->text : "a program");
+	end(ledger, process, "exec-untraced",
+	    (int64_t)mt_stamp_ns(&ledger->stamps, mt_stamp_read(ledger->stamps.clock)), "exit");
+}
+
+/* Nothing of it runs and all it published was read: what the kernel says of its end counts. */
+static void bury(struct mt_ledger *ledger, struct mt_process *process)
+{
+	bool was_killed = process->gone_signal != MT_MAIL_UNKNOWN;
+	const char *reason = process->gone_reason ? process->gone_reason : "vanished";
+
+	if (!process->has_ended) {
+		if (process->attention & MT_ATTEND_EXEC && strcmp(reason, "exec") != 0)
+			reason = "exec-untraced";
+		process->exit_status = process->gone_status;
+		process->exit_signal = process->gone_signal;
+		end(ledger, process, reason,
+		    (int64_t)mt_stamp_ns(&ledger->stamps, process->gone_stamp), "exit");
+	} else if (was_killed && process->exit_signal != process->gone_signal) {
+		/* It died in what it did after its orderly end. */
+		process->end_reason = "signal";
+		process->exit_signal = process->gone_signal;
+		process->exit_status = MT_MAIL_UNKNOWN;
+		process->is_dirty = true;
+	} else if (process->gone_status != MT_MAIL_UNKNOWN &&
+	           process->exit_status != process->gone_status) {
+		process->exit_status = process->gone_status;
+		process->is_dirty = true;
+	}
+	process->is_settled = true;
+}
+
+/*
+ * Gives back the rings of a dead process. Only those which the records themselves say are its own: a
+ * ring whose owner_slot says so may at this moment be in the hands of the next one.
+ */
+static void free_rings(struct mt_process *process, struct mt_drain *drains, uint32_t drain_count)
+{
+	for (uint32_t i = 0; i < drain_count; i++) {
+		uint32_t state = MT_RING_OWNED;
+
+		if (drains[i].process != process)
+			continue;
+		drains[i].process = NULL;
+		drains[i].pending = MT_REALLOC_NONE;
+		/* release: all of it was read; partner: the next owner's acquire in its compare-exchange */
+		if (!drains[i].broken)
+			atomic_compare_exchange_strong_explicit(&drains[i].ring->state, &state,
+			                                        MT_RING_FREE, memory_order_release,
+			                                        memory_order_relaxed);
+	}
+}
+
+void mt_lifecycle_commit_slot(struct mt_segment *segment, uint32_t index)
+{
+	struct mt_slot *slot = &mt_segment_slots(segment)[index];
+
+	atomic_store(&slot->committed, 1);
+	syscall(SYS_futex, &slot->committed, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+/* A forked child that did nothing: there is nothing to write. */
+static void commit_quiet(struct mt_ledger *ledger, struct mt_process *process)
+{
+	process->is_committed = true;
+	mt_lifecycle_commit_slot(ledger->segment, process->slot);
+	mt_ledger_post(ledger, &(struct mt_mail){.type = MT_MAIL_ENDED,
+	                                         .slot = process->slot,
+	                                         .generation = process->generation,
+	                                         .pid = process->pid});
+}
+
+static void release(struct mt_ledger *ledger, struct mt_process *process)
+{
+	mt_ledger_post(ledger, &(struct mt_mail){.type = MT_MAIL_RELEASED,
+	                                         .slot = process->slot,
+	                                         .generation = process->generation});
+	ledger->by_slot[process->slot] = NULL;
+	/* release: nobody here looks at it any more; partner: the next one's compare-exchange */
+	atomic_store_explicit(&slot_of(ledger, process)->state, MT_SLOT_FREE, memory_order_release);
+	mt_process_free(process);
+}
+
+void mt_lifecycle_settle(struct mt_ledger *ledger, struct mt_drain *drains, uint32_t drain_count)
+{
+	struct mt_process **at = &ledger->first;
+
+	if (!ledger->is_unsettled)
+		return;
+	ledger->is_unsettled = false;
+	while (*at) {
+		struct mt_process *process = *at;
+
+		/* The heads of this round were read after it was known to be gone. */
+		if (process->is_gone && !process->is_settled &&
+		    ledger->round != process->gone_round) {
+			bury(ledger, process);
+			free_rings(process, drains, drain_count);
+		}
+		if (process->attention & MT_ATTEND_EXEC &&
+		    ledger->now_ns - process->exec_round_ns > EXEC_SILENCE_NS) {
+			process->exec_round_ns = ledger->now_ns;
+			mt_ledger_post(ledger, &(struct mt_mail){.type = MT_MAIL_EXECUTED,
+			                                         .slot = process->slot,
+			                                         .generation = process->generation,
+			                                         .pid = process->pid});
+		}
+		if (process->has_ended && !process->id && !process->is_committed)
+			commit_quiet(ledger, process);
+		if (process->is_settled && process->is_committed && !process->is_in_batch &&
+		    !mt_process_is_owed(process)) {
+			*at = process->next;
+			release(ledger, process);
+			continue;
+		}
+		if (process->is_gone || process->has_ended || process->attention & MT_ATTEND_EXEC)
+			ledger->is_unsettled = true;
+		at = &process->next;
+	}
+}
+
+void mt_lifecycle_stop(struct mt_ledger *ledger)
+{
+	for (struct mt_process *process = ledger->first; process; process = process->next)
+		if (!process->has_ended)
+			end(ledger, process, NULL, MT_MAIL_UNKNOWN, "stop");
+}

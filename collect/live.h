@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * live.h - the blocks that are live in one process, by address.
+ *
+ * Owned by the drain thread; a table of a process that has ended is handed on whole to the writer
+ * thread. The path of every allocation and free leads through here, so it is in this header.
+ *
+ * Open addressing, linear probing, at most 5/8 full, entries of 32 bytes, address 0 is empty. A removal
+ * moves later entries of the cluster back, so there are no tombstones and a table that has seen billions
+ * of blocks is as quick as a new one.
+ */
+#ifndef MT_COLLECT_LIVE_H
+#define MT_COLLECT_LIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Flags in mt_live_entry.total; the rest is an index of totals.h. */
+#define MT_LIVE_OWN       0x80000000u /* memtrace's own: no index */
+#define MT_LIVE_INHERITED 0x40000000u /* was live at the fork: no index */
+#define MT_LIVE_FLAGS     (MT_LIVE_OWN | MT_LIVE_INHERITED)
+
+struct mt_live_entry {
+	uint64_t addr;
+	uint64_t size_bytes;
+	uint64_t born_ns;
+	uint32_t total;
+	uint32_t thread; /* index in the process's threads */
+};
+
+/* All zero is an empty table. */
+struct mt_live {
+	struct mt_live_entry *entries;
+	uint64_t mask;    /* capacity - 1 */
+	unsigned shift;   /* 64 - log2(capacity) */
+	uint64_t count;   /* used entries */
+	uint64_t limit;   /* grow when count gets here */
+	size_t map_bytes; /* 0: entries came from calloc */
+};
+
+/* Doubles the table, or makes the first one. 0 or -ENOMEM, and then nothing has changed. */
+int mt_live_grow(struct mt_live *live);
+
+/* An independent copy. 0 or -ENOMEM. */
+int mt_live_copy(const struct mt_live *live, struct mt_live *ret_copy);
+
+void mt_live_free(struct mt_live *live);
+
+/* Moves entries back over the hole; entry comes from mt_live_find(). */
+void mt_live_remove(struct mt_live *live, struct mt_live_entry *entry);
+
+static inline uint64_t mt_live_home(const struct mt_live *live, uint64_t addr)
+{
+	return addr * 0x9e3779b97f4a7c15ull >> live->shift;
+}
+
+static inline void mt_live_prefetch(const struct mt_live *live, uint64_t addr)
+{
+	if (live->entries)
+		__builtin_prefetch(&live->entries[mt_live_home(live, addr)], 1);
+}
+
+/* The entry of addr, or NULL. Valid until the next insert or remove. */
+static inline struct mt_live_entry *mt_live_find(const struct mt_live *live, uint64_t addr)
+{
+	struct mt_live_entry *entries = live->entries;
+	uint64_t at;
+
+	if (!live->count)
+		return NULL;
+	for (at = mt_live_home(live, addr); entries[at].addr; at = (at + 1) & live->mask)
+		if (entries[at].addr == addr)
+			return &entries[at];
+	return NULL;
+}
+
+/*
+ * The entry of addr, which the caller fills in but for its address; *ret_was_live says that it is still
+ * there from before. NULL: out of memory. addr is not 0.
+ */
+static inline struct mt_live_entry *mt_live_insert(struct mt_live *live, uint64_t addr,
+                                                   bool *ret_was_live)
+{
+	struct mt_live_entry *entries;
+	uint64_t at;
+
+	if (__builtin_expect(live->count >= live->limit, 0) && mt_live_grow(live) < 0)
+		return NULL;
+	entries = live->entries;
+	for (at = mt_live_home(live, addr); entries[at].addr; at = (at + 1) & live->mask) {
+		if (entries[at].addr == addr) {
+			*ret_was_live = true;
+			return &entries[at];
+		}
+	}
+	live->count++;
+	entries[at].addr = addr;
+	*ret_was_live = false;
+	return &entries[at];
+}
+
+#endif

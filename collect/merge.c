@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * merge.c - see merge.h.
+ *
+ * The entries are a heap, smallest stamp first. A ring is read in a run, up to the stamp where the next
+ * one takes over: one thread that is busy alone costs one comparison an event.
+ */
+#include "collect/merge.h"
+
+#include "collect/apply.h"
+
+/* A run is cut here, so that a writer gets space back while the rest of a large ring is read. */
+#define RUN_RECORDS 2048u
+
+static void sift_down(struct mt_merge_entry *heap, size_t count, size_t at)
+{
+	struct mt_merge_entry moved = heap[at];
+
+	for (;;) {
+		size_t child = 2 * at + 1;
+
+		if (child >= count)
+			break;
+		if (child + 1 < count && heap[child + 1].stamp < heap[child].stamp)
+			child++;
+		if (heap[child].stamp >= moved.stamp)
+			break;
+		heap[at] = heap[child];
+		at = child;
+	}
+	heap[at] = moved;
+}
+
+/* The stamp at which the first ring's run has to stop. */
+static uint64_t second_stamp(const struct mt_merge_entry *heap, size_t count, uint64_t cut)
+{
+	uint64_t second = cut;
+
+	for (size_t i = 1; i <= 2 && i < count; i++)
+		if (heap[i].stamp < second)
+			second = heap[i].stamp;
+	return second;
+}
+
+/* Of the records with the smallest stamp, the one that must go first. */
+static size_t first_of_equals(const struct mt_merge_entry *heap, size_t count)
+{
+	unsigned int best_rank = UINT32_MAX;
+	size_t best = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		unsigned int rank;
+
+		if (heap[i].stamp != heap[0].stamp)
+			continue;
+		rank = mt_apply_rank(heap[i].drain);
+		if (rank < best_rank) {
+			best_rank = rank;
+			best = i;
+		}
+	}
+	return best;
+}
+
+uint64_t mt_merge_run(struct mt_ledger *ledger, struct mt_merge_entry *entries, size_t count,
+                      uint64_t cut)
+{
+	uint64_t done = 0;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct mt_drain *drain = entries[i].drain;
+		uint64_t stamp = mt_drain_head(drain, drain->at).stamp;
+
+		if (stamp < cut)
+			entries[kept++] = (struct mt_merge_entry){stamp, drain};
+	}
+	count = kept;
+	for (size_t i = count / 2; i-- > 0;)
+		sift_down(entries, count, i);
+	while (count) {
+		uint64_t bound = second_stamp(entries, count, cut);
+		struct mt_drain *drain = entries[0].drain;
+		uint64_t applied;
+		size_t at = 0;
+
+		if (bound > entries[0].stamp) {
+			applied = mt_apply_run(ledger, drain, bound, RUN_RECORDS);
+			if (applied == RUN_RECORDS)
+				mt_drain_release(drain);
+		} else {
+			at = first_of_equals(entries, count);
+			drain = entries[at].drain;
+			applied = mt_apply_run(ledger, drain, bound + 1, 1);
+		}
+		if (!applied)
+			mt_drain_break(drain, "a record changed after it was published");
+		done += applied;
+		if (drain->at < drain->limit && drain->next_stamp < cut)
+			entries[at].stamp = drain->next_stamp;
+		else
+			entries[at] = entries[--count];
+		if (at < count)
+			sift_down(entries, count, at);
+	}
+	return done;
+}

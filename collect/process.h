@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * process.h - all that is known of one traced process (one image: an exec makes a new one).
+ *
+ * Owned by the drain thread, from its slot's first sight until it is gone and in the file.
+ */
+#ifndef MT_COLLECT_PROCESS_H
+#define MT_COLLECT_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collect/live.h"
+#include "collect/mail.h"
+#include "collect/modules.h"
+#include "collect/totals.h"
+
+struct mt_drain;
+
+/* Points of the timeline that may wait for the writer; then every second one is given up. */
+#define MT_PROCESS_POINTS_MAX 4096u
+
+struct mt_thread {
+	uint32_t id; /* in the file; 0: it is not there yet */
+	uint32_t tid;
+	uint32_t rings;      /* it writes to now: a signal handler has one of its own */
+	uint64_t last_alloc; /* address of its last allocation, until it is freed; 0: none */
+	uint64_t started_ns;
+	uint64_t ended_ns;
+	bool has_ended;
+	bool is_dirty;
+	char *name; /* NULL: not known; set once */
+};
+
+struct mt_point {
+	uint64_t time_ns;
+	uint64_t live_blocks;
+	uint64_t live_bytes;
+	uint64_t allocations;
+};
+
+/* Why an event has to leave the quick path. */
+enum mt_attention {
+	MT_ATTEND_QUIET = 1, /* a forked child that has done nothing: it has no row yet */
+	MT_ATTEND_EXEC = 2,  /* about to exec */
+	MT_ATTEND_ENDED = 4, /* what comes now is late */
+};
+
+struct mt_process {
+	struct mt_process *next;
+	uint32_t id; /* row; 0 while MT_ATTEND_QUIET */
+	uint32_t slot;
+	uint32_t generation;
+	int32_t pid;
+	uint32_t parent;    /* row of the process it came from; 0: not traced */
+	const char *origin; /* 'start', 'fork', 'exec' */
+	struct mt_identity identity;
+	uint64_t started_ns;
+	uint32_t attention;
+
+	struct mt_live live;
+	struct mt_totals totals;
+	struct mt_ranges ranges;
+	struct mt_thread *threads;
+	size_t thread_count;
+	size_t thread_capacity;
+	bool has_dirty_threads;
+	struct mt_map thread_index; /* (tid, 0) -> the last thread with it */
+
+	uint64_t events;
+	uint64_t late_events;
+	uint64_t unmatched_frees;
+	uint64_t own_allocations;
+	uint64_t own_frees;
+	uint64_t own_bytes;
+	uint64_t inherited_blocks;
+	uint64_t inherited_bytes;
+	uint64_t inherited_frees;
+	uint64_t overwritten;    /* allocations of an address that was still live */
+	uint64_t out_of_memory;  /* events that the collector had no memory for */
+	uint64_t broken_rings;   /* rings of this process that were left alone */
+	uint64_t dropped_events; /* with the slot's counters, as last looked at */
+	uint64_t stacks_cut;
+
+	uint64_t point_stamp;  /* the next point of the timeline is due at this stamp */
+	uint64_t point_events; /* `events` at the last point */
+	struct mt_point *points;
+	size_t point_count;
+	size_t point_capacity;
+
+	const struct mt_drain *exec_drain; /* the ring of the thread that is about to exec */
+	uint64_t exec_round_ns; /* CLOCK_MONOTONIC when the EXEC was read, or last asked about */
+
+	bool lost_inheritance; /* a forked child whose inheritance is not known */
+	bool has_ended;        /* its figures are final */
+	bool is_gone;          /* nothing of it runs any more */
+	bool is_settled;       /* and all that it published was read */
+	uint32_t gone_round;   /* in which that was learnt: the next one reads the rest */
+	const char *gone_reason;
+	int64_t gone_status;
+	int64_t gone_signal;
+	uint64_t gone_stamp;
+	const char *end_reason;
+	int64_t exit_status; /* these three: MT_MAIL_UNKNOWN */
+	int64_t exit_signal;
+	int64_t ended_ns;
+
+	bool is_dirty; /* beyond what `events` tells: the row has to be written again */
+	bool is_known; /* the row is in the file, or in a batch on its way */
+	const char *snapshot_reason; /* its live blocks have to go into the file; NULL: not now */
+	uint64_t snapshot_ns;
+	bool is_counted; /* the snapshot's rows were counted: these are the live figures */
+	uint64_t counted_blocks;
+	uint64_t counted_bytes;
+	bool is_in_batch;  /* a batch on its way commits its end */
+	bool is_committed; /* all up to its end is in the file */
+	uint64_t events_written;
+};
+
+/* A new one for a slot; it owns nothing yet. NULL: out of memory. */
+struct mt_process *mt_process_new(uint32_t slot, uint32_t generation, int32_t pid);
+
+void mt_process_free(struct mt_process *process);
+
+/*
+ * The thread `tid`, a new one or the one that is there: a signal handler writes to a ring of its own, and
+ * a thread that frees something after its destructors comes back for one event. *ret_index is valid for
+ * the process's life. 0 or -ENOMEM.
+ */
+int mt_process_thread(struct mt_process *process, uint32_t tid, uint64_t now_ns,
+                      uint32_t *ret_index);
+
+/* Does the file lack something of its row? */
+bool mt_process_is_owed(const struct mt_process *process);
+
+/* Notes the figures of the moment for the timeline. */
+void mt_process_point(struct mt_process *process, uint64_t time_ns);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * segment.c - see segment.h.
+ */
+#include "collect/segment.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u
+#endif
+
+static int make_memfd(void)
+{
+	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	/* From Linux 6.3 on, one without it is complained about; before, it is refused. */
+	int fd = memfd_create("memtrace", flags | MFD_NOEXEC_SEAL);
+
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("memtrace", flags);
+	return fd < 0 ? -errno : fd;
+}
+
+static uint32_t ring_bytes_of(uint64_t ring_kib)
+{
+	uint64_t bytes = MT_RING_BYTES_MIN;
+
+	while (bytes < ring_kib * 1024)
+		bytes *= 2;
+	return (uint32_t)bytes;
+}
+
+int mt_segment_create(uint64_t ring_kib, enum mt_clock clock, struct mt_segment **ret_segment,
+                      int *ret_fd, struct mt_error *ret_error)
+{
+	MT_CLEANUP_CLOSE int fd = make_memfd();
+	struct mt_segment *segment;
+
+	if (fd < 0)
+		return mt_error_set(ret_error, fd, "cannot make shared memory (memfd): %s",
+		                    strerror(-fd));
+	if (ftruncate(fd, (off_t)MT_SEGMENT_BYTES) != 0)
+		return mt_error_set(
+		        ret_error, -errno,
+		        "cannot make %llu MiB of shared memory: %s; is `ulimit -f` lower?",
+		        MT_SEGMENT_BYTES >> 20, strerror(errno));
+	/* Nobody may cut it short under the others: that would be a SIGBUS in every traced process. */
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+		return mt_error_set(ret_error, -errno, "cannot seal the shared memory: %s",
+		                    strerror(errno));
+	segment = mmap(NULL, MT_SEGMENT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+	               fd, 0);
+	if (segment == MAP_FAILED)
+		return mt_error_set(ret_error, -errno, "cannot map the shared memory: %s",
+		                    strerror(errno));
+	madvise(segment, MT_SEGMENT_BYTES, MADV_DONTDUMP);
+	segment->magic = MT_SEGMENT_MAGIC;
+	segment->version = MT_SEGMENT_VERSION;
+	segment->clock = clock;
+	segment->bytes = MT_SEGMENT_BYTES;
+	segment->ring_bytes = ring_bytes_of(ring_kib);
+	*ret_segment = segment;
+	*ret_fd = mt_cleanup_steal_fd(&fd);
+	return 0;
+}
+
+int mt_segment_claim(struct mt_segment *segment, uint32_t pid, uint64_t stamp, uint32_t *ret_slot,
+                     uint32_t *ret_generation)
+{
+	uint32_t hint = atomic_load_explicit(&segment->slot_hint, memory_order_relaxed);
+
+	for (uint32_t i = 0; i < MT_SLOTS; i++) {
+		uint32_t index = (hint + i) % MT_SLOTS;
+		struct mt_slot *slot = &mt_segment_slots(segment)[index];
+		uint32_t state = MT_SLOT_FREE;
+
+		if (!atomic_compare_exchange_strong(&slot->state, &state, MT_SLOT_CLAIMING))
+			continue;
+		*ret_slot = index;
+		*ret_generation = atomic_fetch_add(&slot->generation, 1) + 1;
+		slot->pid = pid;
+		slot->parent_slot = MT_SLOTS;
+		slot->parent_generation = 0;
+		slot->fork_serial = 0;
+		slot->begin_stamp = stamp;
+		atomic_store(&slot->committed, 0);
+		atomic_store(&slot->gave_up, MT_GAVE_UP_NONE);
+		atomic_store(&slot->dropped, 0);
+		atomic_store(&slot->stacks_cut, 0);
+		atomic_store(&slot->early, 0);
+		atomic_store(&slot->high_addresses, 0);
+		/* release: the fields; partner: any acquire load of state */
+		atomic_store_explicit(&slot->state, MT_SLOT_LIVE, memory_order_release);
+		atomic_store_explicit(&segment->slot_hint, index + 1, memory_order_relaxed);
+		return 0;
+	}
+	return -EAGAIN;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * session.h - the service thread: the conversation of hello.h, and who is alive.
+ *
+ * It owns the sockets and the pidfds and does all that may block: /proc, accept, send. What it learns
+ * goes to the drain thread by mail. One struct mt_session a collector; the main thread runs it.
+ */
+#ifndef MT_COLLECT_SESSION_H
+#define MT_COLLECT_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/map.h"
+#include "collect/collector.h"
+#include "collect/commit.h"
+#include "wire/hello.h"
+
+#define MT_SESSION_CLIENTS 256u
+
+/* What is watched of the process in a slot. */
+struct mt_watch {
+	uint32_t generation;
+	pid_t pid;
+	int pidfd; /* -1: cannot be watched, or has gone */
+	bool is_used;
+	bool was_joined; /* over the socket; else it is a forked child */
+	bool is_gone;    /* the drain thread was told */
+	bool has_ended;  /* its end is in the file */
+};
+
+struct mt_client {
+	int fd;          /* -1: no client */
+	bool is_trusted; /* the one who started us: needs no token */
+	bool has_asked;  /* for a summary, of: */
+	pid_t pid;
+};
+
+struct mt_session {
+	struct mt_segment *segment;
+	int segment_fd;
+	ino_t segment_inode;
+	enum mt_clock clock;
+	struct mt_collector *collector;
+	struct mt_commit *commit;
+	struct mt_mailbox mail; /* to this thread */
+	int event_fd;           /* an eventfd: there is mail */
+	int signal_fd;
+	int epoll_fd;
+	int listen_fd; /* -1: no socket could be made: children cannot join */
+	char folder[108];
+	char socket_path[108];
+	uint8_t token[MT_TOKEN_BYTES];
+	char entry[160]; /* the value of MEMTRACE_SESSION; "" without a socket */
+	char output[4096];
+	char message[512]; /* for the first welcome */
+	struct mt_watch watches[MT_SLOTS];
+	uint32_t watched; /* used ones */
+	struct mt_client clients[MT_SESSION_CLIENTS];
+	struct mt_map
+	        outcome_index; /* (pid, 0) -> index of the last image with this pid that ended */
+	struct mt_outcome *outcomes;
+	size_t outcome_count;
+	size_t outcome_capacity;
+	uint32_t processes;      /* images that joined, and forked children with a row */
+	uint64_t stop_at_ns;     /* told to stop: what still lives then is cut off; 0: not told */
+	uint64_t empty_since_ns; /* no process and nobody to ask; 0: not so */
+	bool was_cut_off;        /* processes lived when we had to stop */
+	bool is_resting;         /* the drain thread has nothing left */
+	bool has_asked_rest;
+};
+
+/* Makes the socket and the token. Without a socket the session goes on, and message says so. 0 or -errno. */
+int mt_session_open(struct mt_session *session, struct mt_segment *segment, int segment_fd,
+                    enum mt_clock clock);
+
+/* Serves `starter_fd` (takes it) and the socket until everything has ended. */
+void mt_session_run(struct mt_session *session, int starter_fd);
+
+/* After the last batch: answers who still waits for a summary. */
+void mt_session_finish(struct mt_session *session);
+
+/* Removes the socket and its folder, closes everything. */
+void mt_session_close(struct mt_session *session);
+
+/* Wakes the service thread: an event for session->event_fd. Any thread. */
+void mt_session_wake(struct mt_session *session);
+
+/* Watches the pidfd of a slot. 0 or -errno. */
+int mt_session_attend_slot(struct mt_session *session, uint32_t slot);
+
+#endif

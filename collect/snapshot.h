@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * snapshot.h - the live blocks of a process at a moment, ready to be written.
+ *
+ * Taken by the drain thread in O(stacks): the table of a process that has ended is handed over, not
+ * copied. The rest (which blocks count, their order in the file, their number) is done in the writer
+ * thread, from the entries themselves and not from any counter.
+ */
+#ifndef MT_COLLECT_SNAPSHOT_H
+#define MT_COLLECT_SNAPSHOT_H
+
+#include <stdint.h>
+
+#include "collect/process.h"
+
+struct mt_snapshot {
+	uint32_t id;
+	uint32_t process;
+	const char *reason; /* static */
+	uint64_t time_ns;
+	struct mt_live live;
+	/* by index of totals.h */
+	uint32_t *nodes;
+	uint8_t *kinds;
+	uint32_t total_count;
+	/* by index of the process's threads: rows */
+	uint32_t *threads;
+	uint32_t thread_count;
+	/* by mt_snapshot_sort() */
+	uint64_t blocks;
+	uint64_t bytes;
+};
+
+/* Takes process->live away. 0 or -ENOMEM, and then nothing has changed. */
+int mt_snapshot_take(struct mt_process *process, uint32_t id, struct mt_snapshot *ret_snapshot);
+
+/*
+ * Puts the process's own blocks first in live.entries, by address, and counts them; what is memtrace's
+ * or was inherited is left out. The table can no longer be looked up in.
+ */
+void mt_snapshot_sort(struct mt_snapshot *snapshot);
+
+void mt_snapshot_free(struct mt_snapshot *snapshot);
+
+#endif

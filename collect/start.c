@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * start.c - memtrace-collect: main, from the command line to the threads and back.
+ *
+ *	memtrace-collect [--options=key=value:...] [--folder=DIR] [--command=NAME] [--pid=N] [--stay]
+ *
+ * Started by the library's constructor or by `memtrace run`, with one end of a socketpair as standard input;
+ * the traced program waits until its first question there is answered, so what can come later does. It
+ * prints nothing: what went wrong is in the answer. Exit status: 0; 1 nothing could be set up; 2 wrong use.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/procfs.h"
+#include "collect/collector.h"
+#include "collect/daemon.h"
+#include "collect/output.h"
+#include "collect/segment.h"
+#include "collect/session.h"
+#include "collect/settings.h"
+#include "store/writer.h"
+
+#define FIRST_QUESTION_S 10
+
+/* Large, and one of each. */
+static struct mt_collector collector;
+static struct mt_session session;
+static struct mt_commit commit;
+
+/* --- the file ---------------------------------------------------------------------------------------- */
+
+struct file {
+	char path[PATH_MAX];
+	int lock_fd;
+	struct mt_writer *writer;
+};
+
+static int try_file(struct file *file, const char *path, bool may_replace,
+                    const struct mt_writer_session *row, struct mt_error *ret_error)
+{
+	int r = mt_output_claim(path, may_replace, &file->lock_fd, ret_error);
+
+	if (r < 0)
+		return r;
+	r = mt_writer_create(path, row, ret_error, &file->writer);
+	if (r < 0) {
+		mt_output_abandon(path, file->lock_fd);
+		return r;
+	}
+	snprintf(file->path, sizeof(file->path), "%s", path);
+	return 0;
+}
+
+/* Somewhere else, under a name that is free. */
+static int try_elsewhere(struct file *file, const char *name, const struct mt_writer_session *row,
+                         struct mt_error *ret_error)
+{
+	const char *folder = getenv("TMPDIR");
+	char path[PATH_MAX];
+	int r = -EEXIST;
+
+	if (!folder || folder[0] != '/')
+		folder = "/tmp";
+	for (int i = 0; i < 8 && r == -EEXIST; i++) {
+		struct timespec now;
+
+		clock_gettime(CLOCK_REALTIME, &now);
+		if (i == 0)
+			snprintf(path, sizeof(path), "%.3000s/%s", folder, name);
+		else
+			snprintf(path, sizeof(path), "%.3000s/%.*s.%06lx.db", folder,
+			         (int)(strlen(name) - 3), name,
+			         (unsigned long)((now.tv_nsec ^ (getpid() * 7919l)) & 0xffffff));
+		r = try_file(file, path, false, row, ret_error);
+	}
+	if (r < 0) {
+		struct mt_error why = *ret_error;
+
+		return mt_error_set(ret_error, r, "%.200s: %.200s", path, why.text);
+	}
+	return 0;
+}
+
+/* Makes the file, at the place that was asked for or at another one: then message says so. */
+static int open_file(struct file *file, const struct mt_settings *settings, pid_t pid,
+                     const struct mt_writer_session *row, char *message, size_t message_bytes)
+{
+	MT_CLEANUP_FREE char *output = mt_settings_string(settings, MT_OPTION_ID_output);
+	char name[128], path[PATH_MAX];
+	struct mt_error error, second;
+	int length, r;
+
+	if (!output)
+		return -ENOMEM;
+	mt_output_name(settings->command, pid, name, sizeof(name));
+	if (output[0] == '/')
+		length = snprintf(path, sizeof(path), "%s", output);
+	else
+		length = snprintf(path, sizeof(path), "%s/%s", settings->folder,
+		                  output[0] ? output : name);
+	if (length < 0 || (size_t)length >= sizeof(path))
+		r = mt_error_set(&error, -ENAMETOOLONG, "%s", strerror(ENAMETOOLONG));
+	else
+		r = try_file(file, path, true, row, &error);
+	if (r == 0)
+		return 0;
+	r = try_elsewhere(file, name, row, &second);
+	if (r == 0)
+		snprintf(message, message_bytes,
+		         "cannot write %.150s: %.100s; writing %.200s instead", path, error.text,
+		         file->path);
+	else
+		snprintf(message, message_bytes,
+		         "not traced: cannot write %.150s: %.100s; nor %.200s", path, error.text,
+		         second.text);
+	return r;
+}
+
+static int open_file_with_row(struct file *file, const struct mt_settings *settings, pid_t pid,
+                              enum mt_clock clock, char *message, size_t message_bytes)
+{
+	MT_CLEANUP_FREE char *options = mt_settings_text(settings);
+	struct mt_procfs_stat self = {0};
+	struct mt_writer_session row = {.memtrace = PACKAGE_VERSION};
+	struct timespec now;
+	struct utsname host;
+
+	if (!options)
+		return -ENOMEM;
+	uname(&host);
+	clock_gettime(CLOCK_REALTIME, &now);
+	mt_procfs_stat("", getpid(), &self);
+	row.origin_utc_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	row.clock = clock == MT_CLOCK_TSC ? "tsc" : "monotonic";
+	row.host = host.nodename;
+	row.kernel = host.release;
+	row.machine = host.machine;
+	row.page_bytes = sysconf(_SC_PAGESIZE);
+	row.collector_pid = getpid();
+	row.collector_start = (int64_t)self.start_ticks;
+	row.options = options;
+	return open_file(file, settings, pid, &row, message, message_bytes);
+}
+
+/* --- the threads ------------------------------------------------------------------------------------- */
+
+static void wake_both(void *unused)
+{
+	(void)unused;
+	mt_collector_wake(&collector);
+	mt_session_wake(&session);
+}
+
+static void post_note(const char *kind, const char *text)
+{
+	struct mt_mail mail = {.type = MT_MAIL_NOTE, .reason = kind, .text = strdup(text)};
+
+	if (mail.text)
+		mt_mailbox_post(&collector.mail, &mail);
+}
+
+/* Serves until the end; the session's state for the file. */
+static const char *serve(int starter_fd)
+{
+	pthread_t drain;
+	sigset_t all, before;
+	bool has_thread;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	has_thread = pthread_create(&drain, NULL, mt_collector_run, &collector) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!has_thread)
+		return "incomplete";
+	mt_session_run(&session, starter_fd);
+	if (session.was_cut_off)
+		post_note("stopped", "the collector was told to stop while processes were traced: "
+		                     "their later events are missing");
+	mt_mailbox_post(&collector.mail, &(struct mt_mail){.type = MT_MAIL_STOP});
+	mt_collector_wake(&collector);
+	pthread_join(drain, NULL);
+	mt_session_finish(&session);
+	return session.was_cut_off ? "incomplete" : "complete";
+}
+
+static int run(const struct mt_settings *settings, struct mt_segment *segment, int segment_fd,
+               enum mt_clock clock, struct file *file, const char *message, int starter_fd)
+{
+	uint32_t point_ms = (uint32_t)settings->options.values[MT_OPTION_ID_timeline].number;
+	const char *state;
+	sigset_t all, before;
+	int r = mt_session_open(&session, segment, segment_fd, clock);
+
+	if (r < 0)
+		return r;
+	snprintf(session.output, sizeof(session.output), "%s", file->path);
+	snprintf(session.message, sizeof(session.message), "%s", message);
+	if (!message[0] && settings->mistake_count)
+		snprintf(session.message, sizeof(session.message), "%s", settings->mistakes[0]);
+	mt_collector_init(&collector, segment, clock, point_ms, &session.mail, session.event_fd,
+	                  &commit);
+	session.collector = &collector;
+	session.commit = &commit;
+	if (message[0])
+		post_note("output", message);
+	for (size_t i = 0; i < settings->mistake_count; i++)
+		post_note("option", settings->mistakes[i]);
+	if (session.listen_fd < 0)
+		post_note("socket", "no socket could be made in XDG_RUNTIME_DIR, TMPDIR or /tmp: "
+		                    "programs that are exec'd cannot join");
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = mt_commit_start(&commit, file->writer, segment, &session.mail, wake_both, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r < 0)
+		return r;
+	state = serve(starter_fd);
+	mt_commit_stop(&commit);
+	if (mt_commit_failure(&commit, NULL) < 0)
+		state = "incomplete";
+	mt_writer_close(file->writer, state, NULL);
+	close(file->lock_fd);
+	mt_session_close(&session);
+	mt_collector_free(&collector);
+	return 0;
+}
+
+/* Nothing can be traced: whoever waits is told why. */
+static void refuse(int starter_fd, int status, const char *message)
+{
+	struct timeval patience = {FIRST_QUESTION_S, 0};
+	struct mt_welcome answer = {.magic = MT_HELLO_MAGIC,
+	                            .version = MT_HELLO_VERSION,
+	                            .status = status,
+	                            .slot = MT_SLOTS};
+	struct mt_hello hello;
+
+	setsockopt(starter_fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	snprintf(answer.message, sizeof(answer.message), "%s", message);
+	if (recv(starter_fd, &hello, sizeof(hello), 0) == (ssize_t)sizeof(hello))
+		send(starter_fd, &answer, sizeof(answer), MSG_NOSIGNAL);
+}
+
+/* Who started us, as the kernel saw it when the socketpair was made. */
+static pid_t starter_pid(int starter_fd)
+{
+	struct ucred peer = {0};
+	socklen_t length = sizeof(peer);
+
+	getsockopt(starter_fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
+	return peer.pid;
+}
+
+int main(int argc, char **argv)
+{
+	enum mt_clock clock = mt_stamp_choose("");
+	char here[PATH_MAX], message[512] = "";
+	struct mt_settings settings;
+	struct mt_segment *segment = NULL;
+	struct file file = {.lock_fd = -1};
+	struct mt_error error;
+	int segment_fd = -1, starter_fd, r;
+	socklen_t type_bytes = sizeof(int);
+	int type = 0;
+
+	if (mt_settings_parse(&settings, argc, argv) < 0 ||
+	    getsockopt(STDIN_FILENO, SOL_SOCKET, SO_TYPE, &type, &type_bytes) != 0 ||
+	    type != SOCK_SEQPACKET)
+		return 2;
+	if (!settings.folder)
+		settings.folder = getcwd(here, sizeof(here)) ? here : "/";
+	if (!settings.stays && mt_daemon_detach() < 0)
+		return 1;
+	if (mt_daemon_clean(&starter_fd) < 0)
+		return 1;
+	mt_daemon_clean_environment();
+	r = mt_segment_create(settings.options.values[MT_OPTION_ID_ring_kib].number, clock,
+	                      &segment, &segment_fd, &error);
+	if (r < 0)
+		snprintf(message, sizeof(message), "not traced: %.480s", error.text);
+	else
+		r = open_file_with_row(&file, &settings,
+		                       settings.pid ? settings.pid : starter_pid(starter_fd), clock,
+		                       message, sizeof(message));
+	if (r == 0)
+		r = run(&settings, segment, segment_fd, clock, &file, message, starter_fd);
+	if (r < 0)
+		refuse(starter_fd, r, message[0] ? message : strerror(-r));
+	mt_settings_free(&settings);
+	return r < 0;
+}

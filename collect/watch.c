@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * watch.c - see watch.h.
+ */
+#include "collect/watch.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/procfs.h"
+#include "collect/host.h"
+#include "collect/segment.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+/* /proc counts a process's start in these; what is this much later than it should be, is another process. */
+#define START_SLACK_NS 50000000ull
+
+static void tell_drain(struct mt_session *session, const struct mt_mail *mail)
+{
+	mt_mailbox_post(&session->collector->mail, mail);
+	mt_collector_wake(session->collector);
+}
+
+/* --- the end ----------------------------------------------------------------------------------------- */
+
+static void close_pidfd(struct mt_session *session, struct mt_watch *watch)
+{
+	if (watch->pidfd < 0)
+		return;
+	epoll_ctl(session->epoll_fd, EPOLL_CTL_DEL, watch->pidfd, NULL);
+	close(watch->pidfd);
+	watch->pidfd = -1;
+}
+
+static void tell_gone(struct mt_session *session, uint32_t slot, const struct mt_host_end *end)
+{
+	struct mt_watch *watch = &session->watches[slot];
+
+	if (watch->is_gone)
+		return;
+	watch->is_gone = true;
+	close_pidfd(session, watch);
+	tell_drain(session, &(struct mt_mail){.type = MT_MAIL_GONE,
+	                                      .slot = slot,
+	                                      .generation = watch->generation,
+	                                      .stamp = mt_stamp_read(session->clock),
+	                                      .reason = end->reason,
+	                                      .status = end->status,
+	                                      .signal = end->signal});
+}
+
+void mt_watch_ended(struct mt_session *session, uint32_t slot)
+{
+	struct mt_watch *watch = &session->watches[slot];
+	struct mt_host_end end;
+
+	if (slot >= MT_SLOTS || !watch->is_used || watch->pidfd < 0)
+		return;
+	mt_host_end(watch->pid, watch->pidfd, &end);
+	tell_gone(session, slot, &end);
+}
+
+/* --- the beginning ----------------------------------------------------------------------------------- */
+
+static void start_watch(struct mt_session *session, uint32_t slot, uint32_t generation, pid_t pid,
+                        int pidfd)
+{
+	struct mt_watch *watch = &session->watches[slot];
+
+	if (!watch->is_used)
+		session->watched++;
+	*watch = (struct mt_watch){
+	        .generation = generation, .pid = pid, .pidfd = pidfd, .is_used = true};
+	if (pidfd >= 0 && mt_session_attend_slot(session, slot) < 0)
+		close_pidfd(session, watch);
+}
+
+/* A forked child that claimed its slot, and that the drain thread has not told us of yet. */
+static bool is_unheard(struct mt_session *session, uint32_t slot, pid_t pid)
+{
+	struct mt_slot *shared = &mt_segment_slots(session->segment)[slot];
+
+	return atomic_load_explicit(&shared->state, memory_order_acquire) == MT_SLOT_LIVE &&
+	       *(volatile uint32_t *)&shared->pid == (uint32_t)pid;
+}
+
+/* The slot of the image that now runs as `pid`, or MT_SLOTS. */
+static uint32_t find_pid(struct mt_session *session, pid_t pid)
+{
+	if (pid <= 0)
+		return MT_SLOTS;
+	for (uint32_t i = 0; i < MT_SLOTS; i++) {
+		const struct mt_watch *watch = &session->watches[i];
+
+		if (watch->is_used ? watch->pid == pid && !watch->is_gone
+		                   : is_unheard(session, i, pid))
+			return i;
+	}
+	return MT_SLOTS;
+}
+
+/* The image that called execve is no more. */
+static void replace(struct mt_session *session, uint32_t slot, pid_t pid)
+{
+	static const struct mt_host_end executed = {"exec", MT_MAIL_UNKNOWN, MT_MAIL_UNKNOWN};
+	struct mt_slot *shared = &mt_segment_slots(session->segment)[slot];
+
+	if (!session->watches[slot].is_used)
+		start_watch(session, slot,
+		            atomic_load_explicit(&shared->generation, memory_order_relaxed), pid,
+		            -1);
+	tell_gone(session, slot, &executed);
+}
+
+void mt_watch_join(struct mt_session *session, int socket_fd, pid_t pid, pid_t told_pid,
+                   struct mt_welcome *ret_welcome)
+{
+	struct mt_mail mail = {.type = MT_MAIL_JOINED, .previous_slot = MT_SLOTS};
+	int pidfd = mt_host_pidfd_of_peer(socket_fd, pid);
+	struct mt_procfs_stat stat;
+	uint32_t previous;
+
+	if (pidfd < 0) {
+		ret_welcome->status = pidfd;
+		snprintf(ret_welcome->message, sizeof(ret_welcome->message),
+		         "process %d cannot be watched (%s): it is not traced", (int)told_pid,
+		         strerror(-pidfd));
+		return;
+	}
+	mail.pid = pid > 0 ? pid : told_pid;
+	mail.stamp = mt_stamp_read(session->clock);
+	previous = find_pid(session, pid);
+	if (previous < MT_SLOTS) {
+		replace(session, previous, pid);
+	} else if (pid > 0 && mt_procfs_stat("", pid, &stat) == 0) {
+		/* vfork and exec, or posix_spawn: the parent is known, an image in between was not. */
+		previous = find_pid(session, stat.parent);
+	}
+	if (mt_segment_claim(session->segment, (uint32_t)mail.pid, mail.stamp, &mail.slot,
+	                     &mail.generation) < 0) {
+		close(pidfd);
+		ret_welcome->status = -EAGAIN;
+		snprintf(ret_welcome->message, sizeof(ret_welcome->message),
+		         "process %d is not traced: %u processes are traced already", (int)mail.pid,
+		         MT_SLOTS);
+		return;
+	}
+	mail.previous_slot = previous;
+	if (previous < MT_SLOTS)
+		mail.previous_generation =
+		        session->watches[previous].is_used
+		                ? session->watches[previous].generation
+		                : atomic_load(
+		                          &mt_segment_slots(session->segment)[previous].generation);
+	mt_host_identify(mail.pid, &mail.identity);
+	start_watch(session, mail.slot, mail.generation, mail.pid, pidfd);
+	session->watches[mail.slot].was_joined = true;
+	session->processes++;
+	ret_welcome->slot = mail.slot;
+	ret_welcome->generation = mail.generation;
+	/* Before the welcome: nothing can be published before the drain thread knows whose it is. */
+	tell_drain(session, &mail);
+}
+
+/* Nanoseconds after boot at which a process started, in the kernel's own coarse measure. */
+static uint64_t start_ns(const struct mt_procfs_stat *stat)
+{
+	return stat->start_ticks * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
+}
+
+/*
+ * The pid in the slot is what the child itself thinks. Is that the process which claimed the slot? It is
+ * another one when it is in another pid namespace, or has ended and its pid was given out again.
+ */
+static bool is_claimant(struct mt_session *session, const struct mt_mail *mail)
+{
+	struct mt_procfs_stat stat;
+	struct timespec now, boot;
+	uint64_t boot_ns, age_ns;
+
+	if (mt_procfs_stat("", mail->pid, &stat) < 0)
+		return false;
+	if (mail->parent_pid && stat.parent == mail->parent_pid) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		clock_gettime(CLOCK_BOOTTIME, &boot);
+		age_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec - mail->stamp;
+		boot_ns = (uint64_t)boot.tv_sec * 1000000000u + (uint64_t)boot.tv_nsec;
+		return start_ns(&stat) <= boot_ns - age_ns + START_SLACK_NS;
+	}
+	/* An orphan by now, or not the one: only a process of the session has its segment. */
+	return mt_host_maps(mail->pid, session->segment_inode) != 0;
+}
+
+static void watch_child(struct mt_session *session, const struct mt_mail *mail)
+{
+	static const struct mt_host_end unknown = {NULL, MT_MAIL_UNKNOWN, MT_MAIL_UNKNOWN};
+	const struct mt_watch *watch = &session->watches[mail->slot];
+	int pidfd;
+
+	/* It has exec'd and joined before we heard of it. */
+	if (watch->is_used && watch->generation == mail->generation)
+		return;
+	pidfd = mt_host_pidfd(mail->pid);
+	if (pidfd >= 0 && !is_claimant(session, mail)) {
+		close(pidfd);
+		pidfd = -ESRCH;
+	}
+	start_watch(session, mail->slot, mail->generation, mail->pid, pidfd < 0 ? -1 : pidfd);
+	if (pidfd < 0)
+		tell_gone(session, mail->slot, &unknown);
+}
+
+/* --- questions of the drain thread ------------------------------------------------------------------- */
+
+static void name_thread(struct mt_session *session, const struct mt_mail *mail)
+{
+	char file[32];
+	char *name;
+	size_t bytes;
+
+	snprintf(file, sizeof(file), "task/%d/comm", mail->tid);
+	if (mt_procfs_read("", mail->pid, file, 64, &name, &bytes) < 0)
+		return;
+	name[strcspn(name, "\n")] = '\0';
+	tell_drain(session, &(struct mt_mail){.type = MT_MAIL_THREADS,
+	                                      .slot = mail->slot,
+	                                      .generation = mail->generation,
+	                                      .tid = mail->tid,
+	                                      .text = name});
+}
+
+/* It called execve and was silent since. Still the old image (a slow exec), or something untraced? */
+static void look_executed(struct mt_session *session, const struct mt_mail *mail)
+{
+	const struct mt_watch *watch = &session->watches[mail->slot];
+	struct mt_mail answer = {
+	        .type = MT_MAIL_UNTRACED, .slot = mail->slot, .generation = mail->generation};
+
+	if (!watch->is_used || watch->generation != mail->generation || watch->is_gone ||
+	    mt_host_maps(watch->pid, session->segment_inode) == 1)
+		return;
+	mt_procfs_link("", watch->pid, "exe", &answer.text);
+	tell_drain(session, &answer);
+}
+
+/* --- outcomes ---------------------------------------------------------------------------------------- */
+
+static void keep_outcome(struct mt_session *session, const struct mt_mail *mail)
+{
+	struct mt_watch *watch = &session->watches[mail->slot];
+	uint32_t at;
+
+	if (watch->is_used && watch->generation == mail->generation) {
+		watch->has_ended = true;
+		if (!watch->was_joined && mail->outcome.has_row)
+			session->processes++;
+	}
+	if (!mt_map_find(&session->outcome_index, (uint64_t)mail->pid, 0, &at)) {
+		at = (uint32_t)session->outcome_count;
+		if (MT_ARRAY_RESERVE(session->outcomes, session->outcome_capacity, at + 1u) < 0 ||
+		    mt_map_set(&session->outcome_index, (uint64_t)mail->pid, 0, at) < 0)
+			return;
+		session->outcome_count++;
+	}
+	session->outcomes[at] = mail->outcome;
+}
+
+bool mt_watch_owes(struct mt_session *session, pid_t pid)
+{
+	for (uint32_t i = 0; i < MT_SLOTS; i++) {
+		const struct mt_watch *watch = &session->watches[i];
+
+		if (watch->is_used ? watch->pid == pid && !watch->has_ended
+		                   : is_unheard(session, i, pid))
+			return true;
+	}
+	return false;
+}
+
+bool mt_watch_outcome(struct mt_session *session, pid_t pid, struct mt_outcome *ret_outcome)
+{
+	uint32_t at;
+
+	if (!mt_map_find(&session->outcome_index, (uint64_t)pid, 0, &at))
+		return false;
+	*ret_outcome = session->outcomes[at];
+	return true;
+}
+
+void mt_watch_read_mail(struct mt_session *session)
+{
+	struct mt_mail *mail = mt_mailbox_take(&session->mail);
+
+	while (mail) {
+		struct mt_mail *next = mail->next;
+		struct mt_watch *watch = &session->watches[mail->slot];
+
+		switch (mail->type) {
+		case MT_MAIL_WATCH: watch_child(session, mail); break;
+		case MT_MAIL_NAME: name_thread(session, mail); break;
+		case MT_MAIL_EXECUTED: look_executed(session, mail); break;
+		case MT_MAIL_ENDED: keep_outcome(session, mail); break;
+		case MT_MAIL_RELEASED:
+			if (watch->is_used && watch->generation == mail->generation) {
+				close_pidfd(session, watch);
+				watch->is_used = false;
+				session->watched--;
+			}
+			break;
+		case MT_MAIL_RESTING: session->is_resting = true; break;
+		case MT_MAIL_BUSY: session->has_asked_rest = false; break;
+		default: break;
+		}
+		mt_mail_free(mail);
+		mail = next;
+	}
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * writer.c - see writer.h. All SQL that the collector runs stands in the table below.
+ */
+#include "store/writer.h"
+
+#include "store/store.h"
+#include "wire/event.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A reader that caches symbols holds the file for milliseconds; one that waits longer is stuck. */
+#define BUSY_MS 10000
+
+enum statement {
+	BEGIN,
+	COMMIT,
+	NOTE,
+	PROCESS_NEW,
+	PROCESS_CHANGED,
+	THREAD,
+	MODULE,
+	FRAME,
+	STACK,
+	TOTAL,
+	SNAPSHOT,
+	BLOCK,
+	TIMELINE,
+	STATEMENTS
+};
+
+static const char *const statement_sql[STATEMENTS] = {
+        [BEGIN] = "BEGIN IMMEDIATE",
+        [COMMIT] = "COMMIT",
+        [NOTE] = "INSERT OR REPLACE INTO note (id, process, time_ns, kind, count, text)"
+                 " VALUES (?, ?, ?, ?, ?, ?)",
+        [PROCESS_NEW] =
+                "INSERT INTO process (id, parent, ended_ns, end_reason, exit_status, exit_signal,"
+                " allocations, frees, bytes_allocated, bytes_freed, live_blocks, live_bytes,"
+                " peak_bytes, peak_blocks, peak_ns, temporary, own_allocations, own_frees,"
+                " own_bytes, inherited_blocks, inherited_bytes, inherited_frees, unmatched_frees,"
+                " dropped_events, events, stacks, stacks_cut, late_events,"
+                " pid, origin, command, arguments, executable, started_ns)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
+                " ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28,"
+                " ?29, ?30, ?31, ?32, ?33, ?34)",
+        [PROCESS_CHANGED] =
+                "UPDATE process SET parent = ?2, ended_ns = ?3, end_reason = ?4, exit_status = ?5,"
+                " exit_signal = ?6, allocations = ?7, frees = ?8, bytes_allocated = ?9,"
+                " bytes_freed = ?10, live_blocks = ?11, live_bytes = ?12, peak_bytes = ?13,"
+                " peak_blocks = ?14, peak_ns = ?15, temporary = ?16, own_allocations = ?17,"
+                " own_frees = ?18, own_bytes = ?19, inherited_blocks = ?20, inherited_bytes = ?21,"
+                " inherited_frees = ?22, unmatched_frees = ?23, dropped_events = ?24, events = ?25,"
+                " stacks = ?26, stacks_cut = ?27, late_events = ?28 WHERE id = ?1",
+        [THREAD] = "INSERT OR REPLACE INTO thread (id, process, tid, name, started_ns, ended_ns)"
+                   " VALUES (?, ?, ?, ?, ?, ?)",
+        [MODULE] = "INSERT INTO module (id, path, build_id) VALUES (?, ?, ?)",
+        [FRAME] = "INSERT INTO frame (id, module, offset) VALUES (?, ?, ?)",
+        [STACK] = "INSERT OR REPLACE INTO stack (id, parent, frame, cut) VALUES (?, ?, ?, ?)",
+        [TOTAL] = "INSERT OR REPLACE INTO total (process, stack, kind, allocations, frees,"
+                  " bytes_allocated, bytes_freed, peak_blocks, peak_bytes, temporary)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [SNAPSHOT] = "INSERT INTO snapshot (id, process, reason, time_ns, live_blocks, live_bytes)"
+                     " VALUES (?, ?, ?, ?, ?, ?)",
+        [BLOCK] = "INSERT INTO block (snapshot, addr, size_bytes, born_ns, stack, kind, thread)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [TIMELINE] = "INSERT OR REPLACE INTO timeline (process, time_ns, live_blocks, live_bytes,"
+                     " allocations) VALUES (?, ?, ?, ?, ?)",
+};
+
+static const char session_sql[] = "INSERT INTO session (id, memtrace, origin_utc_ns, clock, host, "
+                                  "kernel, machine, page_bytes,"
+                                  " collector_pid, collector_start, state, options)"
+                                  " VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'recording', ?)";
+static const char kind_sql[] = "INSERT INTO kind (id, name, heap) VALUES (?, ?, ?)";
+static const char state_sql[] = "UPDATE session SET state = ?";
+
+struct mt_writer {
+	sqlite3 *db;
+	sqlite3_stmt *statements[STATEMENTS];
+	char error[256];
+};
+
+static int failed(struct mt_writer *writer, int code)
+{
+	snprintf(writer->error, sizeof(writer->error), "%s", sqlite3_errmsg(writer->db));
+	return mt_store_errno(code);
+}
+
+static int prepare(struct mt_writer *writer, enum statement which)
+{
+	int code;
+
+	if (writer->statements[which])
+		return 0;
+	code = sqlite3_prepare_v3(writer->db, statement_sql[which], -1, SQLITE_PREPARE_PERSISTENT,
+	                          &writer->statements[which], NULL);
+	return code == SQLITE_OK ? 0 : failed(writer, code);
+}
+
+/*
+ * The next value of a row: 'u' uint64_t, 'i' int64_t or MT_WRITER_NULL, 'r' uint32_t reference with 0
+ * for NULL, 's' string or NULL.
+ */
+static int bind(sqlite3_stmt *statement, const char *shape, va_list values)
+{
+	int code = SQLITE_OK;
+
+	for (int at = 1; *shape && code == SQLITE_OK; shape++, at++) {
+		switch (*shape) {
+		case 'u':
+			code = sqlite3_bind_int64(statement, at,
+			                          (sqlite3_int64)va_arg(values, uint64_t));
+			break;
+		case 'i': {
+			int64_t value = va_arg(values, int64_t);
+
+			code = value == MT_WRITER_NULL ? sqlite3_bind_null(statement, at)
+			                               : sqlite3_bind_int64(statement, at, value);
+			break;
+		}
+		case 'r': {
+			uint32_t value = va_arg(values, uint32_t);
+
+			code = value ? sqlite3_bind_int64(statement, at, value)
+			             : sqlite3_bind_null(statement, at);
+			break;
+		}
+		case 's':
+			code = sqlite3_bind_text(statement, at, va_arg(values, const char *), -1,
+			                         SQLITE_STATIC);
+			break;
+		}
+	}
+	return code;
+}
+
+static int run(struct mt_writer *writer, enum statement which, const char *shape, ...)
+{
+	va_list values;
+	int code, r = prepare(writer, which);
+
+	if (r < 0)
+		return r;
+	va_start(values, shape);
+	code = bind(writer->statements[which], shape, values);
+	va_end(values);
+	if (code == SQLITE_OK)
+		code = sqlite3_step(writer->statements[which]);
+	r = code == SQLITE_DONE ? 0 : failed(writer, code);
+	sqlite3_reset(writer->statements[which]);
+	return r;
+}
+
+/* Runs a statement that is needed once in a session. */
+static int run_once(struct mt_writer *writer, const char *sql, const char *shape, ...)
+{
+	sqlite3_stmt *statement;
+	va_list values;
+	int r, code = sqlite3_prepare_v2(writer->db, sql, -1, &statement, NULL);
+
+	if (code != SQLITE_OK)
+		return failed(writer, code);
+	va_start(values, shape);
+	code = bind(statement, shape, values);
+	va_end(values);
+	if (code == SQLITE_OK)
+		code = sqlite3_step(statement);
+	r = code == SQLITE_DONE ? 0 : failed(writer, code);
+	sqlite3_finalize(statement);
+	return r;
+}
+
+static int execute(struct mt_writer *writer, const char *sql)
+{
+	int code = sqlite3_exec(writer->db, sql, NULL, NULL, NULL);
+
+	return code == SQLITE_OK ? 0 : failed(writer, code);
+}
+
+static int write_kinds(struct mt_writer *writer)
+{
+	static const struct {
+		const char *name;
+		bool heap;
+	} kinds[MT_KIND_COUNT] = {
+#define KIND(name, text, heap) {text, heap},
+	        MT_KINDS(KIND)
+#undef KIND
+	};
+	sqlite3_stmt *statement;
+	int code = sqlite3_prepare_v2(writer->db, kind_sql, -1, &statement, NULL);
+
+	for (int id = 0; id < MT_KIND_COUNT && code == SQLITE_OK; id++) {
+		sqlite3_bind_int(statement, 1, id);
+		sqlite3_bind_text(statement, 2, kinds[id].name, -1, SQLITE_STATIC);
+		sqlite3_bind_int(statement, 3, kinds[id].heap);
+		sqlite3_step(statement);
+		code = sqlite3_reset(statement);
+	}
+	sqlite3_finalize(statement);
+	return code == SQLITE_OK ? 0 : failed(writer, code);
+}
+
+static int fill(struct mt_writer *writer, const struct mt_writer_session *session)
+{
+	int r;
+
+	/*
+	 * Nobody knows of the file yet, so neither a lock nor a journal nor the disk is waited for until
+	 * the schema is in: the traced program waits for this.
+	 */
+	r = execute(writer, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF;"
+	                    "PRAGMA journal_mode = MEMORY; PRAGMA page_size = 4096; BEGIN");
+	if (r == 0)
+		r = execute(writer, mt_store_schema);
+	if (r == 0)
+		r = run_once(writer, session_sql, "sissssiiis", session->memtrace,
+		             session->origin_utc_ns, session->clock, session->host, session->kernel,
+		             session->machine, session->page_bytes, session->collector_pid,
+		             session->collector_start, session->options);
+	if (r == 0)
+		r = write_kinds(writer);
+	if (r == 0)
+		r = execute(writer, "COMMIT; PRAGMA locking_mode = NORMAL");
+	if (r == 0)
+		r = execute(writer, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+		                    "PRAGMA wal_autocheckpoint = 4000; PRAGMA foreign_keys = OFF");
+	return r;
+}
+
+int mt_writer_create(const char *path, const struct mt_writer_session *session,
+                     struct mt_error *ret_error, struct mt_writer **ret_writer)
+{
+	struct mt_writer *writer = calloc(1, sizeof(*writer));
+	int code, r;
+
+	if (!writer)
+		return mt_error_set(ret_error, -ENOMEM, "%s: out of memory", path);
+	code = sqlite3_open_v2(path, &writer->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+	                       NULL);
+	if (code == SQLITE_OK) {
+		sqlite3_busy_timeout(writer->db, BUSY_MS);
+		r = fill(writer, session);
+	} else {
+		r = writer->db ? failed(writer, code) : -ENOMEM;
+	}
+	if (r < 0) {
+		mt_error_set(ret_error, r, "%s: %s", path,
+		             writer->error[0] ? writer->error : strerror(-r));
+		mt_writer_close(writer, NULL, NULL);
+		return r;
+	}
+	*ret_writer = writer;
+	return 0;
+}
+
+int mt_writer_begin(struct mt_writer *writer)
+{
+	return run(writer, BEGIN, "");
+}
+
+int mt_writer_commit(struct mt_writer *writer)
+{
+	return run(writer, COMMIT, "");
+}
+
+void mt_writer_rollback(struct mt_writer *writer)
+{
+	/* On a full disk SQLite has often rolled back by itself. */
+	if (!sqlite3_get_autocommit(writer->db))
+		sqlite3_exec(writer->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+int mt_writer_note(struct mt_writer *writer, const struct mt_writer_note *row)
+{
+	return run(writer, NOTE, "rrusus", row->id, row->process, row->time_ns, row->kind,
+	           row->count, row->text);
+}
+
+int mt_writer_process(struct mt_writer *writer, const struct mt_writer_process *row)
+{
+	return run(writer, row->known ? PROCESS_CHANGED : PROCESS_NEW,
+	           row->known ? "rrisiiuuuuuuuuiuuuuuuuuuuuuu"
+	                      : "rrisiiuuuuuuuuiuuuuuuuuuuuuuissssu",
+	           row->id, row->parent, row->ended_ns, row->end_reason, row->exit_status,
+	           row->exit_signal, row->allocations, row->frees, row->bytes_allocated,
+	           row->bytes_freed, row->live_blocks, row->live_bytes, row->peak_bytes,
+	           row->peak_blocks, row->peak_ns, row->temporary, row->own_allocations,
+	           row->own_frees, row->own_bytes, row->inherited_blocks, row->inherited_bytes,
+	           row->inherited_frees, row->unmatched_frees, row->dropped_events, row->events,
+	           row->stacks, row->stacks_cut, row->late_events, row->pid, row->origin,
+	           row->command, row->arguments, row->executable, row->started_ns);
+}
+
+int mt_writer_thread(struct mt_writer *writer, const struct mt_writer_thread *row)
+{
+	return run(writer, THREAD, "rrisui", row->id, row->process, row->tid, row->name,
+	           row->started_ns, row->ended_ns);
+}
+
+int mt_writer_module(struct mt_writer *writer, const struct mt_writer_module *row)
+{
+	return run(writer, MODULE, "rss", row->id, row->path, row->build_id);
+}
+
+int mt_writer_frame(struct mt_writer *writer, const struct mt_writer_frame *row)
+{
+	return run(writer, FRAME, "rru", row->id, row->module, row->offset);
+}
+
+int mt_writer_stack(struct mt_writer *writer, const struct mt_writer_stack *row)
+{
+	return run(writer, STACK, "rrrs", row->id, row->parent, row->frame, row->cut);
+}
+
+int mt_writer_total(struct mt_writer *writer, const struct mt_writer_total *row)
+{
+	return run(writer, TOTAL, "rruuuuuuuu", row->process, row->stack, (uint64_t)row->kind,
+	           row->allocations, row->frees, row->bytes_allocated, row->bytes_freed,
+	           row->peak_blocks, row->peak_bytes, row->temporary);
+}
+
+int mt_writer_snapshot(struct mt_writer *writer, const struct mt_writer_snapshot *row)
+{
+	return run(writer, SNAPSHOT, "rrsuuu", row->id, row->process, row->reason, row->time_ns,
+	           row->live_blocks, row->live_bytes);
+}
+
+int mt_writer_block(struct mt_writer *writer, const struct mt_writer_block *row)
+{
+	return run(writer, BLOCK, "ruuurur", row->snapshot, row->addr, row->size_bytes,
+	           row->born_ns, row->stack, (uint64_t)row->kind, row->thread);
+}
+
+int mt_writer_timeline(struct mt_writer *writer, const struct mt_writer_timeline *row)
+{
+	return run(writer, TIMELINE, "ruuuu", row->process, row->time_ns, row->live_blocks,
+	           row->live_bytes, row->allocations);
+}
+
+const char *mt_writer_error(const struct mt_writer *writer)
+{
+	return writer->error;
+}
+
+int mt_writer_close(struct mt_writer *writer, const char *state, struct mt_error *ret_error)
+{
+	int r = 0;
+
+	if (writer->db)
+		mt_writer_rollback(writer);
+	if (state)
+		r = run_once(writer, state_sql, "s", state);
+	for (int which = 0; which < STATEMENTS; which++)
+		sqlite3_finalize(writer->statements[which]);
+	/*
+	 * A reader that has the file open keeps it in WAL mode: then it stays readable as it is, and the
+	 * last one to close it folds the log in.
+	 */
+	if (r == 0 && state)
+		execute(writer, "PRAGMA journal_mode = DELETE");
+	if (r < 0)
+		mt_error_set(ret_error, r, "%s", writer->error);
+	sqlite3_close(writer->db);
+	free(writer);
+	return r;
+}

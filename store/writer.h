@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * writer.h - the one place that writes a memtrace file.
+ *
+ * Called by the collector's writer thread alone, one transaction a batch:
+ *
+ *	mt_writer_create -> { mt_writer_begin, rows ..., mt_writer_commit } ... -> mt_writer_close
+ *
+ * A struct is a row of the table of its name in schema.sql, whose comments say what each column means;
+ * here only what differs is said. NULL strings and MT_WRITER_NULL become NULL. All strings are borrowed
+ * until the call returns. Every function returns 0 or -errno; mt_writer_error() has the sentence. After
+ * an error the transaction has to be rolled back.
+ *
+ * The file is in WAL mode, and no commit waits for the disk: it stands the death of every process, and
+ * after a power cut an older state is found.
+ */
+#ifndef MT_STORE_WRITER_H
+#define MT_STORE_WRITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define MT_WRITER_NULL INT64_MIN
+
+struct mt_writer;
+
+struct mt_writer_session {
+	const char *memtrace;
+	int64_t origin_utc_ns;
+	const char *clock;
+	const char *host;
+	const char *kernel;
+	const char *machine;
+	int64_t page_bytes;
+	int64_t collector_pid;
+	int64_t collector_start;
+	const char *options;
+};
+
+struct mt_writer_note {
+	uint32_t id; /* the same id again replaces the row: counts grow */
+	uint32_t process;
+	uint64_t time_ns;
+	const char *kind;
+	uint64_t count;
+	const char *text;
+};
+
+struct mt_writer_process {
+	uint32_t id;
+	bool known; /* the row is there already: parent, end and figures are updated */
+	int64_t pid;
+	uint32_t parent; /* 0: NULL */
+	const char *origin;
+	const char *command;
+	const char *arguments;
+	const char *executable;
+	uint64_t started_ns;
+	int64_t ended_ns;
+	const char *end_reason;
+	int64_t exit_status;
+	int64_t exit_signal;
+	uint64_t allocations;
+	uint64_t frees;
+	uint64_t bytes_allocated;
+	uint64_t bytes_freed;
+	uint64_t live_blocks;
+	uint64_t live_bytes;
+	uint64_t peak_bytes;
+	uint64_t peak_blocks;
+	int64_t peak_ns;
+	uint64_t temporary;
+	uint64_t own_allocations;
+	uint64_t own_frees;
+	uint64_t own_bytes;
+	uint64_t inherited_blocks;
+	uint64_t inherited_bytes;
+	uint64_t inherited_frees;
+	uint64_t unmatched_frees;
+	uint64_t dropped_events;
+	uint64_t events;
+	uint64_t stacks;
+	uint64_t stacks_cut;
+	uint64_t late_events;
+};
+
+struct mt_writer_thread {
+	uint32_t id;
+	uint32_t process;
+	int64_t tid;
+	const char *name;
+	uint64_t started_ns;
+	int64_t ended_ns;
+};
+
+struct mt_writer_module {
+	uint32_t id;
+	const char *path;
+	const char *build_id;
+};
+
+struct mt_writer_frame {
+	uint32_t id;
+	uint32_t module; /* 0: NULL */
+	uint64_t offset;
+};
+
+struct mt_writer_stack {
+	uint32_t id;
+	uint32_t parent; /* 0: NULL */
+	uint32_t frame;
+	const char *cut;
+};
+
+struct mt_writer_total {
+	uint32_t process;
+	uint32_t stack;
+	uint32_t kind;
+	uint64_t allocations;
+	uint64_t frees;
+	uint64_t bytes_allocated;
+	uint64_t bytes_freed;
+	uint64_t peak_blocks;
+	uint64_t peak_bytes;
+	uint64_t temporary;
+};
+
+struct mt_writer_snapshot {
+	uint32_t id;
+	uint32_t process;
+	const char *reason;
+	uint64_t time_ns;
+	uint64_t live_blocks;
+	uint64_t live_bytes;
+};
+
+struct mt_writer_block {
+	uint32_t snapshot;
+	uint64_t addr;
+	uint64_t size_bytes;
+	uint64_t born_ns;
+	uint32_t stack;
+	uint32_t kind;
+	uint32_t thread; /* 0: NULL */
+};
+
+struct mt_writer_timeline {
+	uint32_t process;
+	uint64_t time_ns;
+	uint64_t live_blocks;
+	uint64_t live_bytes;
+	uint64_t allocations;
+};
+
+/*
+ * Writes the schema and the session's row into the empty file at `path`, which the caller has made.
+ * Gives *ret_writer; state is 'recording'.
+ */
+int mt_writer_create(const char *path, const struct mt_writer_session *session,
+                     struct mt_error *ret_error, struct mt_writer **ret_writer);
+
+int mt_writer_begin(struct mt_writer *writer);
+int mt_writer_commit(struct mt_writer *writer);
+void mt_writer_rollback(struct mt_writer *writer);
+
+int mt_writer_note(struct mt_writer *writer, const struct mt_writer_note *row);
+int mt_writer_process(struct mt_writer *writer, const struct mt_writer_process *row);
+int mt_writer_thread(struct mt_writer *writer, const struct mt_writer_thread *row);
+int mt_writer_module(struct mt_writer *writer, const struct mt_writer_module *row);
+int mt_writer_frame(struct mt_writer *writer, const struct mt_writer_frame *row);
+int mt_writer_stack(struct mt_writer *writer, const struct mt_writer_stack *row);
+int mt_writer_total(struct mt_writer *writer, const struct mt_writer_total *row);
+int mt_writer_snapshot(struct mt_writer *writer, const struct mt_writer_snapshot *row);
+int mt_writer_block(struct mt_writer *writer, const struct mt_writer_block *row);
+int mt_writer_timeline(struct mt_writer *writer, const struct mt_writer_timeline *row);
+
+/* The last error in SQLite's words. Borrowed until the next call. */
+const char *mt_writer_error(const struct mt_writer *writer);
+
+/*
+ * Sets session.state, folds the log into the file so that one file is left, closes and frees. `state`
+ * NULL leaves it as it is. The file is closed and the writer freed whatever is returned.
+ */
+int mt_writer_close(struct mt_writer *writer, const char *state, struct mt_error *ret_error);
+
+#endif
