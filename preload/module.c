@@ -13,6 +13,7 @@
 #include "preload/emit.h"
 #include "preload/process.h"
 #include "preload/real.h"
+#include "preload/rules.h"
 
 #define KNOWN_RANGES 1024u
 #define PAGE_BYTES   4096u
@@ -94,7 +95,8 @@ bool mt_module_is_loader(const void *pc)
 void mt_module_new_epoch(void)
 {
 	/* release: partner is the acquire in mt_stacks_take() */
-	atomic_fetch_add_explicit(&mt_process.epoch, 1, memory_order_release);
+	mt_rules_new_epoch(atomic_fetch_add_explicit(&mt_process.epoch, 1, memory_order_release) +
+	                   1);
 }
 
 static bool is_known(uintptr_t pc, uint32_t epoch)

@@ -19,11 +19,15 @@
 #include <sys/mman.h>
 
 #include "preload/module.h"
+#include "preload/process.h"
 #include "preload/real.h"
 
 #define LEVELS          3u
 #define LEVEL_STEP_BITS 2u
 #define GROUP           4u
+
+#define EMPTY 0u
+#define BUSY  1u
 
 struct mt_rules_entry *mt_rules;
 
@@ -78,36 +82,62 @@ static uint32_t learn(uintptr_t pc, bool exact, bool *ret_may_keep)
 	}
 }
 
-__attribute__((cold, noinline)) uint32_t mt_rules_find_slow(uintptr_t pc, bool exact,
-                                                            uint32_t epoch)
+void mt_rules_new_epoch(uint32_t epoch)
 {
-	uint64_t key = (uint64_t)pc << 1 | exact;
-	uint64_t hash = mt_rules_hash(key);
-	struct mt_rules_entry *free_entry = NULL;
-	bool may_keep;
-	uint64_t value;
+	uint64_t count = 0;
+
+	if (epoch % MT_RULES_EPOCHS || !mt_rules)
+		return;
+	for (uint32_t level = 0; level < LEVELS; level++)
+		count += level_entries(level);
+	for (uint64_t i = 0; i < count; i++)
+		atomic_store_explicit(&mt_rules[i].key, EMPTY, memory_order_relaxed);
+}
+
+/* Who loses the entry to another thread does without. */
+static void put(struct mt_rules_entry *entry, uint64_t old_key, uint64_t key, uint32_t rule)
+{
+	if (old_key == BUSY ||
+	    !atomic_compare_exchange_strong_explicit(&entry->key, &old_key, BUSY,
+	                                             memory_order_acquire, memory_order_relaxed))
+		return;
+	/* release: whoever sees this value does not find the old key any more */
+	atomic_store_explicit(&entry->value, rule, memory_order_release);
+	atomic_store_explicit(&entry->key, key, memory_order_release);
+}
+
+static bool is_free(uint64_t key, uint32_t epoch)
+{
+	return key != BUSY &&
+	       (key == EMPTY || (key >> 1) % MT_RULES_EPOCHS != epoch % MT_RULES_EPOCHS);
+}
+
+MT_COLD uint32_t mt_rules_find_slow(uintptr_t pc, bool exact, uint32_t epoch)
+{
+	uint64_t key = mt_rules_key(pc, exact, epoch);
+	uint64_t hash = mt_rules_hash(pc);
+	struct mt_rules_entry *free_entry = place(LEVELS - 1, hash, 0);
+	uint64_t free_key = atomic_load_explicit(&free_entry->key, memory_order_relaxed);
+	bool has_free = false, may_keep;
 	uint32_t rule;
 
 	for (uint32_t level = 0; level < LEVELS; level++) {
 		for (uint32_t way = 0; way < GROUP; way++) {
 			struct mt_rules_entry *entry = place(level, hash, way);
+			uint64_t found = atomic_load_explicit(&entry->key, memory_order_relaxed);
 
-			rule = mt_rules_read(entry, key, epoch);
+			rule = mt_rules_read(entry, key);
 			if (rule != MT_RULE_MISSING)
 				return rule;
-			value = atomic_load_explicit(&entry->value, memory_order_relaxed);
-			if (!free_entry && (value == 0 || (uint32_t)(value >> 32) != epoch))
+			if (!has_free && is_free(found, epoch)) {
+				has_free = true;
 				free_entry = entry;
+				free_key = found;
+			}
 		}
 	}
 	rule = learn(pc, exact, &may_keep);
-	if (may_keep) {
-		if (!free_entry)
-			free_entry = place(LEVELS - 1, hash, 0);
-		value = rule | (uint64_t)epoch << 32;
-		atomic_store_explicit(&free_entry->value, value, memory_order_relaxed);
-		atomic_store_explicit(&free_entry->key, key ^ value * MT_RULES_MIX,
-		                      memory_order_relaxed);
-	}
+	if (may_keep)
+		put(free_entry, free_key, key, rule);
 	return rule;
 }
