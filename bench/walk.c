@@ -36,6 +36,14 @@ bool mt_module_find(const void *pc, struct mt_module_found *ret_found)
 	return _dl_find_object((void *)pc, (struct dl_find_object *)ret_found) == 0;
 }
 
+bool mt_module_segment(const struct mt_module_found *found, uintptr_t addr, uintptr_t *ret_start,
+                       uintptr_t *ret_end)
+{
+	*ret_start = (uintptr_t)found->map_start;
+	*ret_end = (uintptr_t)found->map_end;
+	return addr >= *ret_start && addr < *ret_end;
+}
+
 static __attribute__((noinline)) void leaf_nothing(void)
 {
 	__asm__ volatile("");

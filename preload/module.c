@@ -8,6 +8,7 @@
 #include <link.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "preload/emit.h"
@@ -37,32 +38,76 @@ static struct {
 	uint32_t executable_bytes;
 } modules;
 
+/*
+ * The program headers of an object; NULL: they cannot be told. The kernel says where those of the executable are;
+ * those of another object stand behind its ELF header, which begins its first segment.
+ */
+static const ElfW(Phdr) * segments_of(const struct link_map *object, uint32_t *ret_count)
+{
+	const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)object->l_addr;
+
+	if (object == mt_real_objects()) {
+		*ret_count = (uint32_t)getauxval(AT_PHNUM);
+		return (const ElfW(Phdr) *)getauxval(AT_PHDR);
+	}
+	if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    header->e_phoff + header->e_phnum * sizeof(ElfW(Phdr)) > PAGE_BYTES)
+		return NULL;
+	*ret_count = header->e_phnum;
+	return (const ElfW(Phdr) *)(object->l_addr + header->e_phoff);
+}
+
 /* Without _dl_find_object(): what its program headers say of an object. False: `pc` is not in it. */
 static bool find_in(const struct link_map *object, uintptr_t pc, struct mt_module_found *ret_found)
 {
 	struct mt_module_found found = {.object = (struct link_map *)object};
-	const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)object->l_addr;
-	const ElfW(Phdr) * segments;
-	uintptr_t end = 0;
+	uintptr_t low = UINTPTR_MAX, high = 0;
+	uint32_t count;
+	const ElfW(Phdr) *segments = segments_of(object, &count);
 
-	/* A position-dependent executable (l_addr 0) stays unknown. */
-	if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
+	if (!segments)
 		return false;
-	segments = (const ElfW(Phdr) *)(object->l_addr + header->e_phoff);
-	for (int i = 0; i < header->e_phnum; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		uintptr_t start = object->l_addr + segments[i].p_vaddr;
 
-		if (segments[i].p_type == PT_LOAD)
-			end = start + segments[i].p_memsz;
-		else if (segments[i].p_type == PT_GNU_EH_FRAME)
+		if (segments[i].p_type == PT_LOAD) {
+			low = start < low ? start : low;
+			high = start + segments[i].p_memsz;
+		} else if (segments[i].p_type == PT_GNU_EH_FRAME) {
 			found.eh_frame = (void *)start;
+		}
 	}
-	if (pc < object->l_addr || pc >= end)
+	if (pc < low || pc >= high)
 		return false;
-	found.map_start = (void *)object->l_addr;
-	found.map_end = (void *)end;
+	found.map_start = (void *)low;
+	found.map_end = (void *)high;
 	*ret_found = found;
 	return true;
+}
+
+bool mt_module_segment(const struct mt_module_found *found, uintptr_t addr, uintptr_t *ret_start,
+                       uintptr_t *ret_end)
+{
+	const ElfW(Phdr) * segments;
+	uint32_t count;
+
+	if (addr >= (uintptr_t)found->map_start && addr < (uintptr_t)found->map_end) {
+		*ret_start = (uintptr_t)found->map_start;
+		*ret_end = (uintptr_t)found->map_end;
+		return true;
+	}
+	/* An object with gaps is found by one of its segments. */
+	segments = segments_of(found->object, &count);
+	for (uint32_t i = 0; segments && i < count; i++) {
+		uintptr_t start = found->object->l_addr + segments[i].p_vaddr;
+
+		if (segments[i].p_type == PT_LOAD && addr - start < segments[i].p_memsz) {
+			*ret_start = start;
+			*ret_end = start + segments[i].p_memsz;
+			return true;
+		}
+	}
+	return false;
 }
 
 bool mt_module_find(const void *pc, struct mt_module_found *ret_found)
@@ -157,23 +202,20 @@ static uint32_t read_note(const unsigned char *at, const unsigned char *end, uin
 
 static uint32_t read_build_id(const struct mt_module_found *found, uint8_t *ret_id)
 {
-	const ElfW(Ehdr) *header = found->map_start;
-	const ElfW(Phdr) * segments;
+	uint32_t count;
+	const ElfW(Phdr) *segments = segments_of(found->object, &count);
 
-	/* The headers are at the start of nearly every object; where they are not, it has no build-id for us. */
-	if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
-	    header->e_phoff + header->e_phnum * sizeof(ElfW(Phdr)) > PAGE_BYTES)
-		return 0;
-	segments = (const ElfW(Phdr) *)((uintptr_t)header + header->e_phoff);
-	for (int i = 0; i < header->e_phnum; i++) {
-		uintptr_t start = found->object->l_addr + segments[i].p_vaddr;
+	for (uint32_t i = 0; segments && i < count; i++) {
+		uintptr_t note = found->object->l_addr + segments[i].p_vaddr;
+		uintptr_t start, end;
 		uint32_t bytes;
 
-		if (segments[i].p_type != PT_NOTE || start < (uintptr_t)found->map_start ||
-		    start + segments[i].p_memsz > (uintptr_t)found->map_end)
+		if (segments[i].p_type != PT_NOTE ||
+		    !mt_module_segment(found, note, &start, &end) ||
+		    segments[i].p_memsz > end - note)
 			continue;
-		bytes = read_note((const unsigned char *)start,
-		                  (const unsigned char *)start + segments[i].p_memsz, ret_id);
+		bytes = read_note((const unsigned char *)note,
+		                  (const unsigned char *)note + segments[i].p_memsz, ret_id);
 		if (bytes)
 			return bytes;
 	}

@@ -73,8 +73,9 @@ static uint32_t learn(uintptr_t pc, bool exact, bool *ret_may_keep)
 		return mt_rule(MT_RULE_NONE, MT_CUT_NO_CFI, 0);
 	*ret_may_keep = true;
 	module.header = (uintptr_t)found.eh_frame;
-	module.start = (uintptr_t)found.map_start;
-	module.end = (uintptr_t)found.map_end;
+	/* .eh_frame stands beside its header. */
+	if (!mt_module_segment(&found, module.header, &module.start, &module.end))
+		return mt_rule(MT_RULE_NONE, MT_CUT_NO_CFI, 0);
 	switch (mt_cfi_find(&module, looked_up, &row)) {
 	case 0: return mt_step_rule(&row, pc);
 	case -ENOENT: return mt_rule(MT_RULE_NONE, MT_CUT_NO_CFI, 0);
