@@ -180,14 +180,15 @@ static void undo_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
                          struct mt_process *process, uint64_t stamp)
 {
 	const struct mt_live_entry *old = &drain->pending_block;
+	enum mt_realloc_pending pending = drain->pending;
 	struct mt_live_entry *block;
 	bool was_live;
 
-	if (drain->pending == MT_REALLOC_UNMATCHED)
-		process->unmatched_frees--;
-	if (drain->pending != MT_REALLOC_BLOCK)
-		return;
 	drain->pending = MT_REALLOC_NONE;
+	if (pending == MT_REALLOC_UNMATCHED)
+		process->unmatched_frees--;
+	if (pending != MT_REALLOC_BLOCK)
+		return;
 	block = mt_live_insert(&process->live, old->addr, &was_live);
 	if (!block) {
 		process->out_of_memory++;

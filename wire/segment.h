@@ -63,7 +63,13 @@ struct mt_slot {
 	_Atomic uint64_t stacks_cut;     /* stacks with a cut other than MT_CUT_DEPTH */
 	_Atomic uint64_t early;          /* events before the constructor that found no room */
 	_Atomic uint64_t high_addresses; /* events with an address over 48 bits, not recorded */
-	uint8_t pad[48];
+	/* how the stacks were walked (preload/unwind.c), added up by each thread now and then */
+	_Atomic uint64_t walks;
+	_Atomic uint64_t frames_stepped;  /* by a rule */
+	_Atomic uint64_t frames_kept;     /* from the verified tail */
+	_Atomic uint64_t walks_libunwind; /* for what no rule could express */
+	_Atomic uint64_t walks_verified;  /* unwind=verify: compared with libunwind's */
+	_Atomic uint64_t walks_different; /* and found to differ */
 };
 static_assert(sizeof(struct mt_slot) == 128, "two lines");
 
