@@ -60,13 +60,17 @@ MEMTRACE_OPTIONS=output=wrong.db "$memtrace" run -q -o right.db -- "$program" >/
 is "-o is stronger than output=" "$(ls wrong.db right.db 2>/dev/null)" right.db
 
 # Signals: a terminal sends SIGINT to both; others are passed on.
-cat >patient.sh <<'END'
-trap 'echo interrupted; exit 9' INT
-trap 'echo terminated; exit 8' TERM
-echo ready >"$1"
-while :; do read -r line <>pipe; done
+# It waits for signals that are blocked, so that none can come too early.
+cat >patient.py <<'END'
+import signal, sys
+waited = {signal.SIGTERM: ("terminated", 8), signal.SIGINT: ("interrupted", 9)}
+signal.pthread_sigmask(signal.SIG_BLOCK, waited)
+with open(sys.argv[1], "w") as ready:
+    ready.write("ready\n")
+word, status = waited[signal.sigwait(waited)]
+print(word)
+sys.exit(status)
 END
-mkfifo pipe
 for signal in TERM INT; do
 	mkfifo ready
 	# In a session of its own, so that the whole group can be sent a signal as a terminal does; and with
@@ -74,7 +78,7 @@ for signal in TERM INT; do
 	"$python" -c 'import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.setsid()
-os.execvp(sys.argv[1], sys.argv[1:])' "$memtrace" run -q -o signal.db -- bash patient.sh ready >out 2>err &
+os.execvp(sys.argv[1], sys.argv[1:])' "$memtrace" run -q -o signal.db -- "$python" patient.py ready >out 2>err &
 	server=$!
 	read -r line <ready
 	case $signal in
