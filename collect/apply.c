@@ -7,9 +7,8 @@
  */
 #include "collect/apply.h"
 
+#include "collect/define.h"
 #include "collect/lifecycle.h"
-
-#include <stdio.h>
 
 #define AHEAD_RECORDS 12u
 /* A size of this or more is no block: addresses have 47 bits. */
@@ -58,22 +57,6 @@ static void cross_points(struct mt_ledger *ledger, struct mt_process *process, u
 }
 
 /* --- blocks ------------------------------------------------------------------------------------------ */
-
-/*
- * A total for a stack whose frames have not come: it gets a node of its own, which is put right when they
- * do. 0: the id is mad, or memory is out.
- */
-static uint32_t promised_total(struct mt_ledger *ledger, struct mt_process *process, uint32_t stack,
-                               unsigned int kind)
-{
-	uint32_t node;
-
-	if (mt_totals_node(&process->totals, stack) ||
-	    mt_stacks_promise(&ledger->stacks, &node) < 0 ||
-	    mt_totals_define(&process->totals, stack, node) < 0)
-		return 0;
-	return mt_totals_find(&process->totals, stack, kind);
-}
 
 /* A block goes whose allocation is not among this process's own figures. */
 static void release_flagged(struct mt_process *process, const struct mt_live_entry *block)
@@ -153,7 +136,7 @@ static inline bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		if (unlikely(!total)) {
 			if (tail.stack >= MT_TOTALS_IDS_MAX)
 				return false;
-			total = promised_total(ledger, process, tail.stack, kind);
+			total = mt_define_promised(ledger, process, tail.stack, kind);
 		}
 	}
 	block = total ? mt_live_insert(&process->live, addr, &was_live) : NULL;
@@ -197,14 +180,15 @@ static void undo_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
                          struct mt_process *process, uint64_t stamp)
 {
 	const struct mt_live_entry *old = &drain->pending_block;
+	enum mt_realloc_pending pending = drain->pending;
 	struct mt_live_entry *block;
 	bool was_live;
 
-	if (drain->pending == MT_REALLOC_UNMATCHED)
-		process->unmatched_frees--;
-	if (drain->pending != MT_REALLOC_BLOCK)
-		return;
 	drain->pending = MT_REALLOC_NONE;
+	if (pending == MT_REALLOC_UNMATCHED)
+		process->unmatched_frees--;
+	if (pending != MT_REALLOC_BLOCK)
+		return;
 	block = mt_live_insert(&process->live, old->addr, &was_live);
 	if (!block) {
 		process->out_of_memory++;
@@ -241,83 +225,10 @@ static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct m
 		return false;
 	total = mt_totals_find(&process->totals, tail.stack, kind);
 	if (!total)
-		total = promised_total(ledger, process, tail.stack, kind);
+		total = mt_define_promised(ledger, process, tail.stack, kind);
 	if (total)
 		mt_totals_map(&process->totals, total, tail.size_bytes);
 	else
-		process->out_of_memory++;
-	return true;
-}
-
-/* --- definitions ------------------------------------------------------------------------------------- */
-
-static bool define_stack(struct mt_ledger *ledger, struct mt_process *process,
-                         const struct mt_event_large *large)
-{
-	uint32_t count = large->length_bytes / sizeof(uint64_t);
-	uint64_t pcs[MT_EVENT_FRAMES_MAX];
-	uint32_t node, promised;
-	int r;
-
-	if (large->length_bytes % sizeof(uint64_t) || count > MT_EVENT_FRAMES_MAX ||
-	    large->id >= MT_TOTALS_IDS_MAX || large->argument >= MT_CUT_COUNT)
-		return false;
-	memcpy(pcs, ledger->payload, large->length_bytes);
-	r = mt_stacks_add(&ledger->stacks, &process->ranges, pcs, count, (uint32_t)large->argument,
-	                  &node);
-	if (r < 0) {
-		process->out_of_memory++;
-		return true;
-	}
-	promised = mt_totals_node(&process->totals, large->id);
-	if (promised && ledger->stacks.nodes[promised].cut == MT_STACKS_CUT_LOST)
-		r = mt_stacks_settle(&ledger->stacks, promised, node);
-	else
-		r = mt_totals_define(&process->totals, large->id, node);
-	if (r < 0)
-		process->out_of_memory++;
-	return true;
-}
-
-/* The loader's name for a module may be relative to where the program was started. */
-static int add_module(struct mt_ledger *ledger, struct mt_process *process, const char *path,
-                      const struct mt_module_payload *module, uint32_t *ret_id)
-{
-	char absolute[2 * 4096 + 2];
-	const char *folder = process->identity.folder;
-
-	if (!*path && process->identity.executable)
-		path = process->identity.executable;
-	if (*path && *path != '/' && strchr(path, '/') && folder && *folder == '/') {
-		int length = snprintf(absolute, sizeof(absolute), "%s/%s",
-		                      strcmp(folder, "/") ? folder : "",
-		                      strncmp(path, "./", 2) ? path : path + 2);
-
-		if (length > 0 && (size_t)length < sizeof(absolute))
-			path = absolute;
-	}
-	return mt_modules_add(&ledger->modules, path, module->build_id, module->build_id_bytes,
-	                      ret_id);
-}
-
-static bool define_module(struct mt_ledger *ledger, struct mt_process *process,
-                          const struct mt_event_large *large)
-{
-	struct mt_module_payload module;
-	struct mt_range range;
-
-	if (large->length_bytes < sizeof(module))
-		return false;
-	memcpy(&module, ledger->payload, sizeof(module));
-	if (module.path_bytes > large->length_bytes - sizeof(module) ||
-	    module.build_id_bytes > MT_BUILD_ID_MAX || module.start >= module.end)
-		return false;
-	/* mt_ledger.payload has a byte to spare. */
-	ledger->payload[sizeof(module) + module.path_bytes] = '\0';
-	range = (struct mt_range){module.start, module.end, module.base, 0};
-	if (add_module(ledger, process, (const char *)ledger->payload + sizeof(module), &module,
-	               &range.module) < 0 ||
-	    mt_ranges_add(&process->ranges, &range) < 0)
 		process->out_of_memory++;
 	return true;
 }
@@ -415,8 +326,8 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 		mt_lifecycle_exit(ledger, process, head.stamp, mt_event_kind(head.word),
 		                  tail_of(drain).size_bytes);
 		return true;
-	case MT_EVENT_STACK: return define_stack(ledger, process, large);
-	case MT_EVENT_MODULE: return define_module(ledger, process, large);
+	case MT_EVENT_STACK: return mt_define_stack(ledger, process, large);
+	case MT_EVENT_MODULE: return mt_define_module(ledger, process, large);
 	default: return false;
 	}
 }

@@ -32,11 +32,11 @@ void mt_collector_init(struct mt_collector *collector, struct mt_segment *segmen
 
 void mt_collector_free(struct mt_collector *collector)
 {
-	while (collector->put_off) {
-		struct mt_mail *next = collector->put_off->next;
+	while (collector->unread) {
+		struct mt_mail *next = collector->unread->next;
 
-		mt_mail_free(collector->put_off);
-		collector->put_off = next;
+		mt_mail_free(collector->unread);
+		collector->unread = next;
 	}
 	mt_mailbox_free(&collector->mail);
 	mt_ledger_free(&collector->ledger);
@@ -80,12 +80,13 @@ static void check_future(struct mt_collector *collector, struct mt_drain *drain)
 		mt_drain_break(drain, "a record's stamp lies in the future");
 }
 
-/* Reads all heads. */
-static void look_at_rings(struct mt_collector *collector)
+/* Reads all heads. How many rings have something to read. */
+static size_t look_at_rings(struct mt_collector *collector)
 {
 	struct mt_segment *segment = collector->ledger.segment;
 	/* acquire: as much as any thread's claim; the ring's own state has the rest */
 	uint32_t count = atomic_load_explicit(&segment->ring_count, memory_order_acquire);
+	size_t ready = 0;
 
 	collector->drain_count = count < MT_RINGS ? count : MT_RINGS;
 	collector->is_backlogged = false;
@@ -99,45 +100,9 @@ static void look_at_rings(struct mt_collector *collector)
 			continue;
 		if (mt_drain_pending_bytes(drain) > (drain->mask + 1) / 4)
 			collector->is_backlogged = true;
+		collector->entries[ready++].drain = drain;
 	}
-}
-
-/* Applies, of what was there when the heads were read, all that is stamped before `cut`. */
-static uint64_t apply_before(struct mt_collector *collector, uint64_t cut)
-{
-	size_t ready = 0;
-
-	for (uint32_t i = 0; i < collector->drain_count; i++) {
-		struct mt_drain *drain = &collector->drains[i];
-
-		if (!drain->broken && drain->at < drain->limit)
-			collector->entries[ready++].drain = drain;
-	}
-	return ready ? mt_merge_run(&collector->ledger, collector->entries, ready, cut) : 0;
-}
-
-/*
- * News of a forked child of which nothing was seen yet: it is gone, or has exec'd. The child is adopted now, so
- * what its parent did up to the fork has to be applied first. False: that lies behind this round's cut.
- */
-static bool catch_up_with(struct mt_collector *collector, const struct mt_mail *mail)
-{
-	struct mt_ledger *ledger = &collector->ledger;
-	uint32_t slot = MT_SLOTS;
-	uint64_t begin_stamp;
-
-	if (mail->type == MT_MAIL_JOINED)
-		slot = mail->previous_slot;
-	else if (mail->type == MT_MAIL_GONE)
-		slot = mail->slot;
-	if (slot >= MT_SLOTS || ledger->by_slot[slot])
-		return true;
-	begin_stamp =
-	        *(volatile uint64_t *)&mt_segment_slots(ledger->segment)[slot].begin_stamp;
-	if (begin_stamp >= ledger->cut_stamp)
-		return false;
-	apply_before(collector, begin_stamp);
-	return true;
+	return ready;
 }
 
 static void name_thread(struct mt_ledger *ledger, struct mt_mail *mail)
@@ -145,7 +110,7 @@ static void name_thread(struct mt_ledger *ledger, struct mt_mail *mail)
 	struct mt_process *process = mail->slot < MT_SLOTS ? ledger->by_slot[mail->slot] : NULL;
 	uint32_t index;
 
-	if (!process || process->generation != mail->generation ||
+	if (!process || process->generation != mail->generation || !mail->text ||
 	    !mt_map_find(&process->thread_index, (uint32_t)mail->tid, 0, &index) ||
 	    process->threads[index].name)
 		return;
@@ -156,36 +121,56 @@ static void name_thread(struct mt_ledger *ledger, struct mt_mail *mail)
 	mail->text = NULL;
 }
 
-static void read_mail(struct mt_collector *collector)
+/* Before the events: who joined before it could publish anything is known before that is applied. */
+static void admit(struct mt_collector *collector)
+{
+	struct mt_mail **last = &collector->unread;
+
+	while (*last)
+		last = &(*last)->next;
+	*last = mt_mailbox_take(&collector->mail);
+	for (struct mt_mail *mail = *last; mail; mail = mail->next) {
+		collector->has_changes = true;
+		if (mail->type == MT_MAIL_JOINED)
+			mt_lifecycle_joined(&collector->ledger, mail);
+	}
+}
+
+/* False: it speaks of a forked child whose parent's past is not applied yet, so it has to wait. */
+static bool read_one(struct mt_collector *collector, struct mt_mail *mail)
 {
 	struct mt_ledger *ledger = &collector->ledger;
-	struct mt_mail **end = &collector->put_off;
-	struct mt_mail *mail;
 
-	while (*end)
-		end = &(*end)->next;
-	*end = mt_mailbox_take(&collector->mail);
-	while ((mail = collector->put_off)) {
-		/* Until the next round, and what came after it too: the order is kept. */
-		if (!catch_up_with(collector, mail))
-			break;
-		collector->put_off = mail->next;
-		switch (mail->type) {
-		case MT_MAIL_JOINED: mt_lifecycle_joined(ledger, mail); break;
-		case MT_MAIL_GONE: mt_lifecycle_gone(ledger, mail); break;
-		case MT_MAIL_UNTRACED: mt_lifecycle_untraced(ledger, mail); break;
-		case MT_MAIL_THREADS: name_thread(ledger, mail); break;
-		case MT_MAIL_NOTE:
-			mt_notes_add(&ledger->notes, 0,
-			             mt_stamp_ns(&ledger->stamps, ledger->cut_stamp), mail->reason,
-			             1, "%s", mail->text);
-			break;
-		case MT_MAIL_STOP: collector->is_stopping = true; break;
-		case MT_MAIL_REST: collector->wants_rest = true; break;
-		default: break;
+	switch (mail->type) {
+	case MT_MAIL_JOINED: return mt_lifecycle_descended(ledger, mail);
+	case MT_MAIL_GONE: return mt_lifecycle_gone(ledger, mail);
+	case MT_MAIL_UNTRACED: mt_lifecycle_untraced(ledger, mail); break;
+	case MT_MAIL_THREADS: name_thread(ledger, mail); break;
+	case MT_MAIL_NOTE:
+		mt_notes_add(&ledger->notes, 0, mt_stamp_ns(&ledger->stamps, ledger->cut_stamp),
+		             mail->reason, 1, "%s", mail->text);
+		break;
+	case MT_MAIL_STOP: collector->is_stopping = true; break;
+	case MT_MAIL_REST: collector->wants_rest = true; break;
+	default: break;
+	}
+	return true;
+}
+
+/* After the events: what the service thread knows is never ahead of what was published. */
+static void read_mail(struct mt_collector *collector)
+{
+	struct mt_mail **at = &collector->unread;
+
+	while (*at) {
+		struct mt_mail *mail = *at;
+
+		if (!read_one(collector, mail)) {
+			at = &mail->next;
+			continue;
 		}
+		*at = mail->next;
 		mt_mail_free(mail);
-		collector->has_changes = true;
 	}
 }
 
@@ -194,7 +179,7 @@ static void answer_rest(struct mt_collector *collector)
 {
 	struct mt_ledger *ledger = &collector->ledger;
 	bool is_claiming = mt_lifecycle_scan(ledger);
-	bool is_busy = is_claiming || ledger->first;
+	bool is_busy = is_claiming || ledger->first || collector->unread;
 
 	collector->wants_rest = false;
 	mt_ledger_post(ledger, &(struct mt_mail){.type = is_busy ? MT_MAIL_BUSY : MT_MAIL_RESTING});
@@ -207,7 +192,8 @@ uint64_t mt_collector_round(struct mt_collector *collector)
 	/* Before the cut: whoever claimed a slot by now has published its parent's FORK before. */
 	uint32_t claims = atomic_load_explicit(&segment->slot_claims, memory_order_acquire);
 	bool has_tick;
-	uint64_t done;
+	uint64_t done = 0;
+	size_t ready;
 
 	atomic_fetch_add_explicit(&segment->heartbeat, 1, memory_order_relaxed);
 	ledger->round++;
@@ -219,14 +205,16 @@ uint64_t mt_collector_round(struct mt_collector *collector)
 		mt_forks_expire(&ledger->forks, ledger->now_ns);
 	}
 	ledger->cut_stamp = mt_stamp_read(ledger->stamps.clock);
-	look_at_rings(collector);
-	/* Behind the heads: who joined before it could publish anything is known before that is applied. */
-	read_mail(collector);
-	done = apply_before(collector, ledger->cut_stamp);
+	ready = look_at_rings(collector);
+	/* Behind the heads, too. */
+	admit(collector);
+	if (ready)
+		done = mt_merge_run(ledger, collector->entries, ready, ledger->cut_stamp);
 	for (uint32_t i = 0; i < collector->drain_count; i++) {
 		note_broken(collector, &collector->drains[i]);
 		mt_drain_release(&collector->drains[i]);
 	}
+	read_mail(collector);
 	if (claims != collector->slot_claims || has_tick) {
 		collector->slot_claims = claims;
 		mt_lifecycle_scan(ledger);
@@ -272,6 +260,23 @@ static void settle_batch(struct mt_collector *collector, bool wait)
 	collector->ledger.is_unsettled = true;
 }
 
+/*
+ * Every process has said that it ends, and nothing is under way that could bring another one. Then the file
+ * is closed before the last process may go, and whoever waited for that finds it whole.
+ */
+static bool is_last(struct mt_collector *collector)
+{
+	struct mt_ledger *ledger = &collector->ledger;
+
+	if (!ledger->first || collector->unread || mt_lifecycle_scan(ledger) ||
+	    atomic_load_explicit(&ledger->segment->forks_in_flight, memory_order_relaxed))
+		return false;
+	for (struct mt_process *process = ledger->first; process; process = process->next)
+		if (!process->has_ended)
+			return false;
+	return true;
+}
+
 static bool offer_batch(struct mt_collector *collector)
 {
 	struct mt_batch *batch;
@@ -280,6 +285,7 @@ static bool offer_batch(struct mt_collector *collector)
 	batch = mt_batch_build(&collector->ledger);
 	if (!batch)
 		return false;
+	batch->is_last = is_last(collector);
 	collector->has_changes = false;
 	collector->ledger.is_urgent = false;
 	collector->last_batch_ns = collector->ledger.now_ns;

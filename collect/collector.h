@@ -18,7 +18,7 @@ struct mt_collector {
 	struct mt_merge_entry entries[MT_RINGS];
 	uint32_t drain_count;
 	struct mt_mailbox mail; /* from the service thread */
-	struct mt_mail *put_off; /* taken from it, to be read in the next round */
+	struct mt_mail *unread; /* taken out of it, waits for the events before it */
 	struct mt_mailbox *to_service;
 	int service_event_fd;     /* an eventfd that wakes the service thread; -1: none */
 	struct mt_commit *commit; /* NULL: nothing is written (tests) */

@@ -95,6 +95,9 @@ static int write_batch(struct mt_writer *writer, struct mt_batch *batch)
 		r = write_processes(writer, batch);
 	if (r == 0)
 		r = mt_writer_commit(writer);
+	/* If it cannot be, the end will do it. */
+	if (r == 0 && batch->is_last)
+		mt_writer_rest(writer);
 	return r;
 }
 
@@ -239,6 +242,12 @@ int mt_commit_failure(struct mt_commit *commit, struct mt_error *ret_error)
 	return failure;
 }
 
+void mt_commit_free(struct mt_commit *commit)
+{
+	pthread_cond_destroy(&commit->changed);
+	pthread_mutex_destroy(&commit->mutex);
+}
+
 void mt_commit_stop(struct mt_commit *commit)
 {
 	pthread_mutex_lock(&commit->mutex);
@@ -246,6 +255,4 @@ void mt_commit_stop(struct mt_commit *commit)
 	pthread_cond_broadcast(&commit->changed);
 	pthread_mutex_unlock(&commit->mutex);
 	pthread_join(commit->thread, NULL);
-	pthread_cond_destroy(&commit->changed);
-	pthread_mutex_destroy(&commit->mutex);
 }

@@ -50,7 +50,9 @@ struct mt_batch *mt_commit_collect(struct mt_commit *commit, bool wait);
 /* 0, or what went wrong and why. Any thread. */
 int mt_commit_failure(struct mt_commit *commit, struct mt_error *ret_error);
 
-/* Ends the thread; the writer is the caller's again. Nothing may be on its way. */
+/* Ends the thread; the writer is the caller's again. Nothing may be on its way. mt_commit_failure() still works. */
 void mt_commit_stop(struct mt_commit *commit);
+
+void mt_commit_free(struct mt_commit *commit);
 
 #endif

@@ -38,24 +38,50 @@ static void enter(struct mt_ledger *ledger, struct mt_process *process, uint64_t
 
 void mt_lifecycle_joined(struct mt_ledger *ledger, struct mt_mail *mail)
 {
-	struct mt_process *process, *previous = NULL;
+	struct mt_process *process;
 
 	if (mail->slot >= MT_SLOTS || ledger->by_slot[mail->slot])
 		return;
 	process = mt_process_new(mail->slot, mail->generation, mail->pid);
 	if (!process)
 		return;
-	if (mail->previous_slot < MT_SLOTS)
-		previous =
-		        mt_lifecycle_find(ledger, mail->previous_slot, mail->previous_generation);
 	process->id = ++ledger->process_ids;
-	process->origin = previous ? "exec" : "start";
-	/* A child that did nothing but exec has no row: then its parent stands for it. */
-	if (previous)
-		process->parent = previous->id ? previous->id : previous->parent;
+	process->origin = mail->previous_slot < MT_SLOTS ? "exec" : "start";
 	process->identity = mail->identity;
 	memset(&mail->identity, 0, sizeof(mail->identity));
 	enter(ledger, process, mail->stamp);
+}
+
+/*
+ * A forked child can be adopted once its parent's past up to the fork is applied: what it inherits is not
+ * known earlier. Its own first event is stamped later still, and finds it then.
+ */
+static bool is_ripe(const struct mt_ledger *ledger, uint32_t slot)
+{
+	const struct mt_slot *shared = &mt_segment_slots(ledger->segment)[slot];
+	uint64_t begin_stamp = *(const volatile uint64_t *)&shared->begin_stamp;
+
+	/* One that lies in the future is not to be waited for: no clock is a second ahead. */
+	return ledger->by_slot[slot] || begin_stamp < ledger->cut_stamp ||
+	       begin_stamp - ledger->cut_stamp > mt_stamp_ticks(&ledger->stamps, 1000000000u);
+}
+
+bool mt_lifecycle_descended(struct mt_ledger *ledger, const struct mt_mail *mail)
+{
+	struct mt_process *process, *previous;
+
+	if (mail->slot >= MT_SLOTS || mail->previous_slot >= MT_SLOTS)
+		return true;
+	if (!is_ripe(ledger, mail->previous_slot))
+		return false;
+	process = ledger->by_slot[mail->slot];
+	previous = mt_lifecycle_find(ledger, mail->previous_slot, mail->previous_generation);
+	/* A child that did nothing but exec has no row: then its parent stands for it. */
+	if (process && previous) {
+		process->parent = previous->id ? previous->id : previous->parent;
+		process->is_dirty = true;
+	}
+	return true;
 }
 
 static struct mt_process *adopt(struct mt_ledger *ledger, uint32_t index, uint32_t generation)
@@ -128,14 +154,10 @@ bool mt_lifecycle_scan(struct mt_ledger *ledger)
 			is_claiming = true;
 		if (state != MT_SLOT_LIVE || ledger->by_slot[i])
 			continue;
-		/*
-		 * Not before what its parent did up to the fork is applied: what it inherits is not
-		 * known earlier. Its own first event is stamped later still, and finds it then.
-		 */
-		if (*(volatile uint64_t *)&slots[i].begin_stamp < ledger->cut_stamp)
-			mt_lifecycle_find(ledger, i,
-			                  atomic_load_explicit(&slots[i].generation,
-			                                       memory_order_relaxed));
+		if (is_ripe(ledger, i))
+			mt_lifecycle_find(
+			        ledger, i,
+			        atomic_load_explicit(&slots[i].generation, memory_order_relaxed));
 		else
 			is_claiming = true;
 	}
@@ -181,6 +203,8 @@ static void note_losses(struct mt_ledger *ledger, struct mt_process *process)
 	     "events were lost because the collector had no memory for them");
 	note(ledger, process, "cut", atomic_load(&slot->stacks_cut),
 	     "stacks were cut for another reason than the depth limit");
+	note(ledger, process, "lost-stack", process->lost_stacks,
+	     "stacks were used whose frames never came");
 	note(ledger, process, "overwritten", process->overwritten,
 	     "blocks were allocated where one was still live: a free was missed");
 	if (process->lost_inheritance && process->unmatched_frees)
@@ -246,15 +270,17 @@ void mt_lifecycle_exit(struct mt_ledger *ledger, struct mt_process *process, uin
 	end(ledger, process, reason, (int64_t)mt_stamp_ns(&ledger->stamps, stamp), "exit");
 }
 
-void mt_lifecycle_gone(struct mt_ledger *ledger, const struct mt_mail *mail)
+bool mt_lifecycle_gone(struct mt_ledger *ledger, const struct mt_mail *mail)
 {
 	struct mt_process *process;
 
 	if (mail->slot >= MT_SLOTS)
-		return;
+		return true;
+	if (!is_ripe(ledger, mail->slot))
+		return false;
 	process = mt_lifecycle_find(ledger, mail->slot, mail->generation);
 	if (!process || process->is_gone)
-		return;
+		return true;
 	ledger->is_unsettled = true;
 	process->is_gone = true;
 	process->gone_round = ledger->round;
@@ -262,6 +288,7 @@ void mt_lifecycle_gone(struct mt_ledger *ledger, const struct mt_mail *mail)
 	process->gone_status = mail->status;
 	process->gone_signal = mail->signal;
 	process->gone_stamp = mail->stamp;
+	return true;
 }
 
 void mt_lifecycle_untraced(struct mt_ledger *ledger, const struct mt_mail *mail)

@@ -13,6 +13,9 @@
 /* An image joined over the socket: takes the strings of the mail. */
 void mt_lifecycle_joined(struct mt_ledger *ledger, struct mt_mail *mail);
 
+/* What it came from. False: that is not known yet, ask again in the next round. */
+bool mt_lifecycle_descended(struct mt_ledger *ledger, const struct mt_mail *mail);
+
 /*
  * The process of a slot's generation. One that is not known yet is a forked child that claimed the slot
  * by itself: it is registered. NULL: no such process.
@@ -32,8 +35,11 @@ void mt_lifecycle_fork(struct mt_ledger *ledger, struct mt_process *process, uin
 void mt_lifecycle_exit(struct mt_ledger *ledger, struct mt_process *process, uint64_t stamp,
                        unsigned int how, uint64_t status);
 
-/* The service thread says that nothing of it runs any more; what is published is read first. */
-void mt_lifecycle_gone(struct mt_ledger *ledger, const struct mt_mail *mail);
+/*
+ * The service thread says that nothing of it runs any more; what is published is read first. False: what
+ * it inherited is not known yet, ask again in the next round.
+ */
+bool mt_lifecycle_gone(struct mt_ledger *ledger, const struct mt_mail *mail);
 
 /* The service thread says what an image that did not come back is now. */
 void mt_lifecycle_untraced(struct mt_ledger *ledger, const struct mt_mail *mail);

@@ -14,9 +14,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define COMMAND_BYTES_MAX 64
+#define LOCK_STEP_NS      2000000l
+#define LOCK_STEPS        500
 
 static int create(const char *path)
 {
@@ -40,6 +43,22 @@ static void remove_with_journals(const char *path)
 	}
 }
 
+/*
+ * False: a session that goes on holds the file. One whose program has just ended is given time to close
+ * it: programs run one after the other with the same output= are no rare thing.
+ */
+static bool wait_for_lock(int fd)
+{
+	struct timespec step = {0, LOCK_STEP_NS};
+
+	for (int i = 0; i < LOCK_STEPS; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+			return true;
+		nanosleep(&step, NULL);
+	}
+	return false;
+}
+
 /* 0: what is at `path` may be removed for a new file. */
 static int check_replaceable(const char *path, struct mt_error *ret_error)
 {
@@ -59,9 +78,8 @@ static int check_replaceable(const char *path, struct mt_error *ret_error)
 	if (r == 0)
 		return mt_error_set(ret_error, -EEXIST,
 		                    "it is there and not a memtrace file, so it is left alone");
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-		return mt_error_set(ret_error, -EBUSY, "another session is writing it");
-	return 0;
+	return wait_for_lock(fd) ? 0
+	                         : mt_error_set(ret_error, -EBUSY, "another session is writing it");
 }
 
 int mt_output_claim(const char *path, bool may_replace, int *ret_fd, struct mt_error *ret_error)

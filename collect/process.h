@@ -79,6 +79,7 @@ struct mt_process {
 	uint64_t inherited_frees;
 	uint64_t overwritten;    /* allocations of an address that was still live */
 	uint64_t out_of_memory;  /* events that the collector had no memory for */
+	uint64_t lost_stacks;    /* stack ids in use whose frames have not come */
 	uint64_t broken_rings;   /* rings of this process that were left alone */
 	uint64_t dropped_events; /* with the slot's counters, as last looked at */
 	uint64_t stacks_cut;

@@ -26,6 +26,8 @@
 /* After SIGTERM: those who were told the same may come to their own end first. */
 #define STOP_WAIT_NS NS_PER_S
 #define POLL_MS      20
+/* How long a summary is kept back for the file to be closed. */
+#define LAST_WAIT_NS (NS_PER_S / 2)
 
 /* What an epoll event is about: these, then clients, then slots. */
 enum { ABOUT_LISTENER, ABOUT_MAIL, ABOUT_SIGNAL, ABOUT_CLIENTS };
@@ -256,16 +258,14 @@ static bool welcome(struct mt_session *session, struct mt_client *client,
 	return true;
 }
 
-/* Answers a summary when its time has come. False: the client is lost. */
-static bool try_summary(struct mt_session *session, struct mt_client *client)
+static bool send_summary(struct mt_session *session, struct mt_client *client)
 {
 	struct mt_summary summary = {.magic = MT_HELLO_MAGIC, .processes = session->processes};
 	struct mt_outcome outcome = {0};
 	struct mt_error error;
 
-	if (!client->has_asked || mt_watch_owes(session, client->pid))
-		return true;
 	client->has_asked = false;
+	client->known_since_ns = 0;
 	strcpy(summary.output, session->output);
 	if (mt_watch_outcome(session, client->pid, &outcome)) {
 		summary.allocations = outcome.allocations;
@@ -285,6 +285,24 @@ static bool try_summary(struct mt_session *session, struct mt_client *client)
 	       (ssize_t)sizeof(summary);
 }
 
+/*
+ * Answers a summary when its time has come. Where nothing else is traced, that is when the session is over
+ * and one closed file is left; but nobody waits long for that. False: the client is lost.
+ */
+static bool try_summary(struct mt_session *session, struct mt_client *client)
+{
+	uint64_t now_ns = mt_stamp_monotonic_ns();
+
+	if (!client->has_asked || mt_watch_owes(session, client->pid))
+		return true;
+	if (!client->known_since_ns)
+		client->known_since_ns = now_ns;
+	if (!mt_watch_has_others(session, client->pid) &&
+	    now_ns - client->known_since_ns < LAST_WAIT_NS)
+		return true;
+	return send_summary(session, client);
+}
+
 /* One message of a client. False: it is done, or broke a rule. */
 static bool converse(struct mt_session *session, struct mt_client *client)
 {
@@ -302,6 +320,7 @@ static bool converse(struct mt_session *session, struct mt_client *client)
 	case MT_HELLO_SESSION: return welcome(session, client, &hello);
 	case MT_HELLO_SUMMARY:
 		client->has_asked = true;
+		client->known_since_ns = 0;
 		client->pid = (pid_t)hello.pid;
 		return try_summary(session, client);
 	default: return false;
@@ -356,13 +375,18 @@ static void on_event(struct mt_session *session, uint32_t about)
 	}
 }
 
-static void answer_summaries(struct mt_session *session)
+static void answer_summaries(struct mt_session *session, bool is_over)
 {
+	session->keeps_back = false;
 	for (uint32_t i = 0; i < MT_SESSION_CLIENTS; i++) {
 		struct mt_client *client = &session->clients[i];
 
-		if (client->fd >= 0 && client->has_asked && !try_summary(session, client))
+		if (client->fd < 0 || !client->has_asked)
+			continue;
+		if (!(is_over ? send_summary(session, client) : try_summary(session, client)))
 			drop_client(session, client);
+		else if (client->known_since_ns)
+			session->keeps_back = true;
 	}
 }
 
@@ -374,7 +398,9 @@ static bool is_needed(const struct mt_session *session)
 	for (uint32_t i = 0; i < MT_SESSION_CLIENTS; i++) {
 		const struct mt_client *client = &session->clients[i];
 
-		if (client->fd >= 0 && (client->is_trusted || client->has_asked))
+		/* A summary that is only kept back until the end does not put the end off. */
+		if (client->fd >= 0 && (client->is_trusted || client->has_asked) &&
+		    !client->known_since_ns)
 			return true;
 	}
 	return false;
@@ -387,7 +413,7 @@ static void post_to_drain(struct mt_session *session, enum mt_mail_type type)
 }
 
 /* True when the session is over. */
-static bool is_over(struct mt_session *session)
+static bool has_come_to_end(struct mt_session *session)
 {
 	uint64_t now_ns = mt_stamp_monotonic_ns();
 	bool is_patient;
@@ -422,7 +448,8 @@ void mt_session_run(struct mt_session *session, int starter_fd)
 
 	add_client(session, starter_fd, true);
 	for (;;) {
-		bool is_waiting = session->stop_at_ns || session->empty_since_ns;
+		bool is_waiting =
+		        session->stop_at_ns || session->empty_since_ns || session->keeps_back;
 		int count = epoll_wait(session->epoll_fd, events, 64,
 		                       is_last_look ? 0
 		                       : is_waiting ? POLL_MS
@@ -431,9 +458,9 @@ void mt_session_run(struct mt_session *session, int starter_fd)
 		for (int i = 0; i < count; i++)
 			on_event(session, events[i].data.u32);
 		mt_watch_read_mail(session);
-		answer_summaries(session);
+		answer_summaries(session, false);
 		/* Somebody may have come while the drain thread said that it rests. */
-		if (!is_over(session))
+		if (!has_come_to_end(session))
 			is_last_look = false;
 		else if (is_last_look || session->stop_at_ns)
 			return;
@@ -445,5 +472,5 @@ void mt_session_run(struct mt_session *session, int starter_fd)
 void mt_session_finish(struct mt_session *session)
 {
 	mt_watch_read_mail(session);
-	answer_summaries(session);
+	answer_summaries(session, true);
 }

@@ -36,6 +36,7 @@ struct mt_client {
 	bool is_trusted; /* the one who started us: needs no token */
 	bool has_asked;  /* for a summary, of: */
 	pid_t pid;
+	uint64_t known_since_ns; /* the answer is only kept back for the end; 0: it is not */
 };
 
 struct mt_session {
@@ -59,9 +60,8 @@ struct mt_session {
 	struct mt_watch watches[MT_SLOTS];
 	uint32_t watched; /* used ones */
 	struct mt_client clients[MT_SESSION_CLIENTS];
-	struct mt_map
-	        outcome_index; /* (pid, 0) -> index of the last image with this pid that ended */
-	struct mt_outcome *outcomes;
+	struct mt_map outcome_index; /* (pid, 0) -> index */
+	struct mt_outcome *outcomes; /* of the last image with each pid that has ended */
 	size_t outcome_count;
 	size_t outcome_capacity;
 	uint32_t processes;      /* images that joined, and forked children with a row */
@@ -70,6 +70,7 @@ struct mt_session {
 	bool was_cut_off;        /* processes lived when we had to stop */
 	bool is_resting;         /* the drain thread has nothing left */
 	bool has_asked_rest;
+	bool keeps_back; /* a summary, for the end */
 };
 
 /* Makes the socket and the token. Without a socket the session goes on, and message says so. 0 or -errno. */
@@ -79,7 +80,7 @@ int mt_session_open(struct mt_session *session, struct mt_segment *segment, int 
 /* Serves `starter_fd` (takes it) and the socket until everything has ended. */
 void mt_session_run(struct mt_session *session, int starter_fd);
 
-/* After the last batch: answers who still waits for a summary. */
+/* After the file is closed: answers who still waits for a summary. */
 void mt_session_finish(struct mt_session *session);
 
 /* Removes the socket and its folder, closes everything. */

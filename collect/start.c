@@ -193,7 +193,6 @@ static const char *serve(int starter_fd)
 	mt_mailbox_post(&collector.mail, &(struct mt_mail){.type = MT_MAIL_STOP});
 	mt_collector_wake(&collector);
 	pthread_join(drain, NULL);
-	mt_session_finish(&session);
 	return session.was_cut_off ? "incomplete" : "complete";
 }
 
@@ -234,7 +233,9 @@ static int run(const struct mt_settings *settings, struct mt_segment *segment, i
 		state = "incomplete";
 	mt_writer_close(file->writer, state, NULL);
 	close(file->lock_fd);
+	mt_session_finish(&session);
 	mt_session_close(&session);
+	mt_commit_free(&commit);
 	mt_collector_free(&collector);
 	return 0;
 }

@@ -282,6 +282,17 @@ bool mt_watch_owes(struct mt_session *session, pid_t pid)
 	return false;
 }
 
+bool mt_watch_has_others(struct mt_session *session, pid_t pid)
+{
+	for (uint32_t i = 0; i < MT_SLOTS; i++) {
+		const struct mt_watch *watch = &session->watches[i];
+
+		if (watch->is_used && watch->pid != pid && !watch->is_gone)
+			return true;
+	}
+	return false;
+}
+
 bool mt_watch_outcome(struct mt_session *session, pid_t pid, struct mt_outcome *ret_outcome)
 {
 	uint32_t at;

@@ -26,6 +26,9 @@ void mt_watch_read_mail(struct mt_session *session);
 /* Is an image with this pid known whose end is not in the file yet? */
 bool mt_watch_owes(struct mt_session *session, pid_t pid);
 
+/* Is a process traced that has another pid? */
+bool mt_watch_has_others(struct mt_session *session, pid_t pid);
+
 /* The outcome of the last image with this pid; false: there is none. */
 bool mt_watch_outcome(struct mt_session *session, pid_t pid, struct mt_outcome *ret_outcome);
 

@@ -17,8 +17,8 @@
 #include "report/text.h"
 
 /*
- * The columns stand here in the order of the query. Their titles are those of text, where "" continues the line
- * before.
+ * The columns stand here in the order of the query. Their titles are those of text, where ""
+ * continues the line before.
  */
 static const char process_sql[] =
         "SELECT process.pid, parent.pid, process.origin, process.command, process.arguments,"
@@ -182,10 +182,10 @@ static void print_process(struct mt_file *file, const struct mt_process *process
 	        "time",
 	        process->has_ended
 	                ? mt_arena_print(
-	                          arena, "%s, from %s on",
+	                          arena, "%s, starting at %s",
 	                          mt_units_duration(process->ended_ns - process->started_ns).text,
 	                          cell(table, 0, "started_ns"))
-	                : mt_arena_print(arena, "from %s on", cell(table, 0, "started_ns")));
+	                : mt_arena_print(arena, "starting at %s", cell(table, 0, "started_ns")));
 	print_fact("allocated",
 	           mt_arena_print(
 	                   arena, "%s in %s", cell(table, 0, "bytes_allocated"),

@@ -42,7 +42,10 @@ static int64_t sum_of(const struct mt_measure *measure, const struct mt_site *si
 	return sum;
 }
 
-/* How many blocks stand behind a figure: those that are live, those of the peak, all that ever were. */
+/*
+ * How many blocks stand behind a figure: those that are live, those of the peak, all that ever
+ * were.
+ */
 static int64_t blocks_of(const struct mt_measure *measure, const struct mt_site *site)
 {
 	if (strcmp(measure->word, "leaked") == 0)

@@ -22,7 +22,7 @@
 
 #define LIMIT_DEFAULT       60
 #define MIN_PERCENT_DEFAULT 1
-#define PREFIX_MAX          240 /* bytes of branches before a function; deeper ones keep this indent */
+#define PREFIX_MAX          240 /* bytes of branches before a function; then the indent stays */
 
 struct report {
 	struct mt_file file;

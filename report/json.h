@@ -2,8 +2,8 @@
 /*
  * json.h - what the commands' JSON has in common.
  *
- * Used by every command with --format=json. Keys are stable and always there; what was not measured is null;
- * bytes are integers.
+ * Used by every command with --format=json. Keys are stable and always there; what was not measured
+ * is null; bytes are integers.
  */
 #ifndef MT_REPORT_JSON_H
 #define MT_REPORT_JSON_H
@@ -14,7 +14,9 @@
 #include "report/file.h"
 #include "report/trim.h"
 
-/* A string, or null. Bytes that are not UTF-8 become \xNN, as JSON has no other way to carry them. */
+/*
+ * A string, or null. Bytes that are not UTF-8 become \xNN, as JSON has no other way to carry them.
+ */
 json_t *mt_json_text(const char *text);
 
 /* An integer, or null. */
@@ -23,7 +25,10 @@ json_t *mt_json_number(bool is_known, int64_t number);
 /* [{"function", "file", "line", "module", "offset", "inlined"}], innermost first. */
 json_t *mt_json_stack(const struct mt_trim *trim);
 
-/* {"pid", "command", "end_reason", "exit_status", "exit_signal"}: what every list of processes starts with. */
+/*
+ * {"pid", "command", "end_reason", "exit_status", "exit_signal"}: what every list of processes
+ * starts with.
+ */
 json_t *mt_json_process(const struct mt_process *process);
 
 /* "complete", "recording" or "incomplete" */

@@ -153,8 +153,12 @@ static int ask(int fd, uint32_t purpose, pid_t pid, void *ret_answer, size_t ans
 		deadline.tv_sec++;
 		deadline.tv_nsec -= 1000000000L;
 	}
+	/*
+	 * That it is gone shows in the question or in the answer, as it happens: one error for
+	 * both.
+	 */
 	if (send(fd, &hello, sizeof(hello), MSG_NOSIGNAL) < 0)
-		return -errno;
+		return errno == EPIPE ? -ECONNRESET : -errno;
 	for (;;) {
 		struct pollfd wait = {.fd = fd, .events = POLLIN};
 		int ready = poll(&wait, 1, remaining_ms(&deadline));
@@ -177,8 +181,9 @@ static int ask(int fd, uint32_t purpose, pid_t pid, void *ret_answer, size_t ans
 }
 
 /*
- * The collector is our program, not one to be traced. Nor does it take other orders to the loader: with LD_DEBUG
- * that writes to a descriptor which the collector, who closes what it did not open, has given to something else.
+ * The collector is our program, not one to be traced. Nor does it take other orders to the loader:
+ * with LD_DEBUG that writes to a descriptor which the collector, who closes what it did not open,
+ * has given to something else.
  */
 static void exec_collector(char *const argv[], int socket_fd, int exec_fd)
 {
@@ -258,6 +263,46 @@ int mt_spawn_collector(struct mt_spawn *spawn, char *const argv[], struct mt_wel
 	return 0;
 }
 
+/* For the handler; set before it is. */
+static volatile pid_t forward_to;
+
+static void forward(int signal)
+{
+	int error = errno;
+
+	if (forward_to > 0)
+		kill(forward_to, signal);
+	errno = error;
+}
+
+static const int kept_signals[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+#define KEPT_SIGNALS (sizeof(kept_signals) / sizeof(kept_signals[0]))
+static struct sigaction dispositions[KEPT_SIGNALS]; /* from before mt_spawn_go */
+static bool has_dispositions;
+
+static void take_signals(pid_t child)
+{
+	forward_to = child;
+	for (size_t i = 0; i < KEPT_SIGNALS; i++) {
+		bool is_forwarded = kept_signals[i] == SIGTERM || kept_signals[i] == SIGHUP;
+		struct sigaction action = {.sa_handler = is_forwarded ? forward : SIG_IGN,
+		                           .sa_flags = SA_RESTART};
+
+		sigaction(kept_signals[i], NULL, &dispositions[i]);
+		/* Ignored from the start (nohup): it stays so, here as in the child. */
+		if (dispositions[i].sa_handler != SIG_IGN)
+			sigaction(kept_signals[i], &action, NULL);
+	}
+	has_dispositions = true;
+}
+
+static void give_signals_back(void)
+{
+	for (size_t i = 0; has_dispositions && i < KEPT_SIGNALS; i++)
+		sigaction(kept_signals[i], &dispositions[i], NULL);
+	has_dispositions = false;
+}
+
 int mt_spawn_go(struct mt_spawn *spawn, const char *session)
 {
 	char message[256];
@@ -265,6 +310,7 @@ int mt_spawn_go(struct mt_spawn *spawn, const char *session)
 	                     session ? session : "");
 	int error = 0;
 
+	take_signals(spawn->child);
 	if (write(spawn->go_fd, message, (size_t)bytes) != bytes)
 		error = -EIO;
 	close(spawn->go_fd);
@@ -277,42 +323,15 @@ int mt_spawn_go(struct mt_spawn *spawn, const char *session)
 	return error;
 }
 
-/* For the handler; set before it is. */
-static volatile pid_t forward_to;
-
-static void forward(int signal)
-{
-	int error = errno;
-
-	kill(forward_to, signal);
-	errno = error;
-}
-
-static void forward_signal(int signal)
-{
-	struct sigaction old, new = {.sa_handler = forward, .sa_flags = SA_RESTART};
-
-	/* Ignored from the start (nohup): it stays so, here as in the child. */
-	if (sigaction(signal, NULL, &old) == 0 && old.sa_handler == SIG_IGN)
-		return;
-	sigaction(signal, &new, NULL);
-}
-
 int mt_spawn_wait(struct mt_spawn *spawn)
 {
 	int status = 0;
 
-	forward_to = spawn->child;
-	signal(SIGINT, SIG_IGN);
-	signal(SIGQUIT, SIG_IGN);
-	forward_signal(SIGTERM);
-	forward_signal(SIGHUP);
 	while (waitpid(spawn->child, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
 	/* Its pid may be somebody else's from now on. */
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
+	forward_to = 0;
 	return status;
 }
 
@@ -340,4 +359,5 @@ void mt_spawn_close(struct mt_spawn *spawn)
 			close(*fds[i]);
 		*fds[i] = -1;
 	}
+	give_signals_back();
 }

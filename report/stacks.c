@@ -286,7 +286,10 @@ int mt_stacks_resolve_frame(struct mt_stacks *stacks, struct mt_frame *frame)
 	}
 	if (frame->symbols.symbolized == MT_SYMBOLIZED_DWARF)
 		return 0;
-	/* Debug information may have been installed, or a missing file come back, since the last report. */
+	/*
+	 * Debug information may have been installed, or a missing file come back, since the last
+	 * report.
+	 */
 	if (frame->module)
 		mt_symbolizer_resolve(stacks->symbolizer, frame->module, frame->build_id,
 		                      frame->offset, &stacks->arena, &symbols);

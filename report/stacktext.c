@@ -52,7 +52,7 @@ const char *mt_stacktext_function(struct mt_arena *arena, const struct mt_line *
 static const char *short_file(struct mt_arena *arena, const char *file, size_t width)
 {
 	char folder[PATH_MAX], real[PATH_MAX];
-	const char *path = file;
+	const char *path = mt_text_plain_path(arena, file);
 
 	if (file[0] == '/' && getcwd(folder, sizeof(folder)) && realpath(file, real)) {
 		size_t bytes = strlen(folder);

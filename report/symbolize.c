@@ -76,6 +76,20 @@ static struct mt_module *find_module(struct mt_symbolizer *symbolizer, const cha
 	return module;
 }
 
+/* A relative path starts from where the compiler ran; libdw joins the two only for older DWARF. */
+static const char *whole_path(Dwarf_Die *unit, const char *path, struct mt_arena *arena)
+{
+	Dwarf_Attribute attribute;
+	const char *folder = NULL;
+
+	if (path[0] != '/' && dwarf_attr(unit, DW_AT_comp_dir, &attribute))
+		folder = dwarf_formstring(&attribute);
+	/* Joined already: the folder may be a relative path itself. */
+	if (!folder || strncmp(path, folder, strlen(folder)) == 0)
+		return mt_arena_text(arena, path);
+	return mt_arena_print(arena, "%s/%s", folder, path);
+}
+
 static void take_line(Dwarf_Die *unit, Dwarf_Addr pc, struct mt_arena *arena,
                       struct mt_symbol *symbol)
 {
@@ -85,8 +99,11 @@ static void take_line(Dwarf_Die *unit, Dwarf_Addr pc, struct mt_arena *arena,
 
 	if (!file)
 		return;
-	symbol->file = mt_arena_text(arena, file);
-	/* Line 0, as everywhere here, is the compiler's way to say that no line stands for this code. */
+	symbol->file = whole_path(unit, file, arena);
+	/*
+	 * Line 0, as everywhere here, is the compiler's way to say that no line stands for this
+	 * code.
+	 */
 	if (dwarf_lineno(line, &number) == 0 && number > 0)
 		symbol->line = number;
 }
@@ -108,30 +125,39 @@ static void take_call_site(Dwarf_Die *unit, Dwarf_Die *inlined, struct mt_arena 
 	path = dwarf_filesrc(files, file, NULL, NULL);
 	if (!path)
 		return;
-	symbol->file = mt_arena_text(arena, path);
+	symbol->file = whole_path(unit, path, arena);
 	if (dwarf_attr(inlined, DW_AT_call_line, &attribute) &&
 	    dwarf_formudata(&attribute, &line) == 0)
 		symbol->line = (int64_t)line;
 }
 
+static bool is_mangled(const char *name)
+{
+	return strncmp(name, "_Z", 2) == 0 || strncmp(name, "_R", 2) == 0;
+}
+
 /*
- * The function in the table of symbols has what the debug information lacks for some C++ ones (lambdas, what is
- * local to a function): a name that is theirs alone.
+ * The name of the function itself, which the table of symbols may have a better one for. For some
+ * C++ functions (lambdas, what is local to a function) the debug information lacks the name that is
+ * theirs alone. And libc's functions are known there by the names that programs call: strdup is
+ * __strdup in its source.
  */
 static const char *outer_name(struct mt_module *module, struct mt_unit *unit, Dwarf_Die *function,
                               uint64_t addr)
 {
-	const char *name;
+	const char *name = mt_name_of(module, &unit->die, function);
+	const char *entry;
 
-	if (mt_name_is_plain(function)) {
-		name = mt_module_entry(module, addr);
-		if (name && (strncmp(name, "_Z", 2) == 0 || strncmp(name, "_R", 2) == 0)) {
-			/* Without ".cold" and the like: a part of it is still it. */
-			name = mt_arena_bytes(&module->arena, name, strcspn(name, "."));
-			return mt_name_demangle(&module->arena, name);
-		}
+	if (!mt_name_is_plain(function) || !(entry = mt_module_entry(module, addr)))
+		return name;
+	if (is_mangled(entry)) {
+		/* Without ".cold" and the like: a part of it is still it. */
+		entry = mt_arena_bytes(&module->arena, entry, strcspn(entry, "."));
+		return mt_name_demangle(&module->arena, entry);
 	}
-	return mt_name_of(module, &unit->die, function);
+	if (name && name[0] == '_' && strstr(name, entry))
+		return entry;
+	return name;
 }
 
 static bool resolve_dwarf(struct mt_module *module, uint64_t addr, struct mt_arena *arena,

@@ -105,6 +105,34 @@ const char *mt_text_base(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
+const char *mt_text_plain_path(struct mt_arena *arena, const char *path)
+{
+	char *plain = mt_arena_take(arena, strlen(path) + 2, 1);
+	char *start = plain + (*path == '/');
+	char *to = start;
+
+	if (*path == '/')
+		*plain = '/';
+	while (*path) {
+		size_t bytes = strcspn(path, "/");
+		char *last = to > start ? memrchr(start, '/', (size_t)(to - start)) : NULL;
+
+		last = last ? last + 1 : start;
+		if (bytes == 2 && strncmp(path, "..", 2) == 0 && to > start &&
+		    strncmp(last, "..", (size_t)(to - last)) != 0) {
+			to = last > start ? last - 1 : start;
+		} else if (bytes > 0 && !(bytes == 1 && *path == '.')) {
+			if (to > start)
+				*to++ = '/';
+			to = mempcpy(to, path, bytes);
+		}
+		path += bytes;
+		path += strspn(path, "/");
+	}
+	*to = '\0';
+	return plain;
+}
+
 const char *mt_text_short_path(struct mt_arena *arena, const char *path, size_t width)
 {
 	const char *at = path;
@@ -121,8 +149,8 @@ const char *mt_text_short_path(struct mt_arena *arena, const char *path, size_t 
 static const char brackets[][2] = {{'<', '>'}, {'(', ')'}, {'{', '}'}};
 
 /*
- * What holds brackets that are none: "operator<", "operator->", "operator()" and their kin, and the name that
- * demanglers give to what has none.
+ * What holds brackets that are none: "operator<", "operator->", "operator()" and their kin, and the
+ * name that demanglers give to what has none.
  */
 static size_t opaque_bytes(const char *at, const char *start)
 {
@@ -185,7 +213,9 @@ static char *without_insides(struct mt_arena *arena, const char *name, const cha
 	return depth == 0 ? out : NULL;
 }
 
-/* The longest tail of whole scopes that fits behind "...": "...Compiler<...>::_M_match_token(...)". */
+/*
+ * The longest tail of whole scopes that fits behind "...": "...Compiler<...>::_M_match_token(...)".
+ */
 static const char *without_scopes(struct mt_arena *arena, const char *name, size_t width)
 {
 	unsigned int depth = 0;

@@ -53,17 +53,11 @@ static const char *const library_allocators[] = {
         "__allocate_guarded",
 };
 
-static const char *const starters[] = {"_start",
-                                       "__libc_start_main",
-                                       "__libc_start_main_impl",
-                                       "__libc_start_call_main",
-                                       "start_thread",
-                                       "clone",
-                                       "clone3",
-                                       "__clone",
-                                       "__clone3",
-                                       "__GI___clone3",
-                                       "__GI___clone"};
+/* What runs before main and around a thread's function. */
+static const char *const starters[] = {"__libc_start_main", "__libc_start_main_impl",
+                                       "__libc_start_call_main", "start_thread"};
+static const char *const first_callers[] = {"_start",   "clone",         "clone3",      "__clone",
+                                            "__clone3", "__GI___clone3", "__GI___clone"};
 
 #define IN(list, word, bytes) is_in(list, sizeof(list) / sizeof((list)[0]), word, bytes)
 
@@ -155,8 +149,16 @@ struct mt_trim mt_trim_all(const struct mt_stack *stack)
 			return trim;
 		}
 	}
+	/* A stripped program's main has no name, but libc's start-up code may have one. */
+	for (size_t i = 1; i < trim.count; i++) {
+		function = function_of(&trim.lines[i]);
+		if (function && IN(starters, function, strlen(function))) {
+			trim.count = i;
+			return trim;
+		}
+	}
 	while (trim.count > 1 && (function = function_of(&trim.lines[trim.count - 1])) &&
-	       IN(starters, function, strlen(function)))
+	       IN(first_callers, function, strlen(function)))
 		trim.count--;
 	return trim;
 }

@@ -10,10 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-const char mt_store_schema[] =
-#include "store/schema.inc"
-        ;
-
 int mt_store_is_ours(int fd)
 {
 	/* https://www.sqlite.org/fileformat.html: the magic, and the application id at 68, big endian */

@@ -84,6 +84,7 @@ struct mt_writer {
 	sqlite3 *db;
 	sqlite3_stmt *statements[STATEMENTS];
 	char error[256];
+	bool is_resting; /* closed but for the handle (mt_writer_rest) */
 };
 
 static int failed(struct mt_writer *writer, int code)
@@ -260,9 +261,28 @@ int mt_writer_create(const char *path, const struct mt_writer_session *session,
 	return 0;
 }
 
+int mt_writer_rest(struct mt_writer *writer)
+{
+	int r = run_once(writer, state_sql, "s", "complete");
+
+	if (r == 0)
+		writer->is_resting = true;
+	/* Where a reader keeps the log alive, it stays: the file is as readable. */
+	if (r == 0)
+		execute(writer, "PRAGMA journal_mode = DELETE");
+	return r;
+}
+
 int mt_writer_begin(struct mt_writer *writer)
 {
-	return run(writer, BEGIN, "");
+	int r = 0;
+
+	if (writer->is_resting) {
+		writer->is_resting = false;
+		execute(writer, "PRAGMA journal_mode = WAL");
+		r = run_once(writer, state_sql, "s", "recording");
+	}
+	return r < 0 ? r : run(writer, BEGIN, "");
 }
 
 int mt_writer_commit(struct mt_writer *writer)
@@ -355,7 +375,7 @@ int mt_writer_close(struct mt_writer *writer, const char *state, struct mt_error
 
 	if (writer->db)
 		mt_writer_rollback(writer);
-	if (state)
+	if (state && !(writer->is_resting && strcmp(state, "complete") == 0))
 		r = run_once(writer, state_sql, "s", state);
 	for (int which = 0; which < STATEMENTS; which++)
 		sqlite3_finalize(writer->statements[which]);
@@ -363,7 +383,7 @@ int mt_writer_close(struct mt_writer *writer, const char *state, struct mt_error
 	 * A reader that has the file open keeps it in WAL mode: then it stays readable as it is, and the
 	 * last one to close it folds the log in.
 	 */
-	if (r == 0 && state)
+	if (r == 0 && state && !writer->is_resting)
 		execute(writer, "PRAGMA journal_mode = DELETE");
 	if (r < 0)
 		mt_error_set(ret_error, r, "%s", writer->error);

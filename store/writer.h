@@ -161,6 +161,12 @@ struct mt_writer_timeline {
 int mt_writer_create(const char *path, const struct mt_writer_session *session,
                      struct mt_error *ret_error, struct mt_writer **ret_writer);
 
+/*
+ * Leaves a single complete file behind, as mt_writer_close() would: state 'complete', no write-ahead log.
+ * Nothing more is expected; a later mt_writer_begin() takes it back.
+ */
+int mt_writer_rest(struct mt_writer *writer);
+
 int mt_writer_begin(struct mt_writer *writer);
 int mt_writer_commit(struct mt_writer *writer);
 void mt_writer_rollback(struct mt_writer *writer);

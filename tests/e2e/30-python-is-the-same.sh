@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # python3: containers, exceptions, threads, a child process.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/program.sh"
+. "$here/program.sh"
 need sqlite3
 
 # The interpreter itself, where python3 is a script that looks for it.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # perl: hashes of arrays, a fork, a pipe, die.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/program.sh"
+. "$here/program.sh"
 need perl sqlite3
 
 cat >program.pl <<'END'

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # git log and git status in a repository that the test makes.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/program.sh"
+. "$here/program.sh"
 need git sqlite3
 
 HOME=$work GIT_CONFIG_NOSYSTEM=1 GIT_PAGER=cat GIT_OPTIONAL_LOCKS=0

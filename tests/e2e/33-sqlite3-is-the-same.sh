@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The sqlite3 shell with a script: a table, an index, a join, an error.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/program.sh"
+. "$here/program.sh"
 need sqlite3
 
 cat >script.sql <<'END'

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # nginx with a worker answers requests over a unix socket and is stopped in order.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/program.sh"
+. "$here/program.sh"
 need nginx curl sqlite3
 
 mkdir -p root/temp

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # redis-server, which brings an allocator of its own, serves a short benchmark and is stopped in order.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/program.sh"
+. "$here/program.sh"
 need redis-server redis-benchmark redis-cli sqlite3
 
 cli="redis-cli -s $work/redis.socket"

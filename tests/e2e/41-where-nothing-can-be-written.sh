@@ -25,18 +25,22 @@ cd ..
 is "LD_PRELOAD: its output is its own" "$(cat out)" "$("$build/examples/leaky")"
 is "LD_PRELOAD: one line says it" "$(wc -l <err)" 1
 contains "LD_PRELOAD: the line names the file that was written instead" err "$work/fallback/memtrace\.leaky\.[0-9]*\.db"
-is "LD_PRELOAD: the file is there" "$(ls fallback | sed 's/[0-9][0-9]*/PID/')" "memtrace.leaky.PID.db"
+settled fallback/memtrace.leaky.*.db
+is "LD_PRELOAD: the file is there, whole" "$(cd fallback && ls ./*.db* | sed 's/[0-9][0-9]*/PID/')" ./memtrace.leaky.PID.db
 check "LD_PRELOAD: the file can be read" "$memtrace" leaks fallback/memtrace.leaky.*.db
 
+rm -rf fallback/*
+
 cd closed || exit 99
-$as_user "$memtrace" run -- "$build/examples/leaky" >../out 2>../err
-status=$?
+$as_user env TMPDIR="$work/fallback" "$memtrace" run -q -- "$build/examples/leaky" >../out 2>../err
+is "run: the program runs" $? 0
 cd ..
-is "run: the program runs" $status 0
 is "run: its output is its own" "$(cat out)" "$("$build/examples/leaky")"
-contains "run: a message names the folder" err "$work/closed"
-contains "run: the message says why" err "[Pp]ermission"
-contains "run: it says that nothing was recorded" err "untraced\|not traced"
+is "run: one line says it" "$(wc -l <err)" 1
+contains "run: the line names the folder" err "$work/closed"
+contains "run: the line says why" err "[Pp]ermission"
+contains "run: the line names the file that was written instead" err "$work/fallback/memtrace\.leaky\.[0-9]*\.db"
+check "run: the file can be read" "$memtrace" leaks fallback/memtrace.leaky.*.db
 
 chmod 555 fallback
 [ "$(id -u)" -ne 0 ] || chown 0:0 fallback
@@ -46,4 +50,10 @@ is "nowhere at all: the program runs" $? 0
 cd ..
 is "nowhere at all: its output is its own" "$(cat out)" "$("$build/examples/leaky")"
 is "nowhere at all: one line says it" "$(wc -l <err)" 1
+cd closed || exit 99
+$as_user env TMPDIR="$work/fallback" "$memtrace" run -q -- "$build/examples/leaky" >../out 2>../err
+is "run, nowhere at all: the program runs" $? 0
+cd ..
+is "run, nowhere at all: its output is its own" "$(cat out)" "$("$build/examples/leaky")"
+contains "run, nowhere at all: it says that nothing is recorded" err "untraced\|not traced"
 finish

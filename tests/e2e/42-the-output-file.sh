@@ -16,12 +16,14 @@ leaks="6|1002"
 
 mkdir default && cd default || exit 99
 "$memtrace" run -q -- "$program" >/dev/null
+settled memtrace.leaky.*.db
 is "run: the default name" "$(ls | sed 's/[0-9][0-9]*/PID/')" memtrace.leaky.PID.db
 is "run: the file is right" "$(leaks_of memtrace.leaky.*.db)" "$leaks"
 rm -f ./*
 LD_PRELOAD=$library "$program" >/dev/null &
 pid=$!
 wait $pid
+settled memtrace.leaky.*.db
 is "LD_PRELOAD: the default name has the command and the pid" "$(ls)" "memtrace.leaky.$pid.db"
 is "LD_PRELOAD: the file is right" "$(leaks_of "memtrace.leaky.$pid.db")" "$leaks"
 cd ..
@@ -32,6 +34,7 @@ is "run: a relative path is taken from the working folder" "$(leaks_of folder/re
 trace_preload folder/relative2.db "$program" >/dev/null
 is "LD_PRELOAD: a relative path is taken from the working folder" "$(leaks_of folder/relative2.db)" "$leaks"
 trace_run folder/moved.db sh -c "cd / && exec $program" >/dev/null
+settled folder/moved.db
 is "a program that changes its folder does not move the file" "$(ls folder)" "moved.db
 relative.db
 relative2.db"

@@ -42,7 +42,8 @@ cd "$work" || exit 99
 # The collector has nowhere to write to, so a sanitizer in it (or in the tool) writes into files.
 ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}log_path=$work/sanitizer
 UBSAN_OPTIONS=${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}print_stacktrace=1:log_path=$work/sanitizer
-export ASAN_OPTIONS UBSAN_OPTIONS
+TSAN_OPTIONS=${TSAN_OPTIONS:+$TSAN_OPTIONS:}log_path=$work/sanitizer
+export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 
 tests_run=0
 tests_failed=0
@@ -61,7 +62,7 @@ fail()
 	tests_run=$((tests_run + 1))
 	tests_failed=$((tests_failed + 1))
 	echo "not ok $tests_run - $name"
-	[ $# -eq 0 ] || cat "$@" | head -n 60 | sed 's/^/# /'
+	[ $# -eq 0 ] || cat "$@" | head -n 30 | sed 's/^/# /'
 }
 
 # skip NAME REASON
@@ -178,6 +179,7 @@ finish()
 	if [ -e "$1" ]; then
 		fail "no sanitizer reported anything" "$@"
 	fi
+	[ "$tests_run" -gt 0 ] || fail "there is something to test"
 	echo "1..$tests_run"
 	[ "$tests_failed" -eq 0 ]
 	exit

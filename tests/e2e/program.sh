@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# program.sh - for the tests of real programs:  . "$(dirname "$0")/program.sh"   after lib.sh
+# program.sh - for the tests of real programs, behind lib.sh:  . "$here/program.sh"
 
 # same_program NAME COMMAND…: runs the command untraced, by `memtrace run`, and by LD_PRELOAD with count.so
 # behind the library. Output and exit status must be those of the untraced run, the figures must hold, and

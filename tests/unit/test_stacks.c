@@ -35,7 +35,10 @@ static void open_file(const char *path, struct mt_file *file)
 	assert_int_equal(mt_file_open(&call, file), MT_EXIT_FINE);
 }
 
-/* Three frames of a module that is not there, already resolved; the second one has an inlined function. */
+/*
+ * Three frames of a module that is not there, already resolved; the second one has an inlined
+ * function.
+ */
 static const char resolved_sql[] =
         "INSERT INTO module VALUES (1, '/nowhere/app', 'abcd');"
         "INSERT INTO frame VALUES (1, 1, 4096, 'dwarf'), (2, 1, 4112, 'dwarf'),"
@@ -306,7 +309,10 @@ static int64_t check_node(const struct mt_callnode *node)
 	return sum;
 }
 
-/* The sum of all stacks that start with these functions from the outside, by brute force over the paths. */
+/*
+ * The sum of all stacks that start with these functions from the outside, by brute force over the
+ * paths.
+ */
 static int64_t figure_at(const struct mt_callnode *root, const char *const *functions)
 {
 	const struct mt_callnode *node = root;

@@ -2,10 +2,10 @@
 /*
  * test_symbolize.c - report/symbolize*.c against what addr2line says of the same addresses.
  *
- * Programs are compiled here and now, in the ways that differ in their debug information; every return address
- * in them (objdump finds them) is asked of both. Nothing is expected that another tool has not said, but for two
- * things in which this one is meant to differ: qualified names where addr2line has bare ones, and no name for what
- * is behind the end of a symbol.
+ * Programs are compiled here and now, in the ways that differ in their debug information; every
+ * return address in them (objdump finds them) is asked of both. Nothing is expected that another
+ * tool has not said, but for two things in which this one is meant to differ: qualified names where
+ * addr2line has bare ones, and no name for what is behind the end of a symbol.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "report/symbolize.h"
+#include "tests/unit/addr2line.h"
 #include "tests/unit/fixture.h"
 
 static const char c_source[] =
@@ -109,185 +110,6 @@ static bool compile(const char *command)
 	return fixture_status("cd '%s' && %s >compile.log 2>&1", fixture_folder(), command) == 0;
 }
 
-/* NULL where there is none; give back with free(). */
-static char *build_id(const char *path)
-{
-	char *id = fixture_output(
-	        "readelf -n '%s' 2>/dev/null | sed -n 's/.*Build ID: //p' | tr -d '\\n'", path);
-
-	if (*id)
-		return id;
-	free(id);
-	return NULL;
-}
-
-/* ---- comparing ---- */
-
-/* A name without parameters, template arguments and scopes: what all tools agree on. */
-static void bare_name(const char *name, char ret_bare[64])
-{
-	unsigned int depth = 0;
-	size_t length = 0;
-
-	ret_bare[0] = '\0';
-	for (const char *at = name ? name : "??"; *at; at++) {
-		if (*at == '(' && strncmp(at, "(anonymous namespace)", 21) == 0) {
-			at += 20;
-		} else if (strncmp(at, "operator", 8) == 0) {
-			/* Operators have brackets of their own; that it is one is enough. */
-			length = 0;
-			depth = 0;
-			strcpy(ret_bare, "operator");
-			return;
-		} else if (strchr("<({[", *at)) {
-			if (*at == '(' && depth == 0)
-				break;
-			depth++;
-		} else if (strchr(">)}]", *at)) {
-			depth -= depth > 0;
-		} else if (depth == 0 && (*at == ':' || *at == ' ')) {
-			length = 0;
-		} else if (depth == 0 && length < 62) {
-			ret_bare[length++] = *at;
-			ret_bare[length] = '\0';
-		}
-	}
-	/* Parts of functions that the compiler moved elsewhere. */
-	ret_bare[strcspn(ret_bare, ".")] = '\0';
-}
-
-static const char *base_of(const char *path)
-{
-	const char *slash = path ? strrchr(path, '/') : NULL;
-
-	return slash ? slash + 1 : path ? path : "??";
-}
-
-/*
- * True when a place of addr2line's cannot be: the file it names has fewer lines, or is none. Some versions take the
- * number of one compile unit's file for that of another's.
- */
-static bool is_impossible(const char *place)
-{
-	char path[1024], line[512];
-	unsigned long number, count = 0;
-	FILE *file;
-
-	if (strstr(place, "<artificial>"))
-		return true;
-	snprintf(path, sizeof(path), "%.*s", (int)(strrchr(place, ':') - place), place);
-	number = strtoul(strrchr(place, ':') + 1, NULL, 10);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	while (fgets(line, sizeof(line), file))
-		count += strchr(line, '\n') != NULL;
-	fclose(file);
-	return number > count;
-}
-
-struct tally {
-	unsigned int addresses;
-	unsigned int inlined;
-	unsigned int dwarf;
-};
-
-/* One address: addr2line's lines, a function and a place in turn, against ours. */
-static void compare(const char *lines, const struct mt_symbols *symbols, uint64_t addr)
-{
-	size_t depth = 0;
-
-	while (*lines) {
-		char function[2048], place[1024], ours[64], theirs[64], where[1200];
-		const struct mt_symbol *symbol =
-		        depth < symbols->count ? &symbols->items[depth] : NULL;
-		int used = 0;
-
-		assert_int_equal(
-		        sscanf(lines, "%2047[^\n]\n%1023[^\n]\n%n", function, place, &used), 2);
-		lines += used;
-		depth++;
-		/* Without debug information it names what stands before, however far away. */
-		if (symbols->symbolized < MT_SYMBOLIZED_DWARF && !symbol)
-			continue;
-		assert_non_null(symbol);
-		bare_name(symbol->function, ours);
-		bare_name(function, theirs);
-		if (strcmp(ours, theirs) != 0)
-			fail_msg("0x%lx depth %zu: '%s', addr2line: '%s'", (unsigned long)addr,
-			         depth, symbol->function, function);
-		place[strcspn(place, " ")] = '\0';
-		if (strstr(place, ":?"))
-			strcpy(strstr(place, ":?"), ":0");
-		snprintf(where, sizeof(where), "%s:%ld", base_of(symbol->file), (long)symbol->line);
-		if (symbols->symbolized == MT_SYMBOLIZED_DWARF &&
-		    strcmp(is_impossible(place) ? strrchr(where, ':') : where,
-		           is_impossible(place) ? strrchr(place, ':') : base_of(place)) != 0)
-			fail_msg("0x%lx depth %zu: %s, addr2line: %s", (unsigned long)addr, depth,
-			         where, place);
-		assert_int_equal(symbol->is_inlined, depth < symbols->count);
-	}
-	if (symbols->count > 0)
-		assert_int_equal(depth, symbols->count);
-}
-
-/* Every return address of a program, by objdump, in the order of its listing. */
-static char *return_addresses(const char *path)
-{
-	return fixture_output(
-	        "objdump -d --no-show-raw-insn '%s' | awk '/^ *[0-9a-f]+:/ { if (call) {"
-	        " sub(\":\", \"\", $1); print \"0x\" $1 } call = $2 ~ /^call/ }'",
-	        path);
-}
-
-/* All of a program's return addresses against addr2line, which may look into another file. */
-static struct tally compare_all(const char *path, const char *of_addr2line)
-{
-	struct mt_symbolizer *symbolizer = mt_symbolizer_new(0);
-	char *addresses = return_addresses(path), *id = build_id(path);
-	struct mt_arena arena = {0};
-	struct tally tally = {0};
-	char *at, *said, *line;
-	FILE *to;
-
-	/* A return address is asked as the byte before: it is still the call's. */
-	to = fopen(fixture_path("addresses"), "we");
-	assert_non_null(to);
-	for (at = addresses; *at; at += strspn(at, "\n"))
-		fprintf(to, "0x%llx\n", strtoull(at, &at, 16) - 1);
-	fclose(to);
-	said = fixture_output("addr2line -C -f -i -a -e '%s' <'%s'", of_addr2line,
-	                      fixture_path("addresses"));
-	at = addresses;
-	line = said;
-	while (*at) {
-		uint64_t offset = strtoull(at, &at, 16);
-		struct mt_symbols symbols;
-		char *start, *end;
-
-		at += strspn(at, "\n");
-		/* Its answers start with the address. */
-		assert_memory_equal(line, "0x", 2);
-		start = strchr(line, '\n') + 1;
-		end = strstr(start, "\n0x");
-		if (end)
-			*end = '\0';
-		assert_int_equal(strtoull(line, NULL, 16), offset - 1);
-		mt_symbolizer_resolve(symbolizer, path, id, offset, &arena, &symbols);
-		compare(start, &symbols, offset);
-		tally.addresses++;
-		tally.inlined += symbols.count > 1;
-		tally.dwarf += symbols.symbolized == MT_SYMBOLIZED_DWARF;
-		line = end ? end + 1 : start;
-	}
-	mt_symbolizer_free(symbolizer);
-	mt_arena_free(&arena);
-	free(addresses);
-	free(said);
-	free(id);
-	return tally;
-}
-
 static struct mt_symbols resolve_first(const char *path, const char *id, int64_t newest_utc_s,
                                        uint64_t offset, struct mt_arena *arena)
 {
@@ -319,92 +141,92 @@ static uint64_t address_in_main(const char *path)
 
 static void unoptimised_c_agrees(void **state)
 {
-	struct tally tally;
+	struct addr2line_tally tally;
 	char command[256];
 
 	(void)state;
 	snprintf(command, sizeof(command), "%s -O0 -g -o c0 c.c", compiler("CC", "cc"));
 	assert_true(compile(command));
-	tally = compare_all(fixture_path("c0"), fixture_path("c0"));
+	tally = addr2line_compare(fixture_path("c0"), fixture_path("c0"));
 	assert_true(tally.dwarf >= 8);
 }
 
 static void functions_inlined_by_the_compiler_agree(void **state)
 {
-	struct tally tally;
+	struct addr2line_tally tally;
 	char command[256];
 
 	(void)state;
 	snprintf(command, sizeof(command), "%s -O2 -g -o c2 c.c", compiler("CC", "cc"));
 	assert_true(compile(command));
-	tally = compare_all(fixture_path("c2"), fixture_path("c2"));
+	tally = addr2line_compare(fixture_path("c2"), fixture_path("c2"));
 	assert_true(tally.inlined >= 3);
 }
 
 static void the_older_dwarf_4_agrees(void **state)
 {
-	struct tally tally;
+	struct addr2line_tally tally;
 	char command[256];
 
 	(void)state;
 	snprintf(command, sizeof(command), "%s -O2 -gdwarf-4 -no-pie -o c4 c.c",
 	         compiler("CC", "cc"));
 	assert_true(compile(command));
-	tally = compare_all(fixture_path("c4"), fixture_path("c4"));
+	tally = addr2line_compare(fixture_path("c4"), fixture_path("c4"));
 	assert_true(tally.inlined >= 3);
 }
 
 static void clang_without_its_address_table_agrees(void **state)
 {
-	struct tally tally;
+	struct addr2line_tally tally;
 
 	(void)state;
 	if (!compile("clang -O2 -g -o clang c.c"))
 		skip();
-	tally = compare_all(fixture_path("clang"), fixture_path("clang"));
+	tally = addr2line_compare(fixture_path("clang"), fixture_path("clang"));
 	/* It does away with blocks that are freed at once. */
 	assert_true(tally.inlined >= 1);
 }
 
 static void cxx_templates_and_lambdas_agree(void **state)
 {
-	struct tally tally;
+	struct addr2line_tally tally;
 	char command[256];
 
 	(void)state;
 	snprintf(command, sizeof(command), "%s -O1 -g -o cxx cxx.cc", compiler("CXX", "c++"));
 	assert_true(compile(command));
-	tally = compare_all(fixture_path("cxx"), fixture_path("cxx"));
+	tally = addr2line_compare(fixture_path("cxx"), fixture_path("cxx"));
 	assert_true(tally.inlined >= 50);
 }
 
 static void link_time_optimisation_agrees(void **state)
 {
-	struct tally tally;
+	struct addr2line_tally tally;
 	char command[256];
 
 	(void)state;
 	snprintf(command, sizeof(command), "%s -O2 -g -flto -o lto c.c", compiler("CC", "cc"));
 	if (!compile(command))
 		skip();
-	tally = compare_all(fixture_path("lto"), fixture_path("lto"));
+	tally = addr2line_compare(fixture_path("lto"), fixture_path("lto"));
 	assert_true(tally.inlined >= 3);
 }
 
 static void rust_agrees(void **state)
 {
-	struct tally tally;
+	struct addr2line_tally tally;
 
 	(void)state;
 	if (!compile("rustc -g -O -o rust r.rs"))
 		skip();
-	tally = compare_all(fixture_path("rust"), fixture_path("rust"));
+	tally = addr2line_compare(fixture_path("rust"), fixture_path("rust"));
 	assert_true(tally.inlined >= 50);
 }
 
 static void separate_debug_information_is_found(void **state)
 {
-	struct tally tally;
+	struct addr2line_tally tally;
 	char command[512];
 
 	(void)state;
@@ -413,8 +235,34 @@ static void separate_debug_information_is_found(void **state)
 	         "split.debug && strip split && objcopy --add-gnu-debuglink=split.debug split",
 	         compiler("CC", "cc"));
 	assert_true(compile(command));
-	tally = compare_all(fixture_path("split"), fixture_path("whole"));
+	tally = addr2line_compare(fixture_path("split"), fixture_path("whole"));
 	assert_true(tally.inlined >= 3);
+}
+
+/* Compiled from another folder, a source has a path that can be opened all the same. */
+static void a_relative_source_is_found_from_anywhere(void **state)
+{
+	static const char *const versions[] = {"-gdwarf-4", "-gdwarf-5"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+		struct mt_arena arena = {0};
+		struct mt_symbols symbols;
+		char command[256], *id;
+
+		snprintf(command, sizeof(command),
+		         "mkdir -p below && cd below && %s -O0 %s -o ../relative ../c.c",
+		         compiler("CC", "cc"), versions[i]);
+		assert_true(compile(command));
+		id = addr2line_build_id(fixture_path("relative"));
+		symbols = resolve_first(fixture_path("relative"), id, 0,
+		                        address_in_main(fixture_path("relative")), &arena);
+		assert_int_equal(symbols.symbolized, MT_SYMBOLIZED_DWARF);
+		assert_int_equal(symbols.items[0].file[0], '/');
+		assert_int_equal(access(symbols.items[0].file, R_OK), 0);
+		free(id);
+		mt_arena_free(&arena);
+	}
 }
 
 /* ---- without debug information ---- */
@@ -430,7 +278,7 @@ static void a_table_of_symbols_gives_the_name_alone(void **state)
 	snprintf(command, sizeof(command), "%s -O0 -o nodebug c.c", compiler("CC", "cc"));
 	assert_true(compile(command));
 	addr = address_in_main(fixture_path("nodebug"));
-	id = build_id(fixture_path("nodebug"));
+	id = addr2line_build_id(fixture_path("nodebug"));
 	symbols = resolve_first(fixture_path("nodebug"), id, 0, addr, &arena);
 	assert_int_equal(symbols.symbolized, MT_SYMBOLIZED_SYMTAB);
 	assert_int_equal(symbols.count, 1);
@@ -459,7 +307,7 @@ static void a_replaced_binary_is_not_asked(void **state)
 	         compiler("CC", "cc"));
 	assert_true(compile(command));
 	addr = address_in_main(fixture_path("replaced"));
-	old = build_id(fixture_path("replaced"));
+	old = addr2line_build_id(fixture_path("replaced"));
 	assert_int_equal(resolve_first(fixture_path("replaced"), old, 0, addr, &arena).symbolized,
 	                 MT_SYMBOLIZED_DWARF);
 	snprintf(command, sizeof(command), "%s -O1 -g -Wl,--build-id -o replaced c.c",
@@ -537,7 +385,7 @@ static void garbled_binaries_are_survived(void **state)
 	         compiler("CC", "cc"));
 	assert_true(compile(command));
 	addr = address_in_main(fixture_path("good"));
-	id = build_id(fixture_path("good"));
+	id = addr2line_build_id(fixture_path("good"));
 	assert_int_equal(stat(fixture_path("good"), &status), 0);
 	bytes = malloc((size_t)status.st_size);
 	for (unsigned int round = 0; round < 100; round++) {
@@ -585,6 +433,7 @@ int main(void)
 	        cmocka_unit_test(link_time_optimisation_agrees),
 	        cmocka_unit_test(rust_agrees),
 	        cmocka_unit_test(separate_debug_information_is_found),
+	        cmocka_unit_test(a_relative_source_is_found_from_anywhere),
 	        cmocka_unit_test(a_table_of_symbols_gives_the_name_alone),
 	        cmocka_unit_test(a_replaced_binary_is_not_asked),
 	        cmocka_unit_test(without_a_build_id_a_younger_file_is_another_one),

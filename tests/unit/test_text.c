@@ -45,7 +45,10 @@ static void characters_are_those_that_iconv_takes_without_controls(void **state)
 		for (unsigned int k = 0; k < 5; k++) {
 			seed = seed * 6364136223846793005ull + 1442695040888963407ull;
 			text[k] = (char)(seed >> 40);
-			/* Random bytes are seldom UTF-8: make many of them continue what came before. */
+			/*
+			 * Random bytes are seldom UTF-8: make many of them continue what came
+			 * before.
+			 */
 			if (k > 0 && (seed >> 60) > 3)
 				text[k] = (char)((text[k] & 0x3f) | 0x80);
 		}
@@ -100,6 +103,36 @@ static void a_long_path_keeps_its_last_components(void **state)
 	assert_string_equal(mt_text_short_path(&arena, "/a/verylongname.c", 5),
 	                    ".../verylongname.c");
 	assert_string_equal(mt_text_short_path(&arena, "verylongname.c", 5), "verylongname.c");
+	mt_arena_free(&arena);
+}
+
+/* realpath decides, where no link is in the way. */
+static void a_plain_path_is_the_path_itself(void **state)
+{
+	static const char *const paths[][2] = {
+	        {"./csu/../sysdeps/start.c", "sysdeps/start.c"},
+	        {"/a/b/../../c", "/c"},
+	        {"a/./b//c/", "a/b/c"},
+	        {"../x", "../x"},
+	        {"../../x/..", "../.."},
+	        {"a/..", ""},
+	        {"a/...", "a/..."},
+	        {"/", "/"},
+	        {"", ""},
+	};
+	static const char *const real[] = {"/usr/./lib/../share", "/etc/../etc//passwd"};
+	struct mt_arena arena = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		assert_string_equal(mt_text_plain_path(&arena, paths[i][0]), paths[i][1]);
+	for (size_t i = 0; i < sizeof(real) / sizeof(real[0]); i++) {
+		char *resolved = realpath(real[i], NULL);
+
+		assert_non_null(resolved);
+		assert_string_equal(mt_text_plain_path(&arena, real[i]), resolved);
+		free(resolved);
+	}
 	mt_arena_free(&arena);
 }
 
@@ -181,6 +214,7 @@ int main(void)
 	        cmocka_unit_test(clean_text_is_not_copied),
 	        cmocka_unit_test(width_counts_characters_and_not_bytes),
 	        cmocka_unit_test(a_long_path_keeps_its_last_components),
+	        cmocka_unit_test(a_plain_path_is_the_path_itself),
 	        cmocka_unit_test(a_long_name_loses_what_is_inside_its_brackets),
 	        cmocka_unit_test(operators_and_nameless_scopes_survive_the_cut),
 	        cmocka_unit_test(a_cut_never_parts_a_character),

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * define.c - see define.h.
+ */
+#include "collect/define.h"
+
+#include <stdio.h>
+#include <string.h>
+
+uint32_t mt_define_promised(struct mt_ledger *ledger, struct mt_process *process, uint32_t stack,
+                            unsigned int kind)
+{
+	uint32_t node;
+
+	if (mt_totals_node(&process->totals, stack) ||
+	    mt_stacks_promise(&ledger->stacks, &node) < 0 ||
+	    mt_totals_define(&process->totals, stack, node) < 0)
+		return 0;
+	process->lost_stacks++;
+	return mt_totals_find(&process->totals, stack, kind);
+}
+
+bool mt_define_stack(struct mt_ledger *ledger, struct mt_process *process,
+                     const struct mt_event_large *large)
+{
+	uint32_t count = large->length_bytes / sizeof(uint64_t);
+	uint64_t pcs[MT_EVENT_FRAMES_MAX];
+	uint32_t node, promised;
+	int r;
+
+	if (large->length_bytes % sizeof(uint64_t) || count > MT_EVENT_FRAMES_MAX ||
+	    large->id >= MT_TOTALS_IDS_MAX || large->argument >= MT_CUT_COUNT)
+		return false;
+	memcpy(pcs, ledger->payload, large->length_bytes);
+	r = mt_stacks_add(&ledger->stacks, &process->ranges, pcs, count, (uint32_t)large->argument,
+	                  &node);
+	if (r < 0) {
+		process->out_of_memory++;
+		return true;
+	}
+	promised = mt_totals_node(&process->totals, large->id);
+	if (promised && ledger->stacks.nodes[promised].cut == MT_STACKS_CUT_LOST) {
+		process->lost_stacks--;
+		r = mt_stacks_settle(&ledger->stacks, promised, node);
+	} else {
+		r = mt_totals_define(&process->totals, large->id, node);
+	}
+	if (r < 0)
+		process->out_of_memory++;
+	return true;
+}
+
+/* The loader's name for a module may be relative to where the program was started. */
+static int add_module(struct mt_ledger *ledger, struct mt_process *process, const char *path,
+                      const struct mt_module_payload *module, uint32_t *ret_id)
+{
+	char absolute[2 * 4096 + 2];
+	const char *folder = process->identity.folder;
+
+	if (!*path && process->identity.executable)
+		path = process->identity.executable;
+	if (*path && *path != '/' && strchr(path, '/') && folder && *folder == '/') {
+		int length = snprintf(absolute, sizeof(absolute), "%s/%s",
+		                      strcmp(folder, "/") ? folder : "",
+		                      strncmp(path, "./", 2) ? path : path + 2);
+
+		if (length > 0 && (size_t)length < sizeof(absolute))
+			path = absolute;
+	}
+	return mt_modules_add(&ledger->modules, path, module->build_id, module->build_id_bytes,
+	                      ret_id);
+}
+
+bool mt_define_module(struct mt_ledger *ledger, struct mt_process *process,
+                      const struct mt_event_large *large)
+{
+	struct mt_module_payload module;
+	struct mt_range range;
+
+	if (large->length_bytes < sizeof(module))
+		return false;
+	memcpy(&module, ledger->payload, sizeof(module));
+	if (module.path_bytes > large->length_bytes - sizeof(module) ||
+	    module.build_id_bytes > MT_BUILD_ID_MAX || module.start >= module.end)
+		return false;
+	/* mt_ledger.payload has a byte to spare. */
+	ledger->payload[sizeof(module) + module.path_bytes] = '\0';
+	range = (struct mt_range){module.start, module.end, module.base, 0};
+	if (add_module(ledger, process, (const char *)ledger->payload + sizeof(module), &module,
+	               &range.module) < 0 ||
+	    mt_ranges_add(&process->ranges, &range) < 0)
+		process->out_of_memory++;
+	return true;
+}

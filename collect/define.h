@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * define.h - the records that say what stack ids and addresses of code mean.
+ *
+ * Called by apply.c, in the drain thread. The payload of a large record stands in ledger->payload.
+ */
+#ifndef MT_COLLECT_DEFINE_H
+#define MT_COLLECT_DEFINE_H
+
+#include "collect/ledger.h"
+
+/* MT_EVENT_STACK. False: the record is impossible. */
+bool mt_define_stack(struct mt_ledger *ledger, struct mt_process *process,
+                     const struct mt_event_large *large);
+
+/* MT_EVENT_MODULE. False: the record is impossible. */
+bool mt_define_module(struct mt_ledger *ledger, struct mt_process *process,
+                      const struct mt_event_large *large);
+
+/*
+ * A total for a stack whose frames have not come: it gets a node of its own, which is put right when they
+ * do. 0: the id is mad, or memory is out.
+ */
+uint32_t mt_define_promised(struct mt_ledger *ledger, struct mt_process *process, uint32_t stack,
+                            unsigned int kind);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * leaks.c - see leaks.h.
+ */
+#include "report/leaks.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "report/sites.h"
+#include "report/text.h"
+
+static const char leak_sql[] = "SELECT stack, class, blocks, bytes, first_ns, last_ns FROM leak"
+                               " WHERE process = ?1 ORDER BY bytes DESC, blocks DESC, stack, class";
+
+int mt_leaks_read(struct mt_file *file, const struct mt_process *process,
+                  struct mt_leaks *ret_leaks)
+{
+	struct mt_leaks *leaks = ret_leaks;
+	struct mt_rows *rows = NULL;
+	int next;
+
+	*leaks = (struct mt_leaks){0};
+	next = mt_rows_open(file->reader, leak_sql, &rows, NULL);
+
+	if (next < 0)
+		return next;
+	mt_rows_bind(rows, 1, process->id);
+	while ((next = mt_rows_next(rows)) == 1) {
+		struct mt_leak leak = {
+		        .stack = mt_rows_integer(rows, 0),
+		        .class = mt_arena_text(&file->arena, mt_rows_text(rows, 1)),
+		        .blocks = mt_rows_integer(rows, 2),
+		        .bytes = mt_rows_integer(rows, 3),
+		        .first_ns = mt_rows_integer(rows, 4),
+		        .last_ns = mt_rows_integer(rows, 5),
+		};
+
+		leaks->items = mt_memory_grow(leaks->items, leaks->count, &leaks->capacity,
+		                              sizeof(*leaks->items));
+		leaks->items[leaks->count++] = leak;
+		leaks->blocks = mt_sites_add(leaks->blocks, leak.blocks);
+		leaks->bytes = mt_sites_add(leaks->bytes, leak.bytes);
+		if (strcmp(leak.class, "unclassified") != 0)
+			leaks->is_classified = true;
+	}
+	mt_rows_close(rows);
+	return next;
+}
+
+void mt_leaks_free(struct mt_leaks *leaks)
+{
+	free(leaks->items);
+	*leaks = (struct mt_leaks){0};
+}
+
+bool mt_leaks_are_measured(const struct mt_process *process)
+{
+	return process->has_snapshot && process->has_ended && process->dropped_events == 0;
+}
+
+void mt_leaks_print_none(struct mt_file *file, const struct mt_process *process)
+{
+	printf("%s, pid %" PRId64 ", %s: ", mt_text_clean(&file->arena, process->command),
+	       process->pid, mt_file_end(file, process));
+	if (mt_leaks_are_measured(process))
+		printf("no leaks (%s, all given back)\n",
+		       mt_units_of(process->allocations, "allocation", "allocations").text);
+	else if (process->has_snapshot && process->has_ended)
+		printf("no leaks seen, but %s lost\n",
+		       mt_units_of(process->dropped_events, "event was", "events were").text);
+	else
+		printf("leaks not measured; %s, %s live when last recorded\n",
+		       mt_units_of(process->live_blocks, "block", "blocks").text,
+		       mt_units_bytes(process->live_bytes).text);
+}

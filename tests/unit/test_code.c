@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test_code.c - collect/modules.h and collect/stacks.h: what an address of code means. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "collect/stacks.h"
+#include "tests/unit/random.h"
+
+#define SPACE 400u
+
+static void a_later_range_wins_over_what_it_overlaps(void **state)
+{
+	/* One entry an address: which module holds it. */
+	static uint32_t model[SPACE];
+	struct mt_ranges ranges = {0};
+	uint64_t seed = 4;
+
+	(void)state;
+	for (uint32_t module = 1; module <= 20000; module++) {
+		uint64_t start = random_below(&seed, SPACE - 1);
+		uint64_t end = start + 1 + random_below(&seed, module % 10 ? 20 : SPACE);
+		struct mt_range range = {start, end < SPACE ? end : SPACE, start, module};
+
+		assert_int_equal(mt_ranges_add(&ranges, &range), 0);
+		for (uint64_t at = range.start; at < range.end; at++)
+			model[at] = module;
+		for (uint64_t at = 0; at < SPACE; at++) {
+			const struct mt_range *found = mt_ranges_find(&ranges, at);
+
+			assert_int_equal(found ? found->module : 0, model[at]);
+		}
+		for (size_t i = 1; i < ranges.count; i++)
+			assert_true(ranges.rows[i - 1].end <= ranges.rows[i].start);
+	}
+	mt_ranges_free(&ranges);
+}
+
+static void a_range_of_nothing_is_refused(void **state)
+{
+	struct mt_ranges ranges = {0};
+	struct mt_range empty = {100, 100, 0, 1}, turned = {100, 50, 0, 1};
+
+	(void)state;
+	assert_true(mt_ranges_add(&ranges, &empty) < 0);
+	assert_true(mt_ranges_add(&ranges, &turned) < 0);
+	assert_null(mt_ranges_find(&ranges, 100));
+	mt_ranges_free(&ranges);
+}
+
+static void a_module_is_its_path_and_its_build_id(void **state)
+{
+	static const uint8_t first[] = {0xab, 0x01}, second[] = {0xab, 0x02};
+	struct mt_modules modules = {0};
+	uint32_t a, b, c, d;
+
+	(void)state;
+	assert_int_equal(mt_modules_add(&modules, "/lib/a.so", first, 2, &a), 0);
+	assert_int_equal(mt_modules_add(&modules, "/lib/a.so", second, 2, &b), 0);
+	assert_int_equal(mt_modules_add(&modules, "/lib/b.so", first, 2, &c), 0);
+	assert_int_equal(mt_modules_add(&modules, "/lib/a.so", first, 2, &d), 0);
+	assert_int_equal(a, d);
+	assert_true(a != b && a != c && b != c);
+	assert_string_equal(modules.rows[a].path, "/lib/a.so");
+	assert_string_equal(modules.rows[b].build_id, "ab02");
+	mt_modules_free(&modules);
+}
+
+static void processes_that_load_a_module_at_different_places_share_its_stacks(void **state)
+{
+	struct mt_stacks stacks = {0};
+	struct mt_ranges here = {0}, there = {0};
+	struct mt_range a = {0x1000, 0x2000, 0x1000, 1}, b = {0x71000, 0x72000, 0x71000, 1};
+	uint64_t pcs_here[] = {0x1100, 0x1200, 0x1300};
+	uint64_t pcs_there[] = {0x71100, 0x71200, 0x71300};
+	uint32_t first, second, inner, whole;
+
+	(void)state;
+	mt_ranges_add(&here, &a);
+	mt_ranges_add(&there, &b);
+	assert_int_equal(mt_stacks_add(&stacks, &here, pcs_here, 3, MT_CUT_NONE, &first), 0);
+	assert_int_equal(mt_stacks_add(&stacks, &there, pcs_there, 3, MT_CUT_NONE, &second), 0);
+	assert_int_equal(first, second);
+	assert_int_equal(stacks.frames[stacks.nodes[first].frame].offset, 0x100);
+	/* The callers' part is shared as well. */
+	assert_int_equal(mt_stacks_add(&stacks, &here, pcs_here + 1, 2, MT_CUT_NONE, &inner), 0);
+	assert_int_equal(stacks.nodes[first].parent, inner);
+	/* A stack that was cut is another one, and says so where it was cut: at the outermost node. */
+	assert_int_equal(mt_stacks_add(&stacks, &here, pcs_here, 3, MT_CUT_DEPTH, &whole), 0);
+	assert_true(whole != first);
+	assert_int_equal(stacks.nodes[whole].cut, 0);
+	assert_int_equal(stacks.nodes[stacks.nodes[stacks.nodes[whole].parent].parent].cut,
+	                 MT_CUT_DEPTH);
+	mt_stacks_free(&stacks);
+	mt_ranges_free(&here);
+	mt_ranges_free(&there);
+}
+
+static void a_return_address_at_the_very_end_belongs_to_the_call_before_it(void **state)
+{
+	struct mt_stacks stacks = {0};
+	struct mt_ranges ranges = {0};
+	struct mt_range first = {0x1000, 0x2000, 0x1000, 1}, next = {0x2000, 0x3000, 0x2000, 2};
+	uint64_t pc = 0x2000;
+	uint32_t node;
+
+	(void)state;
+	mt_ranges_add(&ranges, &first);
+	mt_ranges_add(&ranges, &next);
+	assert_int_equal(mt_stacks_add(&stacks, &ranges, &pc, 1, MT_CUT_NONE, &node), 0);
+	assert_int_equal(stacks.frames[stacks.nodes[node].frame].module, 1);
+	assert_int_equal(stacks.frames[stacks.nodes[node].frame].offset, 0x1000);
+	mt_stacks_free(&stacks);
+	mt_ranges_free(&ranges);
+}
+
+static void an_address_in_no_module_is_kept_as_it_is(void **state)
+{
+	struct mt_stacks stacks = {0};
+	struct mt_ranges ranges = {0};
+	uint64_t pcs[] = {0, 0x123456, UINT64_MAX};
+	uint32_t node;
+
+	(void)state;
+	assert_int_equal(mt_stacks_add(&stacks, &ranges, pcs, 3, MT_CUT_NONE, &node), 0);
+	assert_int_equal(stacks.frames[stacks.nodes[node].frame].offset, 0);
+	node = stacks.nodes[node].parent;
+	assert_int_equal(stacks.frames[stacks.nodes[node].frame].module, 0);
+	assert_int_equal(stacks.frames[stacks.nodes[node].frame].offset, 0x123456);
+	mt_stacks_free(&stacks);
+}
+
+static void a_stack_of_no_frames_has_a_node_too(void **state)
+{
+	struct mt_stacks stacks = {0};
+	struct mt_ranges ranges = {0};
+	uint32_t node;
+
+	(void)state;
+	assert_int_equal(mt_stacks_add(&stacks, &ranges, NULL, 0, MT_CUT_EARLY, &node), 0);
+	assert_int_not_equal(node, 0);
+	assert_string_equal(mt_stacks_cut_name(stacks.nodes[node].cut), "early");
+	mt_stacks_free(&stacks);
+}
+
+static void a_promised_stack_becomes_what_it_stood_for(void **state)
+{
+	struct mt_stacks stacks = {0};
+	struct mt_ranges ranges = {0};
+	uint64_t pc = 0x500;
+	uint32_t promised, other, real;
+
+	(void)state;
+	assert_int_equal(mt_stacks_promise(&stacks, &promised), 0);
+	assert_int_equal(mt_stacks_promise(&stacks, &other), 0);
+	assert_true(promised != other);
+	assert_string_equal(mt_stacks_cut_name(stacks.nodes[promised].cut), "lost");
+	stacks.nodes_written = stacks.node_count;
+	assert_int_equal(mt_stacks_add(&stacks, &ranges, &pc, 1, MT_CUT_NONE, &real), 0);
+	assert_int_equal(mt_stacks_settle(&stacks, promised, real), 0);
+	assert_int_equal(stacks.nodes[promised].frame, stacks.nodes[real].frame);
+	assert_int_equal(stacks.settled_count, 1);
+	assert_int_equal(stacks.settled[0], promised);
+	mt_stacks_free(&stacks);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(a_later_range_wins_over_what_it_overlaps),
+	        cmocka_unit_test(a_range_of_nothing_is_refused),
+	        cmocka_unit_test(a_module_is_its_path_and_its_build_id),
+	        cmocka_unit_test(processes_that_load_a_module_at_different_places_share_its_stacks),
+	        cmocka_unit_test(a_return_address_at_the_very_end_belongs_to_the_call_before_it),
+	        cmocka_unit_test(an_address_in_no_module_is_kept_as_it_is),
+	        cmocka_unit_test(a_stack_of_no_frames_has_a_node_too),
+	        cmocka_unit_test(a_promised_stack_becomes_what_it_stood_for),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

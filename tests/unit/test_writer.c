@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test_writer.c - store/writer.h: what is written is what store/reader.h reads. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "store/reader.h"
+#include "store/store.h"
+#include "store/writer.h"
+
+static char folder[] = "/tmp/memtrace-test-XXXXXX";
+static char path[256];
+static struct mt_writer *writer;
+
+static const struct mt_writer_session session = {
+        .memtrace = "9.9",
+        .origin_utc_ns = 1700000000000000001,
+        .clock = "tsc",
+        .host = "a host",
+        .kernel = "6.1",
+        .machine = "x86_64",
+        .page_bytes = 4096,
+        .collector_pid = 77,
+        .collector_start = 88,
+        .options = "depth=128",
+};
+
+static int make_folder(void **state)
+{
+	(void)state;
+	snprintf(path, sizeof(path), "%s/file.db", mkdtemp(folder));
+	return 0;
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	snprintf(path, sizeof(path), "rm -rf %s", folder);
+	return system(path);
+}
+
+static int open_writer(void **state)
+{
+	struct mt_error error;
+
+	(void)state;
+	unlink(path);
+	close(open(path, O_CREAT | O_EXCL | O_RDWR, 0600));
+	assert_int_equal(mt_writer_create(path, &session, &error, &writer), 0);
+	return 0;
+}
+
+static void close_writer(const char *state_text)
+{
+	assert_int_equal(mt_writer_close(writer, state_text, NULL), 0);
+}
+
+/* The rows as "a|b|c" lines, NULL as "-". */
+static void rows_are(const char *sql, const char *wanted)
+{
+	enum mt_reader_fault fault;
+	struct mt_reader *reader;
+	struct mt_rows *rows;
+	char got[4096] = "";
+	size_t used = 0;
+
+	assert_int_equal(mt_reader_open(path, &reader, &fault), 0);
+	assert_int_equal(mt_rows_open(reader, sql, &rows, NULL), 0);
+	while (mt_rows_next(rows) == 1) {
+		for (int i = 0; i < mt_rows_columns(rows); i++) {
+			const char *text = mt_rows_is_null(rows, i) ? "-" : mt_rows_text(rows, i);
+
+			used += (size_t)snprintf(got + used, sizeof(got) - used, "%s%s",
+			                         i ? "|" : "", text);
+		}
+		used += (size_t)snprintf(got + used, sizeof(got) - used, "\n");
+	}
+	mt_rows_close(rows);
+	mt_reader_close(reader);
+	assert_string_equal(got, wanted);
+}
+
+static void every_figure_lands_in_the_column_of_its_name(void **state)
+{
+	struct mt_writer_process process = {
+	        .id = 1,
+	        .pid = 2,
+	        .parent = 3,
+	        .origin = "fork",
+	        .command = "c",
+	        .arguments = "a b",
+	        .executable = "/c",
+	        .started_ns = 4,
+	        .ended_ns = 5,
+	        .end_reason = "exit",
+	        .exit_status = 6,
+	        .exit_signal = 7,
+	        .allocations = 8,
+	        .frees = 9,
+	        .bytes_allocated = 10,
+	        .bytes_freed = 11,
+	        .live_blocks = 12,
+	        .live_bytes = 13,
+	        .peak_bytes = 14,
+	        .peak_blocks = 15,
+	        .peak_ns = 16,
+	        .temporary = 17,
+	        .own_allocations = 18,
+	        .own_frees = 19,
+	        .own_bytes = 20,
+	        .inherited_blocks = 21,
+	        .inherited_bytes = 22,
+	        .inherited_frees = 23,
+	        .unmatched_frees = 24,
+	        .dropped_events = 25,
+	        .events = 26,
+	        .stacks = 27,
+	        .stacks_cut = 28,
+	        .late_events = 29,
+	};
+	/* Named one by one: the order of the columns in the table must not matter. */
+	static const char sql[] =
+	        "SELECT id, pid, parent, origin, command, arguments, executable, started_ns,"
+	        " ended_ns, end_reason, exit_status, exit_signal, allocations, frees,"
+	        " bytes_allocated, bytes_freed, live_blocks, live_bytes, peak_bytes, peak_blocks,"
+	        " peak_ns, temporary, own_allocations, own_frees, own_bytes, inherited_blocks,"
+	        " inherited_bytes, inherited_frees, unmatched_frees, dropped_events, events,"
+	        " stacks, stacks_cut, late_events FROM process";
+
+	(void)state;
+	assert_int_equal(mt_writer_begin(writer), 0);
+	assert_int_equal(mt_writer_process(writer, &process), 0);
+	assert_int_equal(mt_writer_commit(writer), 0);
+	rows_are(sql, "1|2|3|fork|c|a b|/c|4|5|exit|6|7|8|9|10|11|12|13|14|15|16|17|18|19|20|21|22|"
+	              "23|24|25|26|27|28|29\n");
+	/* Again: figures and end change, who it is does not. */
+	process.known = true;
+	process.pid = 99;
+	process.command = "other";
+	process.parent = 0;
+	process.ended_ns = process.exit_status = process.exit_signal = MT_WRITER_NULL;
+	process.peak_ns = MT_WRITER_NULL;
+	process.end_reason = NULL;
+	process.allocations = 1000;
+	process.late_events = 1001;
+	process.stacks = 1002;
+	assert_int_equal(mt_writer_begin(writer), 0);
+	assert_int_equal(mt_writer_process(writer, &process), 0);
+	assert_int_equal(mt_writer_commit(writer), 0);
+	rows_are(sql, "1|2|-|fork|c|a b|/c|4|-|-|-|-|1000|9|10|11|12|13|14|15|-|17|18|19|20|21|22|"
+	              "23|24|25|26|1002|28|1001\n");
+	close_writer("complete");
+}
+
+static void the_other_tables_hold_what_was_written(void **state)
+{
+	(void)state;
+	assert_int_equal(mt_writer_begin(writer), 0);
+	mt_writer_module(writer, &(struct mt_writer_module){1, "/lib/a.so", "ab01"});
+	mt_writer_module(writer, &(struct mt_writer_module){2, "/lib/b.so", NULL});
+	mt_writer_frame(writer, &(struct mt_writer_frame){1, 2, 0x123});
+	mt_writer_frame(writer, &(struct mt_writer_frame){2, 0, 0x456});
+	mt_writer_stack(writer, &(struct mt_writer_stack){1, 0, 2, "lost"});
+	mt_writer_stack(writer, &(struct mt_writer_stack){1, 0, 2, "depth"});
+	mt_writer_stack(writer, &(struct mt_writer_stack){2, 1, 1, NULL});
+	mt_writer_thread(writer, &(struct mt_writer_thread){1, 1, 500, NULL, 10, MT_WRITER_NULL});
+	mt_writer_thread(writer, &(struct mt_writer_thread){1, 1, 500, "worker", 10, 20});
+	mt_writer_total(writer, &(struct mt_writer_total){1, 2, 5, 1, 2, 3, 4, 5, 6, 7});
+	mt_writer_total(writer, &(struct mt_writer_total){1, 2, 5, 11, 12, 13, 14, 15, 16, 17});
+	mt_writer_total(writer, &(struct mt_writer_total){1, 2, 0, 1, 1, 1, 1, 1, 1, 1});
+	mt_writer_snapshot(writer, &(struct mt_writer_snapshot){1, 1, "exit", 30, 2, 12});
+	mt_writer_block(writer, &(struct mt_writer_block){1, 0x1000, 5, 11, 2, 5, 1});
+	mt_writer_block(writer, &(struct mt_writer_block){1, 0x2000, 7, 12, 2, 0, 0});
+	mt_writer_timeline(writer, &(struct mt_writer_timeline){1, 100, 1, 2, 3});
+	mt_writer_note(writer, &(struct mt_writer_note){1, 0, 5, "option", 1, "a sentence"});
+	mt_writer_note(writer, &(struct mt_writer_note){1, 0, 5, "option", 3, "a sentence"});
+	assert_int_equal(mt_writer_commit(writer), 0);
+	close_writer("complete");
+
+	rows_are("SELECT id, path, build_id FROM module ORDER BY id",
+	         "1|/lib/a.so|ab01\n2|/lib/b.so|-\n");
+	rows_are("SELECT id, module, offset, symbolized FROM frame ORDER BY id",
+	         "1|2|291|-\n2|-|1110|-\n");
+	rows_are("SELECT id, parent, frame, cut FROM stack ORDER BY id", "1|-|2|depth\n2|1|1|-\n");
+	rows_are("SELECT id, process, tid, name, started_ns, ended_ns FROM thread",
+	         "1|1|500|worker|10|20\n");
+	rows_are("SELECT process, stack, kind, allocations, frees, bytes_allocated, bytes_freed,"
+	         " peak_blocks, peak_bytes, temporary FROM total ORDER BY kind",
+	         "1|2|0|1|1|1|1|1|1|1\n1|2|5|11|12|13|14|15|16|17\n");
+	rows_are("SELECT id, process, reason, time_ns, live_blocks, live_bytes FROM snapshot",
+	         "1|1|exit|30|2|12\n");
+	rows_are("SELECT snapshot, addr, size_bytes, born_ns, stack, kind, thread, class FROM block"
+	         " ORDER BY addr",
+	         "1|4096|5|11|2|5|1|unclassified\n1|8192|7|12|2|0|-|unclassified\n");
+	rows_are("SELECT process, time_ns, live_blocks, live_bytes, allocations FROM timeline",
+	         "1|100|1|2|3\n");
+	rows_are("SELECT id, process, time_ns, kind, count, text FROM note",
+	         "1|-|5|option|3|a sentence\n");
+}
+
+static void the_session_and_the_words_of_kinds_are_there_from_the_start(void **state)
+{
+	(void)state;
+	rows_are(
+	        "SELECT id, memtrace, origin_utc_ns, clock, host, kernel, machine, page_bytes,"
+	        " collector_pid, collector_start, state, options FROM session",
+	        "1|9.9|1700000000000000001|tsc|a host|6.1|x86_64|4096|77|88|recording|depth=128\n");
+	rows_are("SELECT name, heap FROM kind WHERE id IN (1, 6, 7, 12) ORDER BY id",
+	         "malloc|1\nnew[]|1\nmmap|0\nfree|0\n");
+	close_writer("incomplete");
+	rows_are("SELECT state FROM session", "incomplete\n");
+}
+
+static bool is_there(const char *suffix)
+{
+	char name[300];
+
+	snprintf(name, sizeof(name), "%s%s", path, suffix);
+	return access(name, F_OK) == 0;
+}
+
+static void one_file_is_left_that_says_whose_it_is(void **state)
+{
+	struct stat status;
+	int fd;
+
+	(void)state;
+	mt_writer_begin(writer);
+	mt_writer_module(writer, &(struct mt_writer_module){1, "/lib/a.so", NULL});
+	mt_writer_commit(writer);
+	assert_true(is_there("-wal"));
+	close_writer("complete");
+	assert_false(is_there("-wal"));
+	assert_false(is_there("-shm"));
+	assert_false(is_there("-journal"));
+	assert_int_equal(stat(path, &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0600);
+	fd = open(path, O_RDONLY);
+	assert_int_equal(mt_store_is_ours(fd), 1);
+	close(fd);
+	rows_are("PRAGMA user_version", "1\n");
+	rows_are("PRAGMA integrity_check", "ok\n");
+}
+
+static void a_reader_sees_a_state_between_two_commits(void **state)
+{
+	(void)state;
+	mt_writer_begin(writer);
+	mt_writer_module(writer, &(struct mt_writer_module){1, "/lib/a.so", NULL});
+	rows_are("SELECT count(*) FROM module", "0\n");
+	mt_writer_commit(writer);
+	mt_writer_begin(writer);
+	mt_writer_module(writer, &(struct mt_writer_module){2, "/lib/b.so", NULL});
+	rows_are("SELECT count(*) FROM module", "1\n");
+	mt_writer_rollback(writer);
+	rows_are("SELECT count(*) FROM module", "1\n");
+	close_writer("complete");
+}
+
+static void a_row_that_is_there_twice_is_an_error_in_words(void **state)
+{
+	(void)state;
+	mt_writer_begin(writer);
+	assert_int_equal(mt_writer_frame(writer, &(struct mt_writer_frame){1, 0, 1}), 0);
+	assert_true(mt_writer_frame(writer, &(struct mt_writer_frame){1, 0, 2}) < 0);
+	assert_non_null(strstr(mt_writer_error(writer), "UNIQUE"));
+	mt_writer_rollback(writer);
+	close_writer("complete");
+}
+
+static void a_full_disk_is_said_and_the_file_stays_readable(void **state)
+{
+	struct rlimit limit, saved;
+	int r = 0;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	mt_writer_begin(writer);
+	mt_writer_module(writer, &(struct mt_writer_module){1, "/lib/a.so", NULL});
+	assert_int_equal(mt_writer_commit(writer), 0);
+	/* A limit on the size of files is a disk that is full. */
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &saved), 0);
+	limit = saved;
+	limit.rlim_cur = 400000;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	mt_writer_begin(writer);
+	for (uint32_t i = 1; i < 200000 && r == 0; i++)
+		r = mt_writer_frame(writer, &(struct mt_writer_frame){i, 0, i});
+	if (r == 0)
+		r = mt_writer_commit(writer);
+	assert_true(r < 0);
+	assert_true(strlen(mt_writer_error(writer)) > 0);
+	mt_writer_rollback(writer);
+	setrlimit(RLIMIT_FSIZE, &saved);
+	close_writer("incomplete");
+	rows_are("SELECT state, (SELECT count(*) FROM module), (SELECT count(*) FROM frame)"
+	         " FROM session",
+	         "incomplete|1|0\n");
+}
+
+static void a_missing_file_is_an_error_with_its_name(void **state)
+{
+	struct mt_writer *none = NULL;
+	struct mt_error error;
+
+	(void)state;
+	assert_true(mt_writer_create("/nowhere/at/all.db", &session, &error, &none) < 0);
+	assert_null(none);
+	assert_non_null(strstr(error.text, "/nowhere/at/all.db"));
+}
+
+static void foreign_files_are_told_from_ours(void **state)
+{
+	char other[300];
+	FILE *out;
+	int fd;
+
+	(void)state;
+	snprintf(other, sizeof(other), "%s/other", folder);
+	out = fopen(other, "w+");
+	assert_int_equal(mt_store_is_ours(fileno(out)), 0);
+	fprintf(out, "%-200s", "SQLite format 3");
+	fflush(out);
+	assert_int_equal(mt_store_is_ours(fileno(out)), 0);
+	fclose(out);
+	fd = open(folder, O_RDONLY);
+	assert_true(mt_store_is_ours(fd) < 0);
+	close(fd);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, open_writer)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        TEST(every_figure_lands_in_the_column_of_its_name),
+	        TEST(the_other_tables_hold_what_was_written),
+	        TEST(the_session_and_the_words_of_kinds_are_there_from_the_start),
+	        TEST(one_file_is_left_that_says_whose_it_is),
+	        TEST(a_reader_sees_a_state_between_two_commits),
+	        TEST(a_row_that_is_there_twice_is_an_error_in_words),
+	        TEST(a_full_disk_is_said_and_the_file_stays_readable),
+	        cmocka_unit_test(a_missing_file_is_an_error_with_its_name),
+	        cmocka_unit_test(foreign_files_are_told_from_ours),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
