@@ -95,6 +95,12 @@ int mt_segment_claim(struct mt_segment *segment, uint32_t pid, uint64_t stamp, u
 		atomic_store(&slot->stacks_cut, 0);
 		atomic_store(&slot->early, 0);
 		atomic_store(&slot->high_addresses, 0);
+		atomic_store(&slot->walks, 0);
+		atomic_store(&slot->frames_stepped, 0);
+		atomic_store(&slot->frames_kept, 0);
+		atomic_store(&slot->walks_libunwind, 0);
+		atomic_store(&slot->walks_verified, 0);
+		atomic_store(&slot->walks_different, 0);
 		/* release: the fields; partner: any acquire load of state */
 		atomic_store_explicit(&slot->state, MT_SLOT_LIVE, memory_order_release);
 		atomic_store_explicit(&segment->slot_hint, index + 1, memory_order_relaxed);

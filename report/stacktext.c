@@ -24,6 +24,10 @@ const char *mt_stacktext_cut(const char *cut)
 	        {"early", "taken before the program's start, when stacks could not be walked yet"},
 	        {"unwinder", "the unwinder could not go on from here"},
 	        {"table", "the table of stacks was full"},
+	        {"no-cfi", "no call frame information here: code made at run time, or without it"},
+	        {"no-rule", "a frame of a form that the unwinder does not know"},
+	        {"off-stack", "the next frame would not be on this thread's stack"},
+	        {"lost", "the stack itself was lost"},
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
