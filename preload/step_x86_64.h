@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "preload/step.h"
+
 /* DWARF's numbers of the registers that a rule knows. */
 #define MT_STEP_FP 6u  /* rbp */
 #define MT_STEP_SP 7u  /* rsp */

@@ -13,7 +13,7 @@
 #include "report/stacks.h"
 
 struct mt_callnode {
-	const struct mt_line *line;   /* one of those merged here; NULL: the root */
+	struct mt_line line;          /* one of those merged here; of the root: nothing */
 	bool has_one_place;           /* all of them have the same file and line */
 	int64_t figure;               /* of this and of all below */
 	int64_t self;                 /* of stacks that end here */

@@ -38,7 +38,7 @@ struct mt_line {
 	const struct mt_symbol *symbol; /* NULL: nothing known */
 };
 
-/* Borrowed until mt_stacks_close. */
+/* Borrowed until the next one is asked for; what its lines point to, until mt_stacks_close. */
 struct mt_stack {
 	int64_t id;
 	struct mt_frame **frames; /* innermost first */
@@ -55,10 +55,7 @@ struct mt_stacks *mt_stacks_open(struct mt_file *file);
 /* Keeps in the file what is new, if the file lets itself be written; takes the stacks. */
 void mt_stacks_close(struct mt_stacks *stacks);
 
-/* A stack by its id, not resolved. 0, or -EBADMSG and the like. */
-int mt_stacks_load(struct mt_stacks *stacks, int64_t id, struct mt_stack **ret_stack);
-
-/* The same, with its frames resolved and its lines made. */
+/* A stack by its id, its frames resolved and its lines made. 0, or -EBADMSG and the like. */
 int mt_stacks_resolve(struct mt_stacks *stacks, int64_t id, struct mt_stack **ret_stack);
 
 /*
@@ -66,10 +63,5 @@ int mt_stacks_resolve(struct mt_stacks *stacks, int64_t id, struct mt_stack **re
  * missing.
  */
 size_t mt_stacks_count(const struct mt_stacks *stacks, enum mt_symbolized symbolized);
-
-/* The nodes of the tree: the caller's node (0: outermost) and the frame. */
-int mt_stacks_node(struct mt_stacks *stacks, int64_t id, int64_t *ret_parent,
-                   struct mt_frame **ret_frame);
-int mt_stacks_resolve_frame(struct mt_stacks *stacks, struct mt_frame *frame);
 
 #endif

@@ -18,7 +18,11 @@ report()
 	sed -n "/^== $name\$/,/^== /{/^== /d;p}" "$here/52-reports-of-a-hand-made-file.expected" >expected
 	"$memtrace" "$@" >out 2>err
 	is "$name: fine" "$? $(cat err)" "0 "
-	tr -d '\r' <out >plain
+	# Where JSON breaks its lines means nothing.
+	case $name in
+	*json) "$python" -m json.tool --indent 2 out plain ;;
+	*) tr -d '\r' <out >plain ;;
+	esac
 	same "$name: as expected" expected plain
 }
 report "leaks" leaks made.db

@@ -301,8 +301,8 @@ static int64_t check_node(const struct mt_callnode *node)
 		assert_true(child->figure <= last);
 		last = child->figure;
 		for (const struct mt_callnode *other = child->next; other; other = other->next)
-			assert_string_not_equal(child->line->symbol->function,
-			                        other->line->symbol->function);
+			assert_string_not_equal(child->line.symbol->function,
+			                        other->line.symbol->function);
 		sum += check_node(child);
 	}
 	assert_int_equal(node->figure, sum);
@@ -319,7 +319,7 @@ static int64_t figure_at(const struct mt_callnode *root, const char *const *func
 
 	for (; *functions; functions++) {
 		for (node = node->children; node; node = node->next)
-			if (strcmp(node->line->symbol->function, *functions) == 0)
+			if (strcmp(node->line.symbol->function, *functions) == 0)
 				break;
 		if (!node)
 			return 0;
