@@ -543,18 +543,24 @@ static void run_fiber(int which)
 	}
 }
 
+static char fiber_stacks[3][1 << 18];
+
+NOINLINE static void make_fiber(int which)
+{
+	ucontext_t *fiber = &fibers[which];
+
+	getcontext(fiber);
+	fiber->uc_stack.ss_sp = fiber_stacks[which];
+	fiber->uc_stack.ss_size = sizeof(fiber_stacks[which]);
+	fiber->uc_link = &main_context;
+	makecontext(fiber, (void (*)(void))(uintptr_t)run_fiber, 1, which);
+}
+
 static void fibers_are_walked_to_their_own_root(void **state)
 {
-	static char stacks[3][1 << 18];
-
 	(void)state;
-	for (int i = 0; i < 3; i++) {
-		getcontext(&fibers[i]);
-		fibers[i].uc_stack.ss_sp = stacks[i];
-		fibers[i].uc_stack.ss_size = sizeof(stacks[i]);
-		fibers[i].uc_link = &main_context;
-		makecontext(&fibers[i], (void (*)(void))(uintptr_t)run_fiber, 1, i);
-	}
+	for (int i = 0; i < 3; i++)
+		make_fiber(i);
 	swapcontext(&main_context, &fibers[0]);
 	check_whole();
 	assert_true(fiber_steps >= 58);
