@@ -8,41 +8,23 @@
  * Prints ns a stack, the median of the rounds, without the descent itself.
  */
 #define UNW_LOCAL_ONLY
-#include <dlfcn.h>
 #include <libunwind.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
-#include "preload/module.h"
-#include "preload/real.h"
 #include "preload/walk.h"
+#include "tests/unit/loaded.h"
 
 #define ROUNDS 9
 #define LIMIT  128
-
-struct mt_real mt_real = {.mmap = mmap};
 
 static struct mt_tail tail;
 static long stacks = 300000;
 static int depth = 17, choices = 10;
 static uint64_t sum;
-
-bool mt_module_find(const void *pc, struct mt_module_found *ret_found)
-{
-	return _dl_find_object((void *)pc, (struct dl_find_object *)ret_found) == 0;
-}
-
-bool mt_module_segment(const struct mt_module_found *found, uintptr_t addr, uintptr_t *ret_start,
-                       uintptr_t *ret_end)
-{
-	*ret_start = (uintptr_t)found->map_start;
-	*ret_end = (uintptr_t)found->map_end;
-	return addr >= *ret_start && addr < *ret_end;
-}
 
 static __attribute__((noinline)) void leaf_nothing(void)
 {

@@ -133,13 +133,21 @@ static int read_cie(const struct mt_cfi_module *module, uintptr_t address, struc
 	return bytes.bad ? -EINVAL : 0;
 }
 
+static int64_t table_word(const uint8_t *table, uint64_t index)
+{
+	int32_t word;
+
+	memcpy(&word, table + index * sizeof(word), sizeof(word));
+	return word;
+}
+
 /* The address of the FDE whose range may hold `pc`, by the sorted table. */
 static int find_fde(const struct mt_cfi_module *module, uintptr_t pc, uintptr_t *ret_fde)
 {
 	struct mt_bytes bytes = {(const uint8_t *)module->header, (const uint8_t *)module->end,
 	                         false};
 	uint8_t version, count_encoding, table_encoding, section_encoding;
-	const int32_t *table;
+	const uint8_t *table;
 	uint64_t count, low, high;
 	int64_t wanted = (int64_t)(pc - module->header);
 
@@ -156,18 +164,18 @@ static int find_fde(const struct mt_cfi_module *module, uintptr_t pc, uintptr_t 
 	count = mt_bytes_pointer(&bytes, count_encoding, module->header);
 	if (bytes.bad || count > (uint64_t)(bytes.end - bytes.at) / 8)
 		return -EINVAL;
-	table = (const int32_t *)bytes.at;
+	table = bytes.at;
 	for (low = 0, high = count; low < high;) {
 		uint64_t middle = low + (high - low) / 2;
 
-		if (table[2 * middle] <= wanted)
+		if (table_word(table, 2 * middle) <= wanted)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	if (low == 0)
 		return -ENOENT;
-	*ret_fde = module->header + (uintptr_t)(intptr_t)table[2 * (low - 1) + 1];
+	*ret_fde = module->header + (uintptr_t)table_word(table, 2 * (low - 1) + 1);
 	return 0;
 }
 

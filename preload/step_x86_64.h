@@ -9,10 +9,15 @@
 
 #include <string.h>
 
+#include "preload/step.h"
+
 /* DWARF's numbers of the registers that a rule knows. */
 #define MT_STEP_FP 6u  /* rbp */
 #define MT_STEP_SP 7u  /* rsp */
 #define MT_STEP_RA 16u /* the return address */
+
+/* What a handler leaves untouched below the sp that it interrupted. */
+#define MT_STEP_RED_ZONE_BYTES 128u
 
 /* DWARF's operations that occur in the expressions below. */
 #define MT_STEP_OP_BREG0 0x70u

@@ -126,7 +126,8 @@ MT_COLD static uint32_t drop_root(struct walker *w, uint32_t cursor)
 	uint32_t kept = cursor - dropped;
 
 	memmove(&tail->frames[1], &tail->frames[1 + dropped], kept * sizeof(*tail->frames));
-	memmove(&tail->states[1], &tail->states[1 + dropped], kept * sizeof(*tail->states));
+	/* The state before the first one stays: the sums of all that was further out. */
+	memmove(&tail->states[0], &tail->states[dropped], (kept + 1) * sizeof(*tail->states));
 	memmove(tail->slots, tail->slots + slots, (MT_TAIL_SLOTS - slots) * sizeof(*tail->slots));
 	for (uint32_t i = 1; i <= kept; i++)
 		tail->states[i].slots -= slots;
@@ -177,8 +178,11 @@ static bool step_signal(struct walker *w)
 	return !(w->at.sp & 7);
 }
 
-/* Steps to the caller. False: that would leave what may be read. */
-static inline bool step(struct mt_step *at, uint32_t rule, uintptr_t high)
+/*
+ * Steps to the caller. False: that would leave what may be read. `low` is as far down as a register may have been
+ * saved: at sp, or where an epilogue was interrupted, in the red zone below it, where the popped ones still are.
+ */
+static inline bool step(struct mt_step *at, uint32_t rule, uintptr_t low, uintptr_t high)
 {
 	uintptr_t base = mt_rule_kind(rule) == MT_RULE_SP ? at->sp : at->fp;
 	uintptr_t cfa = base + (uintptr_t)mt_rule_offset_bytes(rule);
@@ -194,7 +198,7 @@ static inline bool step(struct mt_step *at, uint32_t rule, uintptr_t high)
 	if (mt_unlikely(cfa - at->sp - 8 > high - at->sp - 8 || cfa & 7))
 		return false;
 	if (saved != cfa) {
-		if (mt_unlikely(saved < at->sp || saved > cfa - 8))
+		if (mt_unlikely(saved < low || saved > cfa - 8))
 			return false;
 		at->fp = mt_tail_load(saved);
 	}
@@ -237,7 +241,9 @@ MT_COLD static void run_plain(struct walker *w)
 		if (mt_rule_kind(rule) == MT_RULE_SIGNAL) {
 			has_stepped = step_signal(w);
 		} else {
-			has_stepped = step(&w->at, rule, w->high);
+			uintptr_t low = w->at.sp - (w->is_exact ? MT_STEP_RED_ZONE_BYTES : 0);
+
+			has_stepped = step(&w->at, rule, low, w->high);
 			w->is_exact = false;
 			w->high = reach_of(w->tail, w->at.sp);
 		}
@@ -276,7 +282,7 @@ static bool run_known(struct walker *w)
 		keep(tail, --bottom, &at, rule);
 		if (mt_unlikely(mt_rule_kind(rule) > MT_RULE_REALIGNED))
 			break;
-		if (mt_unlikely(!step(&at, rule, high))) {
+		if (mt_unlikely(!step(&at, rule, at.sp, high))) {
 			w->cut = MT_CUT_OFF_STACK;
 			break;
 		}
@@ -316,13 +322,15 @@ static inline void tell(const struct mt_tail *tail, uint32_t limit, struct mt_wa
 	ret_walk->hash = inner->hash;
 	ret_walk->check = inner->check;
 	ret_walk->cut = tail->cut;
-	if (mt_unlikely(tail->top > limit)) {
-		const struct mt_tail_state *outer = &tail->states[tail->top - limit];
+	if (mt_unlikely(tail->top > limit || !tail->has_root)) {
+		uint32_t depth = tail->top < limit ? tail->top : limit;
+		const struct mt_tail_state *outer = &tail->states[tail->top - depth];
 
-		ret_walk->depth = limit;
-		ret_walk->hash -= outer->hash * power(MT_TAIL_HASH_BASE, limit);
-		ret_walk->check ^= mt_tail_turn(outer->check, limit * MT_TAIL_CHECK_TURN);
-		ret_walk->cut = MT_CUT_DEPTH;
+		ret_walk->depth = depth;
+		ret_walk->hash -= outer->hash * power(MT_TAIL_HASH_BASE, depth);
+		ret_walk->check ^= mt_tail_turn(outer->check, depth * MT_TAIL_CHECK_TURN);
+		if (tail->top > limit)
+			ret_walk->cut = MT_CUT_DEPTH;
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * test_cfi.c - preload/cfi.c against libdw, every row of every FDE of real programs, and against damage.
+ * test_cfi.c - preload/cfi.c and the rules of step.h against libdw, every row of every FDE of real programs, and
+ * against damage.
  *
  * The programs are those of this machine that make check finds; libc and libstdc++ are always among them.
  * More can be named in MT_TEST_CFI_FILES, separated by ':'.
@@ -23,8 +24,11 @@
 #include <gelf.h>
 
 #include "preload/cfi.h"
+#include "preload/step.h"
 
+#define RBP 6u
 #define RSP 7u
+#define RIP 16u
 
 /* An ELF file laid out in memory as the loader would, so that its own relative pointers hold. */
 struct image {
@@ -86,6 +90,7 @@ struct counts {
 	unsigned long fdes;
 	unsigned long rows;
 	unsigned long unsupported;
+	unsigned long rules[8]; /* by kind */
 };
 
 static bool same_expression(const Dwarf_Op *ops, size_t count, const struct mt_cfi_rule *rule)
@@ -161,6 +166,107 @@ static bool same_register(Dwarf_Frame *frame, unsigned int reg, const struct mt_
 	}
 }
 
+#ifdef MT_STEP
+
+/* Is the register saved `bytes` below the CFA, as libdw has it? */
+static bool is_saved_at(Dwarf_Frame *frame, unsigned int reg, uintptr_t bytes)
+{
+	Dwarf_Op *ops;
+	size_t count;
+	struct mt_cfi_rule rule = theirs(frame, (int)reg, &ops, &count);
+
+	return rule.how == MT_CFI_OFFSET && rule.value == -(int64_t)bytes;
+}
+
+static bool is_breg(const Dwarf_Op *op, unsigned int reg, int64_t offset)
+{
+	if (op->atom == DW_OP_bregx)
+		return op->number == reg && (int64_t)op->number2 == offset;
+	return op->atom == DW_OP_breg0 + reg && (int64_t)op->number == offset;
+}
+
+/* The register is saved where "reg + offset" points. */
+static bool is_saved_by_breg(Dwarf_Frame *frame, unsigned int saved, unsigned int reg,
+                             int64_t offset)
+{
+	Dwarf_Op *ops;
+	size_t count;
+
+	return theirs(frame, (int)saved, &ops, &count).how == MT_CFI_EXPRESSION && count == 2 &&
+	       is_breg(&ops[1], reg, offset);
+}
+
+/* What the rule says is what libdw says. What no rule can express must say so. */
+static bool same_rule(Dwarf_Frame *frame, uint32_t rule)
+{
+	uintptr_t saved_bytes = mt_rule_saved_bytes(rule);
+	int64_t offset = mt_rule_offset_bytes(rule);
+	Dwarf_Op *ops;
+	size_t count;
+
+	assert_int_equal(dwarf_frame_cfa(frame, &ops, &count), 0);
+	switch (mt_rule_kind(rule)) {
+	case MT_RULE_SP:
+	case MT_RULE_FP: {
+		unsigned int base = mt_rule_kind(rule) == MT_RULE_SP ? RSP : RBP;
+		Dwarf_Op *fp_ops;
+		size_t fp_count;
+		struct mt_cfi_rule fp = theirs(frame, RBP, &fp_ops, &fp_count);
+
+		/* .plt: rsp + 8 + ((rip & 15) >= n) * 8 */
+		if (base == RSP && count > 4 && is_breg(&ops[0], RSP, 8) &&
+		    is_breg(&ops[1], RIP, 0))
+			return (offset == 8 || offset == 16) && !saved_bytes &&
+			       is_saved_at(frame, RIP, 8);
+		return count == 1 && is_breg(&ops[0], base, offset) && is_saved_at(frame, RIP, 8) &&
+		       (saved_bytes ? is_saved_at(frame, RBP, saved_bytes) : fp.how == MT_CFI_SAME);
+	}
+	case MT_RULE_REALIGNED:
+		return count == 2 && is_breg(&ops[0], RBP, offset) && ops[1].atom == DW_OP_deref &&
+		       is_saved_by_breg(frame, RBP, RBP, 0) && is_saved_at(frame, RIP, 8);
+	case MT_RULE_SIGNAL:
+		return count == 2 && is_breg(&ops[0], RSP, MT_STEP_SIGNAL_SP) &&
+		       ops[1].atom == DW_OP_deref &&
+		       is_saved_by_breg(frame, RIP, RSP, MT_STEP_SIGNAL_PC) &&
+		       is_saved_by_breg(frame, RBP, RSP, MT_STEP_SIGNAL_FP);
+	case MT_RULE_END: {
+		struct mt_cfi_rule rip = theirs(frame, RIP, &ops, &count);
+
+		return rip.how == MT_CFI_UNDEFINED;
+	}
+	case MT_RULE_NONE:
+		/* Never of the form that nearly all code has. */
+		return !(count == 1 && ops[0].atom == DW_OP_bregx &&
+		         (ops[0].number == RSP || ops[0].number == RBP) &&
+		         is_saved_at(frame, RIP, 8) &&
+		         theirs(frame, RBP, &ops, &count).how == MT_CFI_SAME);
+	default: return false;
+	}
+}
+
+static void check_rule(Dwarf_Frame *frame, const struct mt_cfi_row *row, uint64_t pc,
+                       struct counts *counts)
+{
+	uint32_t rule = mt_step_rule(row, (uintptr_t)pc);
+
+	counts->rules[mt_rule_kind(rule)]++;
+	if (!same_rule(frame, rule))
+		fail_msg("pc 0x%lx: rule 0x%x is not what libdw says", (unsigned long)pc, rule);
+}
+
+#else
+
+static void check_rule(Dwarf_Frame *frame, const struct mt_cfi_row *row, uint64_t pc,
+                       struct counts *counts)
+{
+	(void)frame;
+	(void)row;
+	(void)pc;
+	(void)counts;
+}
+
+#endif
+
 static void check_row(struct image *image, Dwarf_CFI *cfi, uint64_t pc, uint64_t *ret_next,
                       struct counts *counts)
 {
@@ -193,6 +299,7 @@ static void check_row(struct image *image, Dwarf_CFI *cfi, uint64_t pc, uint64_t
 		if (!same_register(frame, reg, &row.registers[reg]))
 			fail_msg("pc 0x%lx: register %u is not as libdw says", (unsigned long)pc,
 			         reg);
+	check_rule(frame, &row, pc, counts);
 	free(frame);
 }
 
@@ -231,6 +338,7 @@ static void check_image(struct image *image, struct counts *counts)
 			pc = next;
 		}
 	}
+	dwarf_cfi_end(cfi);
 }
 
 static void check_file(const char *path, bool must_exist)
@@ -244,8 +352,12 @@ static void check_file(const char *path, bool must_exist)
 		return;
 	}
 	check_image(&image, &counts);
-	print_message("# %s: %lu functions, %lu rows as libdw has them, %lu not read by us\n", path,
-	              counts.fdes, counts.rows - counts.unsupported, counts.unsupported);
+	print_message(
+	        "# %s: %lu functions, %lu rows: %lu by sp, %lu by fp, %lu realigned, %lu signal, "
+	        "%lu end, %lu beyond a rule\n",
+	        path, counts.fdes, counts.rows, counts.rules[MT_RULE_SP], counts.rules[MT_RULE_FP],
+	        counts.rules[MT_RULE_REALIGNED], counts.rules[MT_RULE_SIGNAL],
+	        counts.rules[MT_RULE_END], counts.rules[MT_RULE_NONE]);
 	assert_true(counts.rows > counts.fdes);
 	assert_int_equal(counts.unsupported, 0);
 	close_image(&image);
@@ -276,6 +388,7 @@ static void every_row_of_installed_programs_is_as_libdw_reads_it(void **state)
 	        "/usr/bin/perl",
 	        "/usr/bin/python3",
 	        "/usr/bin/git",
+	        "/usr/lib/gcc/x86_64-linux-gnu/12/cc1plus",
 	};
 	const char *more = getenv("MT_TEST_CFI_FILES");
 
@@ -302,34 +415,52 @@ static uint32_t next_random(uint32_t *seed)
 static void damaged_frame_information_is_refused_or_read_without_harm(void **state)
 {
 	struct image image;
-	uint32_t seed = 1;
+	uint32_t seed = 1, fdes;
 	unsigned long refused = 0, read = 0;
-	uintptr_t frames;
+	const uint8_t *header;
+	int32_t *table;
 
 	(void)state;
 	assert_int_equal(open_image(path_of((const void *)(uintptr_t)&elf_begin), &image), 0);
-	frames = image.module.header;
-	for (int round = 0; round < 200000; round++) {
-		/* Behind the table stand the CIEs and FDEs. */
-		size_t where = next_random(&seed) % (image.module.end - frames);
-		uint8_t *byte = (uint8_t *)frames + where;
-		uint8_t before = *byte;
+	header = (const uint8_t *)image.module.header;
+	memcpy(&fdes, header + 8, sizeof(fdes));
+	table = calloc(fdes, 8);
+	assert_non_null(table);
+	memcpy(table, header + 12, fdes * 8u);
+	for (int round = 0; round < 300000; round++) {
+		uint32_t i = next_random(&seed) % fdes;
+		uintptr_t pc = (uintptr_t)header + (intptr_t)table[2 * i] + next_random(&seed) % 64;
+		uintptr_t fde = (uintptr_t)header + (intptr_t)table[2 * i + 1];
+		uint32_t to_cie;
+		uint8_t *byte;
+		uint8_t before;
 		struct mt_cfi_row row;
 
-		*byte = (uint8_t)next_random(&seed);
-		for (int i = 0; i < 4; i++) {
-			uintptr_t pc = image.module.start + next_random(&seed) % image.bytes;
-
-			if (mt_cfi_find(&image.module, pc, &row) == 0)
-				read++;
-			else
-				refused++;
+		/* A byte of the FDE, of its CIE, of the header or of the table. */
+		memcpy(&to_cie, (const uint8_t *)fde + 4, sizeof(to_cie));
+		switch (next_random(&seed) % 4) {
+		case 0: byte = (uint8_t *)fde + 4 - to_cie + next_random(&seed) % 24; break;
+		case 1:
+			byte = (uint8_t *)image.module.header +
+			       next_random(&seed) % (12 + fdes * 8);
+			break;
+		default: byte = (uint8_t *)fde + next_random(&seed) % 48;
 		}
-		if (round % 50)
-			*byte = before; /* what is not put back gathers */
+		if (byte < image.memory || byte >= image.memory + image.bytes)
+			continue;
+		before = *byte;
+		*byte = (uint8_t)next_random(&seed);
+		if (mt_cfi_find(&image.module, pc, &row) == 0)
+			read++;
+		else
+			refused++;
+		/* What is not put back gathers; a damaged CIE or header would refuse everything from then on. */
+		if (round % 500 || (uintptr_t)byte < fde)
+			*byte = before;
 	}
-	print_message("# %lu looked up, %lu refused\n", read, refused);
+	print_message("# %lu read, %lu refused\n", read, refused);
 	assert_true(read > 0 && refused > 0);
+	free(table);
 	close_image(&image);
 }
 
