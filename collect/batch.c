@@ -328,6 +328,13 @@ struct mt_batch *mt_batch_build(struct mt_ledger *ledger)
 	return batch;
 }
 
+bool mt_batch_is_empty(const struct mt_batch *batch)
+{
+	return !(batch->modules_count || batch->frames_count || batch->stacks_count ||
+	         batch->processes_count || batch->threads_count || batch->totals_count ||
+	         batch->timeline_count || batch->notes_count || batch->snapshots_count);
+}
+
 void mt_batch_settle(struct mt_batch *batch)
 {
 	for (size_t i = 0; i < batch->members_count; i++) {

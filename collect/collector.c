@@ -197,6 +197,7 @@ uint64_t mt_collector_round(struct mt_collector *collector)
 
 	atomic_fetch_add_explicit(&segment->heartbeat, 1, memory_order_relaxed);
 	ledger->round++;
+	ledger->wants_round = false;
 	ledger->now_ns = mt_stamp_monotonic_ns();
 	has_tick = ledger->now_ns - collector->last_tick_ns >= TICK_NS;
 	if (has_tick) {
@@ -258,6 +259,7 @@ static void settle_batch(struct mt_collector *collector, bool wait)
 		return;
 	mt_batch_settle(batch);
 	collector->ledger.is_unsettled = true;
+	collector->ledger.wants_round = true;
 }
 
 /*
@@ -277,6 +279,7 @@ static bool is_last(struct mt_collector *collector)
 	return true;
 }
 
+/* False: there is nothing to write, or no memory for it now. */
 static bool offer_batch(struct mt_collector *collector)
 {
 	struct mt_batch *batch;
@@ -285,10 +288,14 @@ static bool offer_batch(struct mt_collector *collector)
 	batch = mt_batch_build(&collector->ledger);
 	if (!batch)
 		return false;
-	batch->is_last = is_last(collector);
 	collector->has_changes = false;
 	collector->ledger.is_urgent = false;
 	collector->last_batch_ns = collector->ledger.now_ns;
+	if (mt_batch_is_empty(batch)) {
+		mt_batch_settle(batch);
+		return false;
+	}
+	batch->is_last = is_last(collector);
 	mt_commit_offer(collector->commit, batch);
 	return true;
 }
@@ -341,7 +348,6 @@ static void stop(struct mt_collector *collector)
 		if (!collector->ledger.is_urgent)
 			break;
 	}
-	collector->is_finished = true;
 }
 
 void *mt_collector_run(void *context)
@@ -356,7 +362,8 @@ void *mt_collector_run(void *context)
 		wake_service(collector);
 		if (done)
 			idle_ns = SLEEP_NS_MIN;
-		if (collector->is_stopping || collector->is_backlogged)
+		if (collector->is_stopping || collector->is_backlogged ||
+		    collector->ledger.wants_round)
 			continue;
 		sleep_ns(collector, idle_ns);
 		if (!done && idle_ns < SLEEP_NS_MAX)

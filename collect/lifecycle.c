@@ -290,6 +290,7 @@ bool mt_lifecycle_gone(struct mt_ledger *ledger, const struct mt_mail *mail)
 	if (!process || process->is_gone)
 		return true;
 	ledger->is_unsettled = true;
+	ledger->wants_round = true;
 	process->is_gone = true;
 	process->gone_round = ledger->round;
 	process->gone_reason = mail->reason;

@@ -11,6 +11,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -202,6 +203,7 @@ static int run(const struct mt_settings *settings, struct mt_segment *segment, i
 	uint32_t point_ms = (uint32_t)settings->options.values[MT_OPTION_ID_timeline].number;
 	const char *state;
 	sigset_t all, before;
+	int sync_fd;
 	int r = mt_session_open(&session, segment, segment_fd, clock);
 
 	if (r < 0)
@@ -232,8 +234,14 @@ static int run(const struct mt_settings *settings, struct mt_segment *segment, i
 	if (mt_commit_failure(&commit, NULL) < 0)
 		state = "incomplete";
 	mt_writer_close(file->writer, state, NULL);
+	sync_fd = open(file->path, O_RDONLY | O_CLOEXEC);
 	close(file->lock_fd);
 	mt_session_finish(&session);
+	/* Nobody waits any more. */
+	if (sync_fd >= 0) {
+		fsync(sync_fd);
+		close(sync_fd);
+	}
 	mt_session_close(&session);
 	mt_commit_free(&commit);
 	mt_collector_free(&collector);

@@ -233,7 +233,7 @@ static int fill(struct mt_writer *writer, const struct mt_writer_session *sessio
 	if (r == 0)
 		r = execute(writer, "COMMIT; PRAGMA locking_mode = NORMAL");
 	if (r == 0)
-		r = execute(writer, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+		r = execute(writer, "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"
 		                    "PRAGMA wal_autocheckpoint = 4000; PRAGMA foreign_keys = OFF");
 	return r;
 }

@@ -11,8 +11,9 @@
  * until the call returns. Every function returns 0 or -errno; mt_writer_error() has the sentence. After
  * an error the transaction has to be rolled back.
  *
- * The file is in WAL mode, and no commit waits for the disk: it stands the death of every process, and
- * after a power cut an older state is found.
+ * The file is in WAL mode and nothing here waits for the disk: a program waits for the commit of its end,
+ * and some ten syncs would be a tenth of a second of it on a spinning one. So the file stands the death of
+ * every process at any moment, but not that of the machine; the collector syncs it once, at the very end.
  */
 #ifndef MT_STORE_WRITER_H
 #define MT_STORE_WRITER_H
