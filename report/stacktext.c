@@ -24,9 +24,9 @@ const char *mt_stacktext_cut(const char *cut)
 	        {"early", "taken before the program's start, when stacks could not be walked yet"},
 	        {"unwinder", "the unwinder could not go on from here"},
 	        {"table", "the table of stacks was full"},
-	        {"no-cfi", "no call frame information here: code made at run time, or without it"},
-	        {"no-rule", "a frame of a form that the unwinder does not know"},
-	        {"off-stack", "the next frame would not be on this thread's stack"},
+	        {"no-cfi", "nothing says who called this code: it was made at run time, or by hand"},
+	        {"no-rule", "who called this code is said in a way that only libunwind follows"},
+	        {"off-stack", "the next caller would not be on the thread's stack"},
 	        {"lost", "the stack itself was lost"},
 	};
 

@@ -114,6 +114,23 @@ static inline struct mt_ring *mt_segment_rings(struct mt_segment *segment)
 	return (struct mt_ring *)((unsigned char *)segment + MT_SEGMENT_RINGS_AT);
 }
 
+/* Everything that a slot counts, for whoever has just claimed it. */
+static inline void mt_segment_clear_slot(struct mt_slot *slot)
+{
+	atomic_store(&slot->committed, 0);
+	atomic_store(&slot->gave_up, MT_GAVE_UP_NONE);
+	atomic_store(&slot->dropped, 0);
+	atomic_store(&slot->stacks_cut, 0);
+	atomic_store(&slot->early, 0);
+	atomic_store(&slot->high_addresses, 0);
+	atomic_store(&slot->walks, 0);
+	atomic_store(&slot->frames_stepped, 0);
+	atomic_store(&slot->frames_kept, 0);
+	atomic_store(&slot->walks_libunwind, 0);
+	atomic_store(&slot->walks_verified, 0);
+	atomic_store(&slot->walks_different, 0);
+}
+
 /*
  * The size of the next new ring: the wanted size while less than half of the data area is taken, a
  * quarter of it up to three quarters, the minimum after that. So a thousand threads still get one each.

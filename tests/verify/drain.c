@@ -118,14 +118,7 @@ static uint32_t claim_slot(uint32_t pid)
 		atomic_fetch_add(&slots[i].generation, 1);
 		slots[i].pid = pid;
 		slots[i].parent_slot = MT_SLOTS;
-		atomic_store(&slots[i].committed, 0);
-		atomic_store(&slots[i].gave_up, 0);
-		atomic_store(&slots[i].walks, 0);
-		atomic_store(&slots[i].frames_stepped, 0);
-		atomic_store(&slots[i].frames_kept, 0);
-		atomic_store(&slots[i].walks_libunwind, 0);
-		atomic_store(&slots[i].walks_verified, 0);
-		atomic_store(&slots[i].walks_different, 0);
+		mt_segment_clear_slot(&slots[i]);
 		memset(&counts[i], 0, sizeof(counts[i]));
 		atomic_store(&slots[i].state, MT_SLOT_LIVE);
 		return i;
