@@ -2,18 +2,21 @@
 /*
  * units.h - numbers as a person reads them: bytes, counts, times, shares.
  *
- * Used by report/ wherever text is printed; JSON and CSV never come through here. No state, no locale.
+ * Used by report/ wherever text is printed; JSON and CSV never come through here. No state, no
+ * locale.
  *
- * One rule everywhere, the one of /proc and of procps: 1 kB is 1024 bytes, 1 MB is 1024 kB, and so on.
- * Less than 1 kB is exact. From there on at most three digits stand before the point, and one after it
- * below 100.
+ * One rule everywhere, the one of /proc and of procps: 1 kB is 1024 bytes, 1 MB is 1024 kB, and so
+ * on. Less than 1 kB is exact. From there on at most three digits stand before the point, and one
+ * after it below 100.
  */
 #ifndef MT_BASE_UNITS_H
 #define MT_BASE_UNITS_H
 
 #include <stdint.h>
 
-/* Returned by value, so that a call can stand among the arguments of printf: mt_units_bytes(n).text */
+/*
+ * Returned by value, so that a call can stand among the arguments of printf: mt_units_bytes(n).text
+ */
 struct mt_units {
 	char text[40];
 };

@@ -4,8 +4,9 @@
  *
  *	churn [STEPS [THREADS [DEPTH]]]     default 5000000 1 17
  *
- * A path is DEPTH frames deep; its 10 innermost frames choose one of two call sites each, so there are 1024
- * distinct stacks. Each thread keeps 10 000 blocks of 16 to 271 bytes. Prints the steps done.
+ * A path is DEPTH frames deep from main to the caller of malloc; its innermost frames, 10 of them where there
+ * are that many, choose one of two call sites each, so from 14 frames on there are 1024 distinct stacks. Each
+ * thread keeps 10 000 blocks of 16 to 271 bytes. Prints the steps done.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -14,9 +15,12 @@
 
 #define BLOCKS 10000
 #define CHOICES 10
+/* main, churn, one enter at least, and the innermost descend */
+#define FRAMES_AROUND 4
 
 static long steps = 5000000;
 static int depth = 17;
+static int choices = CHOICES;
 
 static __attribute__((noinline)) void *descend(unsigned int path, int left, size_t size)
 {
@@ -37,7 +41,7 @@ static __attribute__((noinline)) void *descend(unsigned int path, int left, size
 /* The outer frames, all the same. */
 static __attribute__((noinline)) void *enter(unsigned int path, int left, size_t size)
 {
-	void *block = left > 0 ? enter(path, left - 1, size) : descend(path, CHOICES, size);
+	void *block = left > 0 ? enter(path, left - 1, size) : descend(path, choices, size);
 
 	__asm__ volatile("" : "+r"(block));
 	return block;
@@ -56,7 +60,7 @@ static void *churn(void *seed)
 		state ^= state << 17;
 		at = (uint32_t)state % BLOCKS;
 		free(blocks[at]);
-		blocks[at] = enter((unsigned int)(state >> 32), depth - CHOICES - 4,
+		blocks[at] = enter((unsigned int)(state >> 32), depth - choices - FRAMES_AROUND,
 				   16 + (state >> 44) % 256);
 	}
 	for (int i = 0; i < BLOCKS; i++)
@@ -74,8 +78,10 @@ int main(int argc, char **argv)
 		steps = atol(argv[1]);
 	if (argc > 3)
 		depth = atoi(argv[3]);
-	if (threads < 1 || threads > 256 || depth < CHOICES + 4 || steps < 0)
+	if (threads < 1 || threads > 256 || depth < FRAMES_AROUND || steps < 0)
 		return 2;
+	if (depth < choices + FRAMES_AROUND)
+		choices = depth - FRAMES_AROUND;
 	for (int i = 1; i < threads; i++)
 		if (pthread_create(&others[i], NULL, churn, (void *)(uintptr_t)(i + 1)) != 0)
 			return 1;

@@ -171,6 +171,12 @@ static void take_row(struct mt_batch *batch, struct mt_process *process)
 	        .events = process->events,
 	        .stacks = totals->stack_count,
 	        .stacks_cut = process->stacks_cut,
+	        .walks = process->walks,
+	        .frames_stepped = process->frames_stepped,
+	        .frames_kept = process->frames_kept,
+	        .walks_libunwind = process->walks_libunwind,
+	        .walks_verified = process->walks_verified,
+	        .walks_different = process->walks_different,
 	        .late_events = process->late_events,
 	};
 	process->is_known = true;

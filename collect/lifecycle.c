@@ -228,6 +228,14 @@ void mt_lifecycle_measure(struct mt_ledger *ledger, struct mt_process *process)
 	        atomic_load_explicit(&slot->high_addresses, memory_order_relaxed) +
 	        process->out_of_memory + process->broken_rings;
 	process->stacks_cut = atomic_load_explicit(&slot->stacks_cut, memory_order_relaxed);
+	process->walks = atomic_load_explicit(&slot->walks, memory_order_relaxed);
+	process->frames_stepped = atomic_load_explicit(&slot->frames_stepped, memory_order_relaxed);
+	process->frames_kept = atomic_load_explicit(&slot->frames_kept, memory_order_relaxed);
+	process->walks_libunwind =
+	        atomic_load_explicit(&slot->walks_libunwind, memory_order_relaxed);
+	process->walks_verified = atomic_load_explicit(&slot->walks_verified, memory_order_relaxed);
+	process->walks_different =
+	        atomic_load_explicit(&slot->walks_different, memory_order_relaxed);
 }
 
 /* The figures are final. ended_ns may be MT_MAIL_UNKNOWN. */

@@ -83,6 +83,13 @@ struct mt_process {
 	uint64_t broken_rings;   /* rings of this process that were left alone */
 	uint64_t dropped_events; /* with the slot's counters, as last looked at */
 	uint64_t stacks_cut;
+	/* how its stacks were walked, as the slot has it */
+	uint64_t walks;
+	uint64_t frames_stepped;
+	uint64_t frames_kept;
+	uint64_t walks_libunwind;
+	uint64_t walks_verified;
+	uint64_t walks_different;
 
 	uint64_t point_stamp;  /* the next point of the timeline is due at this stamp */
 	uint64_t point_events; /* `events` at the last point */

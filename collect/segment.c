@@ -89,12 +89,7 @@ int mt_segment_claim(struct mt_segment *segment, uint32_t pid, uint64_t stamp, u
 		slot->parent_generation = 0;
 		slot->fork_serial = 0;
 		slot->begin_stamp = stamp;
-		atomic_store(&slot->committed, 0);
-		atomic_store(&slot->gave_up, MT_GAVE_UP_NONE);
-		atomic_store(&slot->dropped, 0);
-		atomic_store(&slot->stacks_cut, 0);
-		atomic_store(&slot->early, 0);
-		atomic_store(&slot->high_addresses, 0);
+		mt_segment_clear_slot(slot);
 		/* release: the fields; partner: any acquire load of state */
 		atomic_store_explicit(&slot->state, MT_SLOT_LIVE, memory_order_release);
 		atomic_store_explicit(&segment->slot_hint, index + 1, memory_order_relaxed);

@@ -64,6 +64,8 @@ static const char *after(const char *argument, const char *prefix)
 
 int mt_settings_parse(struct mt_settings *settings, int argc, char **argv)
 {
+	const char *output = NULL;
+
 	memset(settings, 0, sizeof(*settings));
 	settings->command = "";
 	for (int i = 1; i < argc; i++) {
@@ -75,6 +77,9 @@ int mt_settings_parse(struct mt_settings *settings, int argc, char **argv)
 			settings->folder = value;
 		else if ((value = after(argv[i], "--command=")))
 			settings->command = value;
+		else if ((value = after(argv[i], "--output=")))
+			output =
+			        value; /* the same as in the options, where it could hold no colon */
 		else if ((value = after(argv[i], "--pid=")))
 			settings->pid = (pid_t)strtol(value, NULL, 10);
 		else if (strcmp(argv[i], "--stay") == 0)
@@ -83,6 +88,12 @@ int mt_settings_parse(struct mt_settings *settings, int argc, char **argv)
 			return -EINVAL;
 	}
 	parse_options(settings);
+	if (output) {
+		struct mt_option_value *chosen = &settings->options.values[MT_OPTION_ID_output];
+
+		chosen->text = output;
+		chosen->text_bytes = strlen(output);
+	}
 	return 0;
 }
 

@@ -115,6 +115,9 @@ const char *mt_stacks_cut_name(uint32_t cut)
 	case MT_CUT_EARLY: return "early";
 	case MT_CUT_UNWINDER: return "unwinder";
 	case MT_CUT_TABLE: return "table";
+	case MT_CUT_NO_CFI: return "no-cfi";
+	case MT_CUT_NO_RULE: return "no-rule";
+	case MT_CUT_OFF_STACK: return "off-stack";
 	case MT_STACKS_CUT_LOST: return "lost";
 	default: return NULL;
 	}

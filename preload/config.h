@@ -10,7 +10,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum mt_config_unwind { MT_CONFIG_UNWIND_LIBUNWIND, MT_CONFIG_UNWIND_NONE };
+/* In the order of options.def. */
+enum mt_config_unwind {
+	MT_CONFIG_UNWIND_AUTO,
+	MT_CONFIG_UNWIND_LIBUNWIND,
+	MT_CONFIG_UNWIND_FRAME_POINTER,
+	MT_CONFIG_UNWIND_VERIFY,
+	MT_CONFIG_UNWIND_NONE,
+};
 
 struct mt_config {
 	uint32_t depth; /* frames */

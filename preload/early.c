@@ -29,6 +29,7 @@ void mt_early_keep(enum mt_event_type type, struct mt_caller caller, const void 
 		return;
 	early.events[index].type = type;
 	early.events[index].caller = caller;
+	early.events[index].caller.frame = NULL;
 	early.events[index].addr = addr;
 	early.events[index].size_bytes = size_bytes;
 }

@@ -174,7 +174,7 @@ static inline void emit(enum mt_event_type type, struct mt_caller caller, const 
 	writer = mt_thread_writer(thread, level);
 	if (mt_likely(writer != NULL)) {
 		if (with_stack)
-			stack = mt_stacks_take(thread, level, writer, caller.address);
+			stack = mt_stacks_take(thread, level, writer, &caller);
 		mt_emit_fixed(writer, mt_event_word(type, caller.kind, (uintptr_t)addr), size,
 		              stack, flags);
 	} else {
@@ -194,6 +194,8 @@ void mt_emit_alloc(struct mt_caller caller, const void *block, size_t size_bytes
 	if (mt_unlikely(!tls->walked))
 		mt_unwind_warm_up(caller.address);
 	emit(MT_EVENT_ALLOC, caller, block, size_bytes, tls->own ? MT_ALLOC_OWN : 0, !tls->own);
+	if (mt_unlikely(tls->wants_libunwind))
+		mt_unwind_fetch_libunwind();
 	errno = saved_errno;
 }
 
@@ -209,7 +211,7 @@ void mt_emit_free(unsigned int kind, const void *block)
 		return;
 	thread = mt_thread_enter(&level);
 	if (mt_unlikely(!thread)) {
-		missed(MT_EVENT_FREE, (struct mt_caller){kind, NULL, 0}, block, 0);
+		missed(MT_EVENT_FREE, (struct mt_caller){.kind = kind}, block, 0);
 		errno = saved_errno;
 		return;
 	}
@@ -227,7 +229,7 @@ void mt_emit_realloc(const void *block)
 {
 	int saved_errno = errno;
 
-	emit(MT_EVENT_REALLOC, (struct mt_caller){MT_KIND_REALLOC, NULL, 0}, block, 0, 0, false);
+	emit(MT_EVENT_REALLOC, (struct mt_caller){.kind = MT_KIND_REALLOC}, block, 0, 0, false);
 	errno = saved_errno;
 }
 
@@ -235,7 +237,7 @@ void mt_emit_realloc_failed(const void *block)
 {
 	int saved_errno = errno;
 
-	emit(MT_EVENT_REALLOC_FAILED, (struct mt_caller){MT_KIND_REALLOC, NULL, 0}, block, 0, 0,
+	emit(MT_EVENT_REALLOC_FAILED, (struct mt_caller){.kind = MT_KIND_REALLOC}, block, 0, 0,
 	     false);
 	errno = saved_errno;
 }

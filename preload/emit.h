@@ -7,7 +7,9 @@
  * sees the block, so that events of one address are stamped in their true order (design: order across
  * threads).
  *
- * `caller` is the return address of the outermost hook: the stack recorded starts with it.
+ * `caller` is the return address of the outermost hook: the stack recorded starts with it. `frame` is that hook's
+ * frame address: its caller's frame pointer and the return address stand there, so the cheap walk starts without
+ * stepping over frames of ours. The hook must not be left by a tail call while it is in use.
  */
 #ifndef MT_PRELOAD_EMIT_H
 #define MT_PRELOAD_EMIT_H
@@ -23,6 +25,7 @@ struct mt_caller {
 	unsigned int kind;
 	const void *address;
 	size_t size_bytes; /* what an operator new asked for, where that is less than its malloc does; or 0 */
+	const void *frame; /* NULL: the stack is gone, or none is wanted */
 };
 
 void mt_emit_alloc(struct mt_caller caller, const void *block, size_t size_bytes);

@@ -23,18 +23,20 @@ void cfree(void *block);
 void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t alignment, size_t size);
 
-#define CALLER(kind) take_caller(kind, __builtin_return_address(0))
+#define CALLER(kind) take_caller(kind, __builtin_return_address(0), __builtin_frame_address(0))
 
 /* Who asked: this hook's caller, or the caller of the operator new that is calling us. */
-static inline struct mt_caller take_caller(unsigned int kind, const void *address)
+static inline struct mt_caller take_caller(unsigned int kind, const void *address,
+                                           const void *frame)
 {
 	struct mt_tls *tls = &mt_tls;
-	struct mt_caller caller = {kind, address, 0};
+	struct mt_caller caller = {kind, address, 0, frame};
 
 	if (mt_unlikely(tls->outer_kind)) {
 		caller.kind = tls->outer_kind;
 		caller.address = tls->outer_caller;
 		caller.size_bytes = tls->outer_size_bytes;
+		caller.frame = tls->outer_frame;
 		tls->outer_kind = 0;
 	}
 	return caller;
@@ -85,7 +87,9 @@ MT_HOOK void *calloc(size_t count, size_t size)
 	return block;
 }
 
-static void *reallocate(void *old, size_t size, struct mt_caller caller)
+/* In line, because a tail call would take away the frame that `caller` speaks of. */
+__attribute__((always_inline)) static inline void *reallocate(void *old, size_t size,
+                                                              struct mt_caller caller)
 {
 	struct mt_tls *tls = &mt_tls;
 	void *block;

@@ -17,16 +17,18 @@
 #include "preload/real.h"
 #include "preload/thread.h"
 
-#define CALLER(kind) ((struct mt_caller){kind, __builtin_return_address(0), 0})
+#define CALLER(kind) \
+	((struct mt_caller){kind, __builtin_return_address(0), 0, __builtin_frame_address(0)})
 
 static inline uint32_t map_flags(int protection, int flags)
 {
 	return (uint32_t)(protection & 0xff) | (uint32_t)flags << 8;
 }
 
-static inline void *map(void *(*real)(void *, size_t, int, int, int, off_t), void *start,
-                        size_t size, int protection, int flags, int fd, off_t offset,
-                        struct mt_caller caller)
+/* In line, because a tail call would take away the frame that `caller` speaks of. */
+__attribute__((always_inline)) static inline void *
+map(void *(*real)(void *, size_t, int, int, int, off_t), void *start, size_t size, int protection,
+    int flags, int fd, off_t offset, struct mt_caller caller)
 {
 	void *mapped;
 

@@ -23,7 +23,8 @@
 
 typedef size_t mt_align; /* std::align_val_t */
 
-static inline void outer_begin(unsigned int kind, const void *caller, size_t aligned_bytes)
+static inline void outer_begin(unsigned int kind, const void *caller, const void *frame,
+                               size_t aligned_bytes)
 {
 	struct mt_tls *tls = &mt_tls;
 
@@ -32,13 +33,14 @@ static inline void outer_begin(unsigned int kind, const void *caller, size_t ali
 		tls->outer_kind = kind;
 		tls->outer_caller = caller;
 		tls->outer_size_bytes = aligned_bytes;
+		tls->outer_frame = frame;
 	}
 	tls->outer_recorded = NULL;
 	tls->recorded = NULL;
 }
 
-static inline void outer_end(unsigned int kind, const void *caller, const void *block,
-                             size_t size_bytes)
+static inline void outer_end(unsigned int kind, const void *caller, const void *frame,
+                             const void *block, size_t size_bytes)
 {
 	struct mt_tls *tls = &mt_tls;
 	bool recorded = tls->outer_recorded == block || tls->recorded == block;
@@ -47,8 +49,9 @@ static inline void outer_end(unsigned int kind, const void *caller, const void *
 		if (tls->outer_kind) {
 			kind = tls->outer_kind;
 			caller = tls->outer_caller;
+			frame = tls->outer_frame;
 		}
-		mt_emit_alloc((struct mt_caller){kind, caller, 0}, block, size_bytes);
+		mt_emit_alloc((struct mt_caller){kind, caller, 0, frame}, block, size_bytes);
 		tls->outer_recorded = block;
 	}
 	tls->outer_kind = 0;
@@ -75,13 +78,14 @@ MT_COLD static void *look_up(_Atomic(void *) *place, const char *name)
 		static _Atomic(void *) real;                                        \
 		void *function = atomic_load_explicit(&real, memory_order_relaxed); \
 		const void *caller = __builtin_return_address(0);                   \
+		const void *frame = __builtin_frame_address(0);                     \
 		void *block;                                                        \
                                                                                     \
 		if (mt_unlikely(!function))                                         \
 			function = look_up(&real, #symbol);                         \
-		outer_begin(kind, caller, aligned_bytes);                           \
+		outer_begin(kind, caller, frame, aligned_bytes);                    \
 		block = ((void *(*)parameters)function)arguments;                   \
-		outer_end(kind, caller, block, size);                               \
+		outer_end(kind, caller, frame, block, size);                        \
 		return block;                                                       \
 	}
 

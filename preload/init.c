@@ -22,6 +22,7 @@
 #include "preload/module.h"
 #include "preload/process.h"
 #include "preload/real.h"
+#include "preload/rules.h"
 #include "preload/say.h"
 #include "preload/session.h"
 #include "preload/stacks.h"
@@ -67,7 +68,8 @@ static int begin(void)
 
 	if (!mt_real.malloc || !mt_real.free || !mt_real.mmap || !mt_real.execve)
 		return -ENOSYS;
-	if ((error = map_wiped()) || (error = mt_thread_init()) || (error = mt_stacks_init()))
+	if ((error = map_wiped()) || (error = mt_thread_init()) || (error = mt_stacks_init()) ||
+	    (error = mt_rules_init()))
 		return error;
 	mt_module_init();
 	error = mt_session_begin();
@@ -87,8 +89,9 @@ __attribute__((constructor)) static void construct(int argc, char **argv, char *
 	int saved_errno = errno;
 
 	(void)argc;
-	(void)argv;
 	mt_real_init();
+	/* The arguments stand just above the first frame of the main thread. */
+	mt_walk_init((uintptr_t)argv);
 	/* A setuid program: the loader would not have taken us from a place that its user can write to. */
 	if (getauxval(AT_SECURE) || !environment || mt_session_is_collector()) {
 		mt_process_off(NULL);
@@ -151,6 +154,8 @@ void mt_life_end(enum mt_exit how, int status)
 		return;
 	if (atomic_exchange(&mt_process.ended, true))
 		return;
+	if (mt_tls.thread)
+		mt_unwind_account(mt_tls.thread);
 	if (mt_emit_life(MT_EVENT_EXIT, how, (uint32_t)status)) {
 		mt_emit_ring_bell();
 		wait_for_commit();

@@ -8,24 +8,16 @@
 #include <link.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "preload/emit.h"
 #include "preload/process.h"
 #include "preload/real.h"
+#include "preload/rules.h"
 
 #define KNOWN_RANGES 1024u
 #define PAGE_BYTES   4096u
-
-/* glibc's struct dl_find_object (<dlfcn.h> from 2.35 on), written out so that older headers do. */
-struct find_result {
-	unsigned long long flags;
-	void *map_start;
-	void *map_end;
-	struct link_map *object;
-	void *eh_frame;
-	unsigned long long reserved[7];
-};
 
 /*
  * A cache only: overwriting one costs another MODULE record. epoch_plus_1 is written last (release) and
@@ -46,41 +38,95 @@ static struct {
 	uint32_t executable_bytes;
 } modules;
 
-static bool find(const void *pc, struct find_result *ret_result)
+/*
+ * The program headers of an object; NULL: they cannot be told. The kernel says where those of the executable are;
+ * those of another object stand behind its ELF header, which begins its first segment.
+ */
+static const ElfW(Phdr) * segments_of(const struct link_map *object, uint32_t *ret_count)
 {
-	const struct link_map *object;
+	const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)object->l_addr;
 
-	if (mt_real._dl_find_object)
-		return mt_real._dl_find_object((void *)pc, ret_result) == 0;
-	for (object = mt_real_objects(); object; object = object->l_next) {
-		const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)object->l_addr;
-		const ElfW(Phdr) * segments;
-		uintptr_t end = 0;
+	if (object == mt_real_objects()) {
+		*ret_count = (uint32_t)getauxval(AT_PHNUM);
+		return (const ElfW(Phdr) *)getauxval(AT_PHDR);
+	}
+	if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    header->e_phoff + header->e_phnum * sizeof(ElfW(Phdr)) > PAGE_BYTES)
+		return NULL;
+	*ret_count = header->e_phnum;
+	return (const ElfW(Phdr) *)(object->l_addr + header->e_phoff);
+}
 
-		/* Without _dl_find_object a position-dependent executable (l_addr 0) stays unknown. */
-		if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
-			continue;
-		segments = (const ElfW(Phdr) *)(object->l_addr + header->e_phoff);
-		for (int i = 0; i < header->e_phnum; i++)
-			if (segments[i].p_type == PT_LOAD)
-				end = object->l_addr + segments[i].p_vaddr + segments[i].p_memsz;
-		if ((uintptr_t)pc >= object->l_addr && (uintptr_t)pc < end) {
-			ret_result->map_start = (void *)object->l_addr;
-			ret_result->map_end = (void *)end;
-			ret_result->object = (struct link_map *)object;
+/* Without _dl_find_object(): what its program headers say of an object. False: `pc` is not in it. */
+static bool find_in(const struct link_map *object, uintptr_t pc, struct mt_module_found *ret_found)
+{
+	struct mt_module_found found = {.object = (struct link_map *)object};
+	uintptr_t low = UINTPTR_MAX, high = 0;
+	uint32_t count;
+	const ElfW(Phdr) *segments = segments_of(object, &count);
+
+	if (!segments)
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		uintptr_t start = object->l_addr + segments[i].p_vaddr;
+
+		if (segments[i].p_type == PT_LOAD) {
+			low = start < low ? start : low;
+			high = start + segments[i].p_memsz;
+		} else if (segments[i].p_type == PT_GNU_EH_FRAME) {
+			found.eh_frame = (void *)start;
+		}
+	}
+	if (pc < low || pc >= high)
+		return false;
+	found.map_start = (void *)low;
+	found.map_end = (void *)high;
+	*ret_found = found;
+	return true;
+}
+
+bool mt_module_segment(const struct mt_module_found *found, uintptr_t addr, uintptr_t *ret_start,
+                       uintptr_t *ret_end)
+{
+	const ElfW(Phdr) * segments;
+	uint32_t count;
+
+	if (addr >= (uintptr_t)found->map_start && addr < (uintptr_t)found->map_end) {
+		*ret_start = (uintptr_t)found->map_start;
+		*ret_end = (uintptr_t)found->map_end;
+		return true;
+	}
+	/* An object with gaps is found by one of its segments. */
+	segments = segments_of(found->object, &count);
+	for (uint32_t i = 0; segments && i < count; i++) {
+		uintptr_t start = found->object->l_addr + segments[i].p_vaddr;
+
+		if (segments[i].p_type == PT_LOAD && addr - start < segments[i].p_memsz) {
+			*ret_start = start;
+			*ret_end = start + segments[i].p_memsz;
 			return true;
 		}
 	}
 	return false;
 }
 
+bool mt_module_find(const void *pc, struct mt_module_found *ret_found)
+{
+	if (mt_real._dl_find_object)
+		return mt_real._dl_find_object((void *)pc, ret_found) == 0;
+	for (const struct link_map *object = mt_real_objects(); object; object = object->l_next)
+		if (find_in(object, (uintptr_t)pc, ret_found))
+			return true;
+	return false;
+}
+
 void mt_module_init(void)
 {
-	struct find_result found;
+	struct mt_module_found found;
 	ssize_t bytes = readlink("/proc/self/exe", modules.executable, sizeof(modules.executable));
 
 	modules.executable_bytes = bytes > 0 ? (uint32_t)bytes : 0;
-	if (find((const void *)mt_real_loader_base(), &found)) {
+	if (mt_module_find((const void *)mt_real_loader_base(), &found)) {
 		modules.loader_start = (uintptr_t)found.map_start;
 		modules.loader_end = (uintptr_t)found.map_end;
 	}
@@ -94,7 +140,8 @@ bool mt_module_is_loader(const void *pc)
 void mt_module_new_epoch(void)
 {
 	/* release: partner is the acquire in mt_stacks_take() */
-	atomic_fetch_add_explicit(&mt_process.epoch, 1, memory_order_release);
+	mt_rules_new_epoch(atomic_fetch_add_explicit(&mt_process.epoch, 1, memory_order_release) +
+	                   1);
 }
 
 static bool is_known(uintptr_t pc, uint32_t epoch)
@@ -153,32 +200,29 @@ static uint32_t read_note(const unsigned char *at, const unsigned char *end, uin
 	return 0;
 }
 
-static uint32_t read_build_id(const struct find_result *found, uint8_t *ret_id)
+static uint32_t read_build_id(const struct mt_module_found *found, uint8_t *ret_id)
 {
-	const ElfW(Ehdr) *header = found->map_start;
-	const ElfW(Phdr) * segments;
+	uint32_t count;
+	const ElfW(Phdr) *segments = segments_of(found->object, &count);
 
-	/* The headers are at the start of nearly every object; where they are not, it has no build-id for us. */
-	if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
-	    header->e_phoff + header->e_phnum * sizeof(ElfW(Phdr)) > PAGE_BYTES)
-		return 0;
-	segments = (const ElfW(Phdr) *)((uintptr_t)header + header->e_phoff);
-	for (int i = 0; i < header->e_phnum; i++) {
-		uintptr_t start = found->object->l_addr + segments[i].p_vaddr;
+	for (uint32_t i = 0; segments && i < count; i++) {
+		uintptr_t note = found->object->l_addr + segments[i].p_vaddr;
+		uintptr_t start, end;
 		uint32_t bytes;
 
-		if (segments[i].p_type != PT_NOTE || start < (uintptr_t)found->map_start ||
-		    start + segments[i].p_memsz > (uintptr_t)found->map_end)
+		if (segments[i].p_type != PT_NOTE ||
+		    !mt_module_segment(found, note, &start, &end) ||
+		    segments[i].p_memsz > end - note)
 			continue;
-		bytes = read_note((const unsigned char *)start,
-		                  (const unsigned char *)start + segments[i].p_memsz, ret_id);
+		bytes = read_note((const unsigned char *)note,
+		                  (const unsigned char *)note + segments[i].p_memsz, ret_id);
 		if (bytes)
 			return bytes;
 	}
 	return 0;
 }
 
-static void tell(struct mt_ring_writer *writer, const struct find_result *found, uint32_t epoch)
+static void tell(struct mt_ring_writer *writer, const struct mt_module_found *found, uint32_t epoch)
 {
 	struct mt_module_payload payload = {0};
 	const char *path = found->object->l_name;
@@ -200,13 +244,13 @@ static void tell(struct mt_ring_writer *writer, const struct find_result *found,
 void mt_module_note(struct mt_ring_writer *writer, void *const *frames, uint32_t depth)
 {
 	uint32_t epoch = atomic_load_explicit(&mt_process.epoch, memory_order_acquire);
-	struct find_result found;
+	struct mt_module_found found;
 
 	for (uint32_t i = 0; i < depth; i++) {
 		/* A return address may be one past the end of its function, and of the object. */
 		const void *pc = (const char *)frames[i] - 1;
 
-		if (!is_known((uintptr_t)pc, epoch) && find(pc, &found) && found.object)
+		if (!is_known((uintptr_t)pc, epoch) && mt_module_find(pc, &found) && found.object)
 			tell(writer, &found, epoch);
 	}
 }

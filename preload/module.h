@@ -14,6 +14,25 @@
 
 #include "wire/ring.h"
 
+struct link_map;
+
+/* glibc's struct dl_find_object (<dlfcn.h> from 2.35 on), written out so that older headers do. */
+struct mt_module_found {
+	unsigned long long flags;
+	void *map_start; /* of the whole object, or of one segment where it has gaps */
+	void *map_end;
+	struct link_map *object;
+	void *eh_frame; /* .eh_frame_hdr; NULL: it has none */
+	unsigned long long reserved[7];
+};
+
+/* The loaded object that this address lies in. False: in none. No lock, any context. */
+bool mt_module_find(const void *pc, struct mt_module_found *ret_found);
+
+/* The mapped part of this object that `addr` lies in. False: in none of its parts. */
+bool mt_module_segment(const struct mt_module_found *found, uintptr_t addr, uintptr_t *ret_start,
+                       uintptr_t *ret_end);
+
 /* Learns where the loader is. */
 void mt_module_init(void);
 

@@ -399,12 +399,7 @@ bool mt_process_adopt_child(bool counted_in_flight)
 		slot->parent_generation = mt_process.slot_generation;
 		slot->fork_serial = mt_tls.fork_serial;
 		slot->begin_stamp = mt_clock_now(segment);
-		atomic_store(&slot->committed, 0);
-		atomic_store(&slot->gave_up, MT_GAVE_UP_NONE);
-		atomic_store(&slot->dropped, 0);
-		atomic_store(&slot->stacks_cut, 0);
-		atomic_store(&slot->early, 0);
-		atomic_store(&slot->high_addresses, 0);
+		mt_segment_clear_slot(slot);
 		/* release: the fields; partner: the collector's acquire load of state */
 		atomic_store_explicit(&slot->state, MT_SLOT_LIVE, memory_order_release);
 		atomic_store_explicit(&segment->slot_hint, index + 1, memory_order_relaxed);

@@ -73,20 +73,15 @@ struct identity {
 	uint32_t check; /* 21 bits of a second hash | 11 bits of depth */
 };
 
-static struct identity identify(void *const *frames, uint32_t depth, uint64_t seed)
+static struct identity identify(const struct mt_walk *walk, uint32_t epoch)
 {
-	uint64_t a = seed ^ 0x9e3779b97f4a7c15u;
-	uint64_t b = 0;
+	uint64_t seed = ((uint64_t)epoch << 8 | walk->cut) * 0x9e3779b97f4a7c15u;
+	__uint128_t product = (__uint128_t)(walk->hash ^ seed) * 0xa0761d6478bd642fu;
+	uint64_t hash = (uint64_t)product ^ (uint64_t)(product >> 64);
+	uint64_t check = (walk->check ^ walk->check >> 32) * 0xe7037ed1a0b428dbu;
 
-	for (uint32_t i = 0; i < depth; i++) {
-		uint64_t pc = (uintptr_t)frames[i];
-		__uint128_t product = (__uint128_t)(a ^ pc) * 0xa0761d6478bd642fu;
-
-		a = (uint64_t)product ^ (uint64_t)(product >> 64);
-		b = (b << 7 | b >> 57) + pc;
-	}
-	b *= 0xe7037ed1a0b428dbu;
-	return (struct identity){a ? a : 1, (uint32_t)(b >> 43) << 11 | (depth & 0x7ff)};
+	return (struct identity){hash ? hash : 1,
+	                         (uint32_t)(check >> 43) << 11 | (walk->depth & 0x7ff)};
 }
 
 /* The id; 0: not there. *ret_free: where it may be put, NULL: nowhere. */
@@ -139,37 +134,56 @@ MT_COLD static uint32_t define(struct mt_ring_writer *writer, void *const *frame
 	return id;
 }
 
-uint32_t mt_stacks_take(struct mt_thread *thread, uint32_t level, struct mt_ring_writer *writer,
-                        const void *caller)
+/* The whole table is full: the innermost frames stand for the stack. */
+MT_COLD static void shorten(struct mt_walk *walk)
 {
-	void *alone[1] = {(void *)caller};
-	void **frames = alone;
-	enum mt_cut cut = MT_CUT_NESTED;
+	walk->depth = FRAMES_WHEN_FULL;
+	walk->cut = MT_CUT_TABLE;
+	mt_walk_identify(walk);
+}
+
+MT_COLD static uint32_t take_new(struct mt_thread *thread, struct mt_ring_writer *writer,
+                                 struct mt_walk *walk, uint32_t epoch, struct entry *free_entry)
+{
 	struct identity identity;
-	uint32_t epoch, depth = 1;
-	struct entry *free_entry;
 	uint32_t id;
 
-	/* acquire: ranges of the new epoch are looked up after it; partner: mt_module_new_epoch() */
-	epoch = atomic_load_explicit(&mt_process.epoch, memory_order_acquire);
-	if (mt_likely(level == 0))
-		depth = mt_unwind_walk(thread, caller, &frames, &cut);
-	if (mt_unlikely(cut > MT_CUT_DEPTH))
-		atomic_fetch_add_explicit(&mt_process.slot->stacks_cut, 1, memory_order_relaxed);
-	identity = identify(frames, depth, (uint64_t)epoch << 8 | cut);
-	id = look_up(identity, &free_entry);
-	if (mt_likely(id != 0))
-		return id;
-	if (!free_entry && depth > FRAMES_WHEN_FULL) {
-		depth = FRAMES_WHEN_FULL;
-		cut = MT_CUT_TABLE;
-		identity = identify(frames, depth, (uint64_t)epoch << 8 | cut);
-		id = look_up(identity, &free_entry);
-		if (id)
-			return id;
+	if (!walk->frames) {
+		mt_walk_frames(&thread->tail, walk, thread->frames);
+		walk->frames = thread->frames;
 	}
-	id = define(writer, frames, depth, cut);
+	if (!free_entry && walk->depth > FRAMES_WHEN_FULL)
+		shorten(walk);
+	identity = identify(walk, epoch);
+	id = free_entry ? 0 : look_up(identity, &free_entry);
+	if (id)
+		return id;
+	id = define(writer, walk->frames, walk->depth, walk->cut);
 	if (id && free_entry)
 		put(free_entry, identity, id);
 	return id;
+}
+
+uint32_t mt_stacks_take(struct mt_thread *thread, uint32_t level, struct mt_ring_writer *writer,
+                        const struct mt_caller *caller)
+{
+	void *alone[1] = {(void *)caller->address};
+	struct entry *free_entry;
+	struct mt_walk walk;
+	uint32_t epoch, id;
+
+	/* acquire: ranges of the new epoch are looked up after it; partner: mt_module_new_epoch() */
+	epoch = atomic_load_explicit(&mt_process.epoch, memory_order_acquire);
+	if (mt_likely(level == 0)) {
+		mt_unwind_walk(thread, caller, epoch, &walk);
+	} else {
+		walk = (struct mt_walk){.frames = alone, .depth = 1, .cut = MT_CUT_NESTED};
+		mt_walk_identify(&walk);
+	}
+	if (mt_unlikely(walk.cut > MT_CUT_DEPTH))
+		atomic_fetch_add_explicit(&mt_process.slot->stacks_cut, 1, memory_order_relaxed);
+	id = look_up(identify(&walk, epoch), &free_entry);
+	if (mt_likely(id != 0))
+		return id;
+	return take_new(thread, writer, &walk, epoch, free_entry);
 }

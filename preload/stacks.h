@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#include "preload/emit.h"
 #include "preload/thread.h"
 
 /* Makes the table's mapping. -errno. */
@@ -17,6 +18,6 @@ int mt_stacks_init(void);
 
 /* The id of this thread's present stack from `caller` outwards; defines it in the ring when it is new. */
 uint32_t mt_stacks_take(struct mt_thread *thread, uint32_t level, struct mt_ring_writer *writer,
-                        const void *caller);
+                        const struct mt_caller *caller);
 
 #endif

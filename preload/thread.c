@@ -17,6 +17,7 @@
 #include "preload/emit.h"
 #include "preload/real.h"
 #include "preload/say.h"
+#include "preload/unwind.h"
 
 /* glibc's PTHREAD_DESTRUCTOR_ITERATIONS */
 #define DESTRUCTOR_PASSES 4u
@@ -197,6 +198,7 @@ void mt_thread_detach(void)
 	struct mt_tls *tls = &mt_tls;
 	struct mt_thread *thread = tls->thread;
 
+	mt_unwind_account(thread);
 	tls->generation = MT_DETACHED;
 	tls->thread = NULL;
 	for (uint32_t i = 0; i < MT_LEVELS; i++) {

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "preload/process.h"
+#include "preload/walk.h"
 #include "wire/ring.h"
 
 #define MT_LEVELS 4u
@@ -29,7 +30,9 @@
 struct mt_thread {
 	struct mt_ring_writer writers[MT_LEVELS]; /* ring == NULL: not claimed yet */
 	void *frames[MT_EVENT_FRAMES_MAX + MT_WALK_MARGIN];
+	struct mt_tail tail;
 };
+static_assert(sizeof(struct mt_thread) <= 65536, "memory a thread");
 
 struct mt_tls {
 	uint64_t generation;      /* of the process it is attached to; MT_DETACHED at first */
@@ -43,14 +46,17 @@ struct mt_tls {
 	unsigned int
 	        outer_kind; /* operator new in progress: its kind; taken by the malloc it calls */
 	const void *outer_caller; /* its caller */
+	const void *outer_frame;  /* its frame */
 	size_t outer_size_bytes; /* of an aligned form, which rounds up: what was asked for; or 0 */
 	const void *outer_recorded; /* the block that was recorded on its behalf */
 	const void *recorded;       /* the last block recorded */
 	const void *freeing;        /* the block that operator delete or realloc is giving back */
 
 	bool own;       /* what is allocated now is memtrace's own */
-	bool walked;    /* the unwinder has run in this thread: it will not allocate any more */
-	bool transient; /* past its destructors: detach again after each event */
+	bool walked;    /* the unwinder is ready for this thread: it will not allocate any more */
+	bool libunwind; /* so is libunwind, where it is not the unwinder but its fallback */
+	bool wants_libunwind; /* it should be made ready when this event is done (unwind.c) */
+	bool transient;       /* past its destructors: detach again after each event */
 	bool attaching;
 };
 

@@ -1,198 +1,288 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * unwind.c - the stack walk by libunwind.
+ * unwind.c - which walker, and when; when libunwind is opened and entered.
  *
- * libunwind is opened with RTLD_LOCAL by its exact name. As a NEEDED library its unversioned _Unwind_*
- * would enter the global scope and take over the C++ exceptions of the program's plugins.
+ * Where libunwind is the walker (unwind=libunwind, verify) it is opened by the first allocation after libc is up, or by
+ * __libc_start_main: dlopen() in our constructor, which runs first of all, would initialise libc with empty
+ * arguments and environment.
  *
- * It is opened late: dlopen() in our constructor, which runs first of all, would initialise libc with empty
- * arguments and environment. So the first allocation after libc is up opens it, or __libc_start_main.
+ * Where it is the fallback (auto) most programs never need it: of the call sites in libc, libstdc++, cc1plus, node
+ * and others none is beyond a rule, only interrupted pcs are. So it is opened by the first allocation after it
+ * was missed whose whole stack is known and holds neither a signal's frame nor one of the loader, in a
+ * process with one thread: there dlopen() can meet no lock that anybody holds. Until then, the stack is cut.
  *
  * It is never entered where it could hang: in a child forked from a process with several threads (its
- * lock, or the loader's, may be held by a thread that does not exist there).
+ * lock, or the loader's, may be held by a thread that does not exist there). As a fallback it is entered by one
+ * thread at a time; who comes second has the stack cut instead of waiting.
  */
 #include "preload/unwind.h"
 
-#include <dlfcn.h>
-#include <errno.h>
 #include <stdatomic.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "preload/config.h"
+#include "preload/libunwind.h"
 #include "preload/module.h"
-#include "preload/real.h"
-#include "preload/redirect.h"
 #include "preload/say.h"
+#include "preload/verify.h"
 
-#define LIBUNWIND "libunwind.so.8"
+/* How often a thread adds its counts to the slot: a line that all threads share. */
+#define ACCOUNT_EVERY 4096u
+/* Between an operator new of ours and the malloc that it calls. */
+#define OUTER_FRAME_MAX_BYTES 65536u
 
-enum state { CLOSED, OPENING, OPEN, FAILED };
+static atomic_bool is_missed; /* some stack was cut that libunwind could have walked */
+static atomic_flag is_entered = ATOMIC_FLAG_INIT; /* as a fallback */
 
-static _Atomic int state;
-static int (*unw_backtrace)(void **, int);
-
-extern char **environ;
-
-/*
- * What libunwind imports and must not have here. To see whether an address can be read it writes from it
- * into a pipe, which it keeps open and first reads from: descriptors that a program may close, and then
- * reuse for a file of its own. So its read and write become a question to the kernel without any descriptor.
- * Its mappings go past our hooks: they are memtrace's own.
- */
-static int no_pipe(int *ret_fds, int flags)
+static bool is_libunwind_walker(void)
 {
-	(void)flags;
-	ret_fds[0] = -1;
-	ret_fds[1] = -1;
-	errno = EMFILE;
-	return -1;
-}
-
-static ssize_t nothing_to_read(int fd, void *bytes, size_t count)
-{
-	(void)fd;
-	(void)bytes;
-	(void)count;
-	errno = EAGAIN;
-	return -1;
-}
-
-static long is_readable(uintptr_t address, long count)
-{
-	/* The kernel copies the set before it looks at the (senseless) first argument. */
-	if (syscall(SYS_rt_sigprocmask, -1, address & ~(uintptr_t)7, NULL, 8) != 0 &&
-	    errno == EFAULT)
-		return -1;
-	return count;
-}
-
-/* libunwind's writes into the pipe, by a system call of its own making. */
-static long no_write(long number, long a, long b, long c, long d, long e, long f)
-{
-	if (number == SYS_write)
-		return is_readable((uintptr_t)b, c);
-	return syscall(number, a, b, c, d, e, f);
-}
-
-static int open_libunwind(void)
-{
-	struct link_map *handle =
-	        mt_real.dlopen ? mt_real.dlopen(LIBUNWIND, RTLD_NOW | RTLD_LOCAL) : NULL;
-
-	if (!handle || mt_redirect(handle, "pipe2", (void *)no_pipe) != 0 ||
-	    mt_redirect(handle, "read", (void *)nothing_to_read) != 0 ||
-	    mt_redirect(handle, "syscall", (void *)no_write) != 0 ||
-	    mt_redirect(handle, "mmap", (void *)mt_real.mmap) != 0 ||
-	    mt_redirect(handle, "munmap", (void *)mt_real.munmap) != 0)
-		return -1;
-	unw_backtrace = (int (*)(void **, int))mt_real_find_in(handle, "unw_backtrace");
-	return unw_backtrace ? 0 : -1;
-}
-
-static int walk_libunwind(void **frames, int limit)
-{
-	return unw_backtrace(frames, limit);
-}
-
-static int open_none(void)
-{
-	return 0;
-}
-
-static int walk_none(void **frames, int limit)
-{
-	(void)frames;
-	(void)limit;
-	return 0;
-}
-
-static const struct mt_unwinder unwinders[] = {
-        [MT_CONFIG_UNWIND_LIBUNWIND] = {"libunwind", open_libunwind, walk_libunwind},
-        [MT_CONFIG_UNWIND_NONE] = {"none", open_none, walk_none},
-};
-
-/* True once it is open; opens it when libc is up. */
-static bool is_open(void)
-{
-	int expected = CLOSED;
-
-	/* acquire: the pointer to the walker; partner: the release below */
-	if (atomic_load_explicit(&state, memory_order_acquire) == OPEN)
-		return true;
-	if (!environ ||
-	    atomic_load_explicit(&mt_process.state, memory_order_relaxed) != MT_PROCESS_ON)
-		return false;
-	if (!atomic_compare_exchange_strong(&state, &expected, OPENING))
-		return false;
-	if (unwinders[mt_config.unwind].open() == 0) {
-		atomic_store_explicit(&state, OPEN, memory_order_release);
-		return true;
-	}
-	atomic_store(&state, FAILED);
-	mt_say("cannot open " LIBUNWIND ": stacks are cut to the calling function; "
-	       "install libunwind (Debian: libunwind8)",
-	       NULL);
-	return false;
+#ifdef MT_STEP
+	return mt_config.unwind == MT_CONFIG_UNWIND_LIBUNWIND ||
+	       mt_config.unwind == MT_CONFIG_UNWIND_VERIFY;
+#else
+	return mt_config.unwind <= MT_CONFIG_UNWIND_LIBUNWIND ||
+	       mt_config.unwind == MT_CONFIG_UNWIND_VERIFY;
+#endif
 }
 
 void mt_unwind_warm_up(const void *caller)
 {
+	static atomic_bool is_said;
+	enum mt_libunwind_state state = mt_libunwind_state();
 	struct mt_tls *tls = &mt_tls;
 	void *frames[4];
 
+	if (!is_libunwind_walker()) {
+		tls->walked = true;
+		return;
+	}
 	if (tls->own || tls->level || mt_process.fork_was_threaded)
 		return;
 	/* No dlopen() from within the loader. */
-	if (atomic_load_explicit(&state, memory_order_relaxed) != OPEN &&
-	    mt_module_is_loader(caller))
+	if (state != MT_LIBUNWIND_OPEN && mt_module_is_loader(caller))
 		return;
 	tls->own = true;
-	if (is_open()) {
+	state = mt_libunwind_open();
+	if (state == MT_LIBUNWIND_OPEN) {
 		tls->walked = true;
-		unwinders[mt_config.unwind].walk(frames, 4);
+		mt_libunwind_backtrace(frames, 4);
+	} else if (state == MT_LIBUNWIND_MISSING && !atomic_exchange(&is_said, true)) {
+		mt_say("cannot open " MT_LIBUNWIND ": stacks are cut to the calling function; "
+		       "install libunwind (Debian: libunwind8)",
+		       NULL);
 	}
 	tls->own = false;
 }
 
-uint32_t mt_unwind_walk(struct mt_thread *thread, const void *caller, void ***ret_frames,
-                        enum mt_cut *ret_cut)
+static void walk_caller_only(const struct mt_caller *caller, void **frames, enum mt_cut cut,
+                             struct mt_walk *ret_walk)
 {
-	void **frames = thread->frames;
+	frames[0] = (void *)caller->address;
+	*ret_walk = (struct mt_walk){.frames = frames, .depth = 1, .cut = cut};
+	mt_walk_identify(ret_walk);
+}
+
+/* --- libunwind ---------------------------------------------------------------------------------------- */
+
+/* Where libunwind finds `caller` on this stack, and how many frames from there. 0: it does not. */
+static uint32_t take_libunwind(void **frames, const void *caller, void ***ret_frames)
+{
 	uint32_t limit = mt_config.depth + MT_WALK_MARGIN;
-	enum mt_cut cut = MT_CUT_UNWINDER;
-	uint32_t first = 0;
-	int walked;
+	int walked = mt_libunwind_backtrace(frames, (int)limit);
+	int first = 0;
+
+	while (first < walked && frames[first] != caller)
+		first++;
+	/* It may end with a null address where a thread's first frame has no caller. */
+	while (walked > first + 1 && !frames[walked - 1])
+		walked--;
+	*ret_frames = frames + first;
+	return walked > first ? (uint32_t)(walked - first) : 0;
+}
+
+static void walk_libunwind(struct mt_thread *thread, const struct mt_caller *caller,
+                           struct mt_walk *ret_walk)
+{
+	struct mt_walk walk = {.cut = MT_CUT_NONE};
+	void **frames;
 
 	if (!mt_tls.walked) {
-		cut = atomic_load_explicit(&state, memory_order_relaxed) == CLOSED ? MT_CUT_EARLY
-		                                                                   : MT_CUT_UNSAFE;
-		goto caller_only;
+		bool is_early = mt_libunwind_state() == MT_LIBUNWIND_CLOSED;
+
+		walk_caller_only(caller, thread->frames, is_early ? MT_CUT_EARLY : MT_CUT_UNSAFE,
+		                 ret_walk);
+		return;
 	}
 	if (mt_process.fork_was_threaded) {
-		cut = MT_CUT_UNSAFE;
-		goto caller_only;
+		walk_caller_only(caller, thread->frames, MT_CUT_UNSAFE, ret_walk);
+		return;
 	}
-	walked = unwinders[mt_config.unwind].walk(frames, (int)limit);
-	while ((int)first < walked && frames[first] != caller)
-		first++;
-	if ((int)first >= walked)
-		goto caller_only;
-	walked -= (int)first;
-	/* libunwind may end with a null address where a thread's first frame has no caller. */
-	while (walked > 1 && !frames[first + (uint32_t)walked - 1])
-		walked--;
-	*ret_cut = MT_CUT_NONE;
-	if (walked > (int)mt_config.depth) {
-		walked = (int)mt_config.depth;
-		*ret_cut = MT_CUT_DEPTH;
+	walk.depth = take_libunwind(thread->frames, caller->address, &frames);
+	if (walk.depth == 0) {
+		walk_caller_only(caller, thread->frames, MT_CUT_UNWINDER, ret_walk);
+		return;
 	}
-	*ret_frames = frames + first;
-	return (uint32_t)walked;
+	if (walk.depth > mt_config.depth) {
+		walk.depth = mt_config.depth;
+		walk.cut = MT_CUT_DEPTH;
+	}
+	walk.frames = frames;
+	mt_walk_identify(&walk);
+	*ret_walk = walk;
+}
 
-caller_only:
-	frames[0] = (void *)caller;
-	*ret_frames = frames;
-	*ret_cut = cut;
-	return 1;
+#ifdef MT_STEP
+
+/* --- the cheap walk ----------------------------------------------------------------------------------- */
+
+/* The hook's caller, as it will be when the hook returns. False: its frame cannot be trusted to be there still. */
+static bool start_at(const struct mt_caller *caller, struct mt_step *ret_step)
+{
+	const uintptr_t *frame = caller->frame;
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+	/* An operator new that threw has left its frame's address behind. */
+	if (!frame || (uintptr_t)frame - here > OUTER_FRAME_MAX_BYTES ||
+	    frame[1] != (uintptr_t)caller->address)
+		return false;
+	*ret_step = (struct mt_step){frame[1], (uintptr_t)(frame + 2), frame[0]};
+	return true;
+}
+
+/* After a stack that was walked to its end by rules: is this the moment to open libunwind? */
+MT_COLD static void consider_libunwind(const struct mt_thread *thread, const struct mt_walk *walk)
+{
+	const struct mt_tail *tail = &thread->tail;
+
+	if (mt_tls.libunwind || mt_tls.own || walk->cut != MT_CUT_NONE || walk->has_signal ||
+	    mt_process.fork_was_threaded || mt_libunwind_state() == MT_LIBUNWIND_MISSING)
+		return;
+	if (mt_libunwind_state() == MT_LIBUNWIND_CLOSED && atomic_load(&mt_process.threads) > 1)
+		return;
+	for (uint32_t i = 0; i < walk->depth; i++)
+		if (mt_module_is_loader((const void *)tail->frames[tail->top - i].pc))
+			return;
+	mt_tls.wants_libunwind = true;
+}
+
+void mt_unwind_fetch_libunwind(void)
+{
+	struct mt_tls *tls = &mt_tls;
+	void *frames[4];
+
+	tls->wants_libunwind = false;
+	tls->own = true;
+	if (mt_libunwind_open() == MT_LIBUNWIND_OPEN) {
+		mt_libunwind_backtrace(frames, 4);
+		tls->libunwind = true;
+	}
+	tls->own = false;
+}
+
+/* A frame that no rule can express: the whole stack by libunwind, if that is safe and gives more. */
+MT_COLD static void fall_back(struct mt_thread *thread, const struct mt_caller *caller,
+                              struct mt_walk *walk)
+{
+	struct mt_walk other;
+
+	if (!mt_tls.libunwind) {
+		atomic_store_explicit(&is_missed, true, memory_order_relaxed);
+		return;
+	}
+	if (mt_process.fork_was_threaded || atomic_flag_test_and_set(&is_entered))
+		return;
+	walk_libunwind(thread, caller, &other);
+	atomic_flag_clear(&is_entered);
+	atomic_fetch_add_explicit(&mt_process.slot->walks_libunwind, 1, memory_order_relaxed);
+	if (other.depth > walk->depth)
+		*walk = other;
+}
+
+static void walk_rules(struct mt_thread *thread, const struct mt_caller *caller, uint32_t epoch,
+                       struct mt_walk *ret_walk)
+{
+	struct mt_step start;
+
+	if (!start_at(caller, &start)) {
+		walk_caller_only(caller, thread->frames, MT_CUT_EARLY, ret_walk);
+		return;
+	}
+	mt_walk_take(&thread->tail, start, mt_config.depth, epoch, ret_walk);
+	if (mt_unlikely(thread->tail.walks >= ACCOUNT_EVERY))
+		mt_unwind_account(thread);
+}
+
+static void walk_auto(struct mt_thread *thread, const struct mt_caller *caller, uint32_t epoch,
+                      struct mt_walk *ret_walk)
+{
+	walk_rules(thread, caller, epoch, ret_walk);
+	if (mt_unlikely(ret_walk->cut == MT_CUT_NO_RULE))
+		fall_back(thread, caller, ret_walk);
+	else if (mt_unlikely(atomic_load_explicit(&is_missed, memory_order_relaxed)))
+		consider_libunwind(thread, ret_walk);
+}
+
+static void walk_both(struct mt_thread *thread, const struct mt_caller *caller, uint32_t epoch,
+                      struct mt_walk *ret_walk)
+{
+	void **frames;
+	uint32_t depth;
+
+	walk_rules(thread, caller, epoch, ret_walk);
+	if (ret_walk->frames || !mt_tls.walked || mt_process.fork_was_threaded)
+		return;
+	depth = take_libunwind(thread->frames, caller->address, &frames);
+	if (depth > mt_config.depth)
+		depth = mt_config.depth;
+	if (depth)
+		mt_verify(&thread->tail, ret_walk, frames, depth);
+}
+
+static void walk_by_fp(struct mt_thread *thread, const struct mt_caller *caller,
+                       struct mt_walk *ret_walk)
+{
+	struct mt_step start;
+
+	if (start_at(caller, &start))
+		mt_walk_by_fp(&thread->tail, start, mt_config.depth, thread->frames, ret_walk);
+	else
+		walk_caller_only(caller, thread->frames, MT_CUT_EARLY, ret_walk);
+}
+
+#else
+
+void mt_unwind_fetch_libunwind(void)
+{
+}
+
+#endif
+
+void mt_unwind_walk(struct mt_thread *thread, const struct mt_caller *caller, uint32_t epoch,
+                    struct mt_walk *ret_walk)
+{
+	switch (mt_config.unwind) {
+#ifdef MT_STEP
+	case MT_CONFIG_UNWIND_AUTO: walk_auto(thread, caller, epoch, ret_walk); break;
+	case MT_CONFIG_UNWIND_VERIFY: walk_both(thread, caller, epoch, ret_walk); break;
+	case MT_CONFIG_UNWIND_FRAME_POINTER: walk_by_fp(thread, caller, ret_walk); break;
+#endif
+	case MT_CONFIG_UNWIND_NONE:
+		walk_caller_only(caller, thread->frames, MT_CUT_UNWINDER, ret_walk);
+		break;
+	default: walk_libunwind(thread, caller, ret_walk);
+	}
+}
+
+void mt_unwind_account(struct mt_thread *thread)
+{
+	struct mt_tail *tail = &thread->tail;
+
+	if (!mt_process.slot)
+		return;
+	atomic_fetch_add_explicit(&mt_process.slot->walks, tail->walks, memory_order_relaxed);
+	atomic_fetch_add_explicit(&mt_process.slot->frames_stepped, tail->stepped,
+	                          memory_order_relaxed);
+	atomic_fetch_add_explicit(&mt_process.slot->frames_kept, tail->kept, memory_order_relaxed);
+	tail->walks = 0;
+	tail->stepped = 0;
+	tail->kept = 0;
 }

@@ -44,14 +44,14 @@ static struct mt_callnode *enter(struct mt_callnode *parent, const struct mt_lin
 	struct mt_callnode *node;
 
 	for (node = parent->children; node; node = node->next) {
-		if (!is_same_function(node->line, line))
+		if (!is_same_function(&node->line, line))
 			continue;
-		if (!is_same_place(node->line, line))
+		if (!is_same_place(&node->line, line))
 			node->has_one_place = false;
 		return node;
 	}
 	node = mt_arena_take(arena, 1, sizeof(*node));
-	node->line = line;
+	node->line = *line;
 	node->has_one_place = true;
 	node->next = parent->children;
 	parent->children = node;
@@ -66,13 +66,13 @@ static int compare(const void *left, const void *right)
 
 	if (a->figure != b->figure)
 		return a->figure > b->figure ? -1 : 1;
-	x = function_of(a->line);
-	y = function_of(b->line);
+	x = function_of(&a->line);
+	y = function_of(&b->line);
 	if (x && y && strcmp(x, y) != 0)
 		return strcmp(x, y);
 	if (!x != !y)
 		return x ? -1 : 1;
-	return a->line->frame->offset < b->line->frame->offset ? -1 : 1;
+	return a->line.frame->offset < b->line.frame->offset ? -1 : 1;
 }
 
 static void sort(struct mt_callnode *parent)

@@ -2,9 +2,9 @@
 /*
  * calltree.h - the stacks of a process merged into one tree of functions.
  *
- * Used by cmd_tree.c. A node is a function as reached through the nodes above it; its figure is the sum of all
- * stacks that pass through it. From the outermost function inwards, or in reverse from the allocating one
- * outwards.
+ * Used by cmd_tree.c. A node is a function as reached through the nodes above it; its figure is the
+ * sum of all stacks that pass through it. From the outermost function inwards, or in reverse from
+ * the allocating one outwards.
  */
 #ifndef MT_REPORT_CALLTREE_H
 #define MT_REPORT_CALLTREE_H
@@ -13,7 +13,7 @@
 #include "report/stacks.h"
 
 struct mt_callnode {
-	const struct mt_line *line;   /* one of those merged here; NULL: the root */
+	struct mt_line line;          /* one of those merged here; of the root: nothing */
 	bool has_one_place;           /* all of them have the same file and line */
 	int64_t figure;               /* of this and of all below */
 	int64_t self;                 /* of stacks that end here */

@@ -64,9 +64,9 @@ static int check_value(const struct mt_option_row *row, enum mt_option_id id, co
 }
 
 /*
- * The options: those of the environment first, so that the command line has the last word. The collector gets
- * all (it reports what is wrong in the environment's), the library those that are right, without the output,
- * which is the session's.
+ * The options: those of the environment first, so that the command line has the last word. The
+ * collector gets all (it reports what is wrong in the environment's), the library those that are
+ * right, without the output, which is the session's.
  */
 static int take_options(struct run *run, const struct mt_call *call, const char **ret_all,
                         const char **ret_output)
@@ -124,8 +124,13 @@ static int prepare_collector(struct run *run, const struct mt_call *call, const 
 
 	if (status != MT_EXIT_FINE)
 		return status;
-	if (!getcwd(folder, sizeof(folder)))
-		strcpy(folder, "/");
+	if (!getcwd(folder, sizeof(folder))) {
+		const char *temporary = getenv("TMPDIR");
+
+		/* It was removed: nothing can be written there. */
+		snprintf(folder, sizeof(folder), "%s",
+		         temporary && *temporary ? temporary : "/tmp");
+	}
 	if (output && !strchr(output, ':')) {
 		const struct mt_option_pair pair = {"output", strlen("output"), output,
 		                                    strlen(output)};
@@ -260,7 +265,10 @@ static void say_summary(struct run *run)
 	       dropped, file);
 }
 
-/* From the fork to the child's end; the program's exit status, or what shells say when it cannot start. */
+/*
+ * From the fork to the child's end; the program's exit status, or what shells say when it cannot
+ * start.
+ */
 static int trace(struct run *run, const char *untraced)
 {
 	struct mt_welcome welcome;

@@ -42,7 +42,10 @@ static int64_t sum_of(const struct mt_measure *measure, const struct mt_site *si
 	return sum;
 }
 
-/* How many blocks stand behind a figure: those that are live, those of the peak, all that ever were. */
+/*
+ * How many blocks stand behind a figure: those that are live, those of the peak, all that ever
+ * were.
+ */
 static int64_t blocks_of(const struct mt_measure *measure, const struct mt_site *site)
 {
 	if (strcmp(measure->word, "leaked") == 0)
@@ -214,33 +217,31 @@ static int add_row(struct report *report, struct mt_table *table, const struct m
 	return 0;
 }
 
-static json_t *json_site(const struct mt_site *site, const struct mt_stack *stack)
+static void print_json_site(struct mt_json_out *out, const struct mt_site *site,
+                            const struct mt_stack *stack)
 {
 	struct mt_value row[FIGURE_COUNT];
 	struct mt_trim trim = mt_trim_own(stack);
-	json_t *object = json_object();
+	json_t *head = json_object();
 
 	take_figures(site, row);
 	for (size_t i = 0; i < FIGURE_COUNT; i++)
-		json_object_set_new(object, columns[FIGURES_AT + i].key,
-		                    json_integer(row[i].number));
-	json_object_set_new(object, "cut", mt_json_text(stack->cut));
-	json_object_set_new(object, "stack", mt_json_stack(&trim));
-	return object;
+		json_object_set_new(head, columns[FIGURES_AT + i].key, json_integer(row[i].number));
+	json_object_set_new(head, "cut", mt_json_text(stack->cut));
+	mt_json_stack(out, head, &trim);
 }
 
 static int list_process(struct report *report, const struct mt_process *process,
-                        struct mt_table *table, json_t *processes)
+                        struct mt_table *table, struct mt_json_out *out)
 {
 	struct mt_site *sites = NULL;
 	size_t count = 0;
 	int error = mt_sites_read(&report->file, process, report->measure, &sites, &count);
-	json_t *object, *array;
 
 	if (error < 0)
 		return error;
-	object = mt_json_process(process);
-	array = json_array();
+	if (out)
+		mt_json_open(out, mt_json_process(process), "sites");
 	for (size_t i = 0; i < count && error >= 0; i++) {
 		struct mt_stack *stack;
 
@@ -250,31 +251,40 @@ static int list_process(struct report *report, const struct mt_process *process,
 		}
 		error = mt_stacks_resolve(report->stacks, sites[i].stack, &stack);
 		if (error >= 0)
-			json_array_append_new(array, json_site(&sites[i], stack));
+			print_json_site(out, &sites[i], stack);
 	}
-	json_object_set_new(object, "sites", array);
-	json_array_append_new(processes, object);
+	if (out)
+		mt_json_close(out);
 	free(sites);
 	return error;
 }
 
-static int print_rows(struct report *report, enum mt_format format)
+static int print_csv(struct report *report)
 {
-	json_t *processes = json_array();
 	struct mt_table table;
 	int error = 0;
 
 	mt_table_init(&table, columns, COLUMNS);
 	for (size_t i = 0; i < report->file.process_count && error >= 0; i++)
-		error = list_process(report, &report->file.processes[i],
-		                     format == MT_FORMAT_CSV ? &table : NULL, processes);
-	if (error >= 0 && format == MT_FORMAT_CSV)
+		error = list_process(report, &report->file.processes[i], &table, NULL);
+	if (error >= 0)
 		mt_table_print_csv(&table, stdout);
-	if (error >= 0 && format == MT_FORMAT_JSON)
-		mt_json_print(json_pack("{s:s, s:s, s:O}", "state", mt_json_state(&report->file),
-		                        "by", report->measure->word, "processes", processes));
-	json_decref(processes);
 	mt_table_free(&table);
+	return error;
+}
+
+static int print_json(struct report *report)
+{
+	struct mt_json_out out = {0};
+	int error = 0;
+
+	mt_json_open(&out,
+	             json_pack("{s:s, s:s}", "state", mt_json_state(&report->file), "by",
+	                       report->measure->word),
+	             "processes");
+	for (size_t i = 0; i < report->file.process_count && error >= 0; i++)
+		error = list_process(report, &report->file.processes[i], NULL, &out);
+	mt_json_close(&out);
 	return error;
 }
 
@@ -291,7 +301,9 @@ static int run(const struct mt_call *call)
 	if (status != MT_EXIT_FINE)
 		return status;
 	report.stacks = mt_stacks_open(&report.file);
-	error = format == MT_FORMAT_TEXT ? print_text(&report) : print_rows(&report, format);
+	error = format == MT_FORMAT_JSON  ? print_json(&report)
+	        : format == MT_FORMAT_CSV ? print_csv(&report)
+	                                  : print_text(&report);
 	mt_stacks_close(report.stacks);
 	if (error < 0)
 		status = mt_file_say_error(&report.file, error);

@@ -22,7 +22,7 @@
 
 #define LIMIT_DEFAULT       60
 #define MIN_PERCENT_DEFAULT 1
-#define PREFIX_MAX          240 /* bytes of branches before a function; deeper ones keep this indent */
+#define PREFIX_MAX          240 /* bytes of branches before a function; then the indent stays */
 
 struct report {
 	struct mt_file file;
@@ -41,7 +41,7 @@ struct report {
 static const char *place_of(struct report *report, const struct mt_callnode *node)
 {
 	struct mt_symbol symbol;
-	struct mt_line line = *node->line;
+	struct mt_line line = node->line;
 
 	if (node->has_one_place || !line.symbol || !line.symbol->file)
 		return mt_stacktext_place(&report->scratch, &line, MT_STACKTEXT_PLACE);
@@ -69,7 +69,7 @@ static void print_node(struct report *report, const struct mt_callnode *node, co
 	const char *place = place_of(report, node);
 
 	print_figures(report, node->figure);
-	printf("%s%s%s", prefix, branch, mt_stacktext_function(&report->scratch, node->line));
+	printf("%s%s%s", prefix, branch, mt_stacktext_function(&report->scratch, &node->line));
 	if (*place)
 		printf("  %s%s%s", dim, place, plain);
 	putchar('\n');
@@ -133,20 +133,29 @@ static void print_children(struct report *report, const struct mt_callnode *pare
 	}
 }
 
+/* The tree of a process, in the arena. */
+static int build(struct report *report, const struct mt_process *process, struct mt_arena *arena,
+                 struct mt_callnode **ret_root)
+{
+	struct mt_site *sites = NULL;
+	size_t count = 0;
+	int error = mt_sites_read(&report->file, process, report->measure, &sites, &count);
+
+	if (error >= 0)
+		error = mt_calltree_build(report->stacks, report->measure, sites, count,
+		                          report->is_reverse, arena, ret_root);
+	free(sites);
+	return error;
+}
+
 static int print_process(struct report *report, const struct mt_process *process)
 {
 	const struct mt_measure *measure = report->measure;
 	struct mt_arena arena = {0};
 	struct mt_callnode *root = NULL;
-	struct mt_site *sites = NULL;
-	size_t count = 0;
 	char prefix[PREFIX_MAX + 8] = "";
-	int error = mt_sites_read(&report->file, process, measure, &sites, &count);
+	int error = build(report, process, &arena, &root);
 
-	if (error >= 0)
-		error = mt_calltree_build(report->stacks, measure, sites, count, report->is_reverse,
-		                          &arena, &root);
-	free(sites);
 	if (error >= 0) {
 		report->total = root->figure;
 		report->printed = 0;
@@ -186,21 +195,23 @@ static int print_text(struct report *report)
 
 /* ---- JSON ---- */
 
-static json_t *json_node(const struct mt_callnode *node)
+static void print_json_node(struct mt_json_out *out, const struct mt_callnode *node)
 {
-	json_t *children = json_array();
-	const struct mt_symbol *symbol = node->line ? node->line->symbol : NULL;
+	const struct mt_symbol *symbol = node->line.symbol;
+	const struct mt_frame *frame = node->line.frame;
 	bool has_line = symbol && symbol->line > 0 && node->has_one_place;
 
+	mt_json_open(out,
+	             json_pack("{s:o, s:o, s:o, s:o, s:I, s:I}", "function",
+	                       mt_json_text(symbol ? symbol->function : NULL), "file",
+	                       mt_json_text(symbol ? symbol->file : NULL), "line",
+	                       mt_json_number(has_line, has_line ? symbol->line : 0), "module",
+	                       mt_json_text(frame ? frame->module : NULL), "figure",
+	                       (json_int_t)node->figure, "self", (json_int_t)node->self),
+	             "children");
 	for (const struct mt_callnode *child = node->children; child; child = child->next)
-		json_array_append_new(children, json_node(child));
-	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "function",
-	                 mt_json_text(symbol ? symbol->function : NULL), "file",
-	                 mt_json_text(symbol ? symbol->file : NULL), "line",
-	                 mt_json_number(has_line, has_line ? symbol->line : 0), "module",
-	                 mt_json_text(node->line ? node->line->frame->module : NULL), "figure",
-	                 (json_int_t)node->figure, "self", (json_int_t)node->self, "children",
-	                 children);
+		print_json_node(out, child);
+	mt_json_close(out);
 }
 
 /* ---- CSV: the nodes in order, each with its depth ---- */
@@ -216,7 +227,7 @@ static void add_rows(struct mt_table *table, int64_t pid, const struct mt_callno
                      int64_t depth)
 {
 	for (const struct mt_callnode *node = parent->children; node; node = node->next) {
-		const struct mt_symbol *symbol = node->line->symbol;
+		const struct mt_symbol *symbol = node->line.symbol;
 		struct mt_value *row = mt_table_add(table);
 
 		row[0] = mt_value_number(pid);
@@ -227,54 +238,59 @@ static void add_rows(struct mt_table *table, int64_t pid, const struct mt_callno
 		row[5] = mt_value_text(symbol ? symbol->file : NULL);
 		if (symbol && symbol->line > 0 && node->has_one_place)
 			row[6] = mt_value_number(symbol->line);
-		row[7] = mt_value_text(node->line->frame->module);
+		row[7] = mt_value_text(node->line.frame->module);
 		add_rows(table, pid, node, depth + 1);
 	}
 }
 
 static int list_process(struct report *report, const struct mt_process *process,
-                        struct mt_table *table, json_t *processes)
+                        struct mt_table *table, struct mt_json_out *out)
 {
 	struct mt_arena arena = {0};
 	struct mt_callnode *root = NULL;
-	struct mt_site *sites = NULL;
-	size_t count = 0;
-	int error = mt_sites_read(&report->file, process, report->measure, &sites, &count);
+	int error = build(report, process, &arena, &root);
 
-	if (error >= 0)
-		error = mt_calltree_build(report->stacks, report->measure, sites, count,
-		                          report->is_reverse, &arena, &root);
 	if (error >= 0 && table) {
 		add_rows(table, process->pid, root, 0);
 	} else if (error >= 0) {
-		json_t *object = mt_json_process(process);
+		json_t *head = mt_json_process(process);
 
-		json_object_set_new(object, "tree", json_node(root));
-		json_array_append_new(processes, object);
+		json_object_set_new(head, "figure", json_integer(root->figure));
+		mt_json_open(out, head, "tree");
+		for (const struct mt_callnode *node = root->children; node; node = node->next)
+			print_json_node(out, node);
+		mt_json_close(out);
 	}
-	free(sites);
 	mt_arena_free(&arena);
 	return error;
 }
 
-static int print_rows(struct report *report, enum mt_format format)
+static int print_csv(struct report *report)
 {
-	json_t *processes = json_array();
 	struct mt_table table;
 	int error = 0;
 
 	mt_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
 	for (size_t i = 0; i < report->file.process_count && error >= 0; i++)
-		error = list_process(report, &report->file.processes[i],
-		                     format == MT_FORMAT_CSV ? &table : NULL, processes);
-	if (error >= 0 && format == MT_FORMAT_CSV)
+		error = list_process(report, &report->file.processes[i], &table, NULL);
+	if (error >= 0)
 		mt_table_print_csv(&table, stdout);
-	if (error >= 0 && format == MT_FORMAT_JSON)
-		mt_json_print(json_pack("{s:s, s:s, s:b, s:O}", "state",
-		                        mt_json_state(&report->file), "by", report->measure->word,
-		                        "reverse", report->is_reverse, "processes", processes));
-	json_decref(processes);
 	mt_table_free(&table);
+	return error;
+}
+
+static int print_json(struct report *report)
+{
+	struct mt_json_out out = {0};
+	int error = 0;
+
+	mt_json_open(&out,
+	             json_pack("{s:s, s:s, s:b}", "state", mt_json_state(&report->file), "by",
+	                       report->measure->word, "reverse", report->is_reverse),
+	             "processes");
+	for (size_t i = 0; i < report->file.process_count && error >= 0; i++)
+		error = list_process(report, &report->file.processes[i], NULL, &out);
+	mt_json_close(&out);
 	return error;
 }
 
@@ -294,7 +310,9 @@ static int run(const struct mt_call *call)
 	if (status != MT_EXIT_FINE)
 		return status;
 	report.stacks = mt_stacks_open(&report.file);
-	error = format == MT_FORMAT_TEXT ? print_text(&report) : print_rows(&report, format);
+	error = format == MT_FORMAT_JSON  ? print_json(&report)
+	        : format == MT_FORMAT_CSV ? print_csv(&report)
+	                                  : print_text(&report);
 	mt_stacks_close(report.stacks);
 	if (error < 0)
 		status = mt_file_say_error(&report.file, error);

@@ -2,8 +2,9 @@
 /*
  * command.h - the contract of a sub-command.
  *
- * A sub-command is one const struct in a file of its own (cmd_<name>.c) and one line in commands.c. The parser
- * (arguments.c), `memtrace help` and the check of the man page all read this struct, so a flag is said once.
+ * A sub-command is one const struct in a file of its own (cmd_<name>.c) and one line in commands.c.
+ * The parser (arguments.c), `memtrace help` and the check of the man page all read this struct, so
+ * a flag is said once.
  */
 #ifndef MT_REPORT_COMMAND_H
 #define MT_REPORT_COMMAND_H

@@ -2,7 +2,8 @@
 /*
  * doctor.h - the checks of `memtrace doctor`, a row each.
  *
- * Used by cmd_doctor.c. Each check tries the thing itself rather than asking whether it should work.
+ * Used by cmd_doctor.c. Each check tries the thing itself rather than asking whether it should
+ * work.
  */
 #ifndef MT_REPORT_DOCTOR_H
 #define MT_REPORT_DOCTOR_H
@@ -10,8 +11,8 @@
 #include "report/table.h"
 
 /*
- * One row. is_needed: without it nothing can be traced. found is copied; check and cost are borrowed until the
- * table is freed.
+ * One row. is_needed: without it nothing can be traced. found is copied; check and cost are
+ * borrowed until the table is freed.
  */
 void mt_doctor_add(struct mt_table *table, const char *check, bool is_needed, bool is_ok,
                    const char *found, const char *cost);

@@ -32,8 +32,8 @@ static void say_frames(const struct mt_stacks *stacks, enum mt_symbolized symbol
 	size_t count = mt_stacks_count(stacks, symbolized);
 
 	if (count > 0)
-		printf("Note: %s not named, because %s.\n",
-		       mt_units_of((int64_t)count, "frame is", "frames are").text, why);
+		printf("Note: frames without a name, because %s: %s.\n", why,
+		       mt_units_count((int64_t)count).text);
 }
 
 void mt_doubts_file(const struct mt_file *file, const struct mt_stacks *stacks)
@@ -41,9 +41,8 @@ void mt_doubts_file(const struct mt_file *file, const struct mt_stacks *stacks)
 	if (file->process_count == 0)
 		puts("No process was traced: nothing is in this file.");
 	if (stacks) {
-		say_frames(stacks, MT_SYMBOLIZED_CHANGED,
-		           "their files were replaced since the run");
-		say_frames(stacks, MT_SYMBOLIZED_MISSING, "their files are not on this machine");
+		say_frames(stacks, MT_SYMBOLIZED_CHANGED, "their file was replaced since the run");
+		say_frames(stacks, MT_SYMBOLIZED_MISSING, "their file is not on this machine");
 	}
 	if (file->state == MT_FILE_RECORDING)
 		puts("Note: recording goes on; these are the figures of the last commit.");

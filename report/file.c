@@ -89,8 +89,8 @@ int mt_file_say_error(const struct mt_file *file, int error)
 }
 
 /*
- * The process's state and start time of /proc/PID/stat. The command in it may hold anything, so what follows is
- * counted from its last bracket.
+ * The process's state and start time of /proc/PID/stat. The command in it may hold anything, so
+ * what follows is counted from its last bracket.
  */
 static bool read_stat(int64_t pid, char *ret_state, int64_t *ret_start)
 {
@@ -158,7 +158,10 @@ static int look(struct mt_file *file, bool *ret_is_owed)
 		file->state = MT_FILE_ABANDONED;
 		return 0;
 	}
-	/* Where nothing runs the session ends now; a process may even have ended before its row was written. */
+	/*
+	 * Where nothing runs the session ends now; a process may even have ended before its row was
+	 * written.
+	 */
 	*ret_is_owed = true;
 	next = mt_rows_open(file->reader, owed_sql, &rows, NULL);
 	while (next >= 0 && (next = mt_rows_next(rows)) == 1) {

@@ -60,9 +60,9 @@ struct mt_file {
 };
 
 /*
- * Opens the file of a call (its first operand) and reads its processes, those of --process if the command has
- * that flag. While a live collector owes the file the end of a process that is gone, waits for it, 10 s at most.
- * MT_EXIT_FINE, or the exit status after having said what is wrong.
+ * Opens the file of a call (its first operand) and reads its processes, those of --process if the
+ * command has that flag. While a live collector owes the file the end of a process that is gone,
+ * waits for it, 10 s at most. MT_EXIT_FINE, or the exit status after having said what is wrong.
  */
 int mt_file_open(const struct mt_call *call, struct mt_file *ret_file);
 

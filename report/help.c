@@ -15,7 +15,9 @@
 
 #define WIDTH 96
 
-/* Words of `text` wrapped at WIDTH, the first line going on at `column`, the others indented to it. */
+/*
+ * Words of `text` wrapped at WIDTH, the first line going on at `column`, the others indented to it.
+ */
 static void print_wrapped(FILE *to, const char *text, size_t column)
 {
 	size_t at = column;

@@ -2,8 +2,8 @@
 /*
  * idmap.h - from a row's id (or any other 64-bit key) to a pointer.
  *
- * Used by report/ for what is read from the file once and needed often. Open addressing, grown at three
- * quarters, nothing is ever removed.
+ * Used by report/ for what is read from the file once and needed often. Open addressing, grown at
+ * three quarters, nothing is ever removed.
  */
 #ifndef MT_REPORT_IDMAP_H
 #define MT_REPORT_IDMAP_H

@@ -2,8 +2,8 @@
 /*
  * leaks.h - the leaks of a process: read, and written in the formats for programs.
  *
- * Used by cmd_leaks.c, which has the one for people. A leak here is a site and a class with all its blocks, as the
- * view `leak` has them.
+ * Used by cmd_leaks.c, which has the one for people. A leak here is a site and a class with all its
+ * blocks, as the view `leak` has them.
  */
 #ifndef MT_REPORT_LEAKS_H
 #define MT_REPORT_LEAKS_H
@@ -40,8 +40,8 @@ int mt_leaks_read(struct mt_file *file, const struct mt_process *process,
 void mt_leaks_free(struct mt_leaks *leaks);
 
 /*
- * True when nothing left would mean that nothing leaked: the end was seen, its blocks are in the file, and no event
- * was lost.
+ * True when nothing left would mean that nothing leaked: the end was seen, its blocks are in the
+ * file, and no event was lost.
  */
 bool mt_leaks_are_measured(const struct mt_process *process);
 

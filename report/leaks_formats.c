@@ -83,7 +83,8 @@ int mt_leaks_print_mtrace(struct mt_file *file, struct mt_stacks *stacks)
 
 /* ---- JSON and CSV ---- */
 
-static int json_sites(struct mt_stacks *stacks, const struct mt_leaks *leaks, json_t *sites)
+static int json_sites(struct mt_stacks *stacks, const struct mt_leaks *leaks,
+                      struct mt_json_out *out)
 {
 	for (size_t i = 0; i < leaks->count; i++) {
 		const struct mt_leak *leak = &leaks->items[i];
@@ -94,52 +95,52 @@ static int json_sites(struct mt_stacks *stacks, const struct mt_leaks *leaks, js
 		if (error < 0)
 			return error;
 		trim = mt_trim_own(stack);
-		json_array_append_new(
-		        sites,
-		        json_pack("{s:o, s:I, s:I, s:I, s:I, s:o, s:o}", "class",
-		                  mt_json_text(leak->class), "blocks", (json_int_t)leak->blocks,
-		                  "bytes", (json_int_t)leak->bytes, "first_ns",
-		                  (json_int_t)leak->first_ns, "last_ns", (json_int_t)leak->last_ns,
-		                  "cut", mt_json_text(stack->cut), "stack", mt_json_stack(&trim)));
+		mt_json_stack(out,
+		              json_pack("{s:o, s:I, s:I, s:I, s:I, s:o}", "class",
+		                        mt_json_text(leak->class), "blocks",
+		                        (json_int_t)leak->blocks, "bytes", (json_int_t)leak->bytes,
+		                        "first_ns", (json_int_t)leak->first_ns, "last_ns",
+		                        (json_int_t)leak->last_ns, "cut", mt_json_text(stack->cut)),
+		              &trim);
 	}
 	return 0;
 }
 
+static int json_process(struct mt_file *file, struct mt_stacks *stacks,
+                        const struct mt_process *process, struct mt_json_out *out)
+{
+	json_t *head = mt_json_process(process);
+	struct mt_leaks leaks = {0};
+	int error = process->has_snapshot ? mt_leaks_read(file, process, &leaks) : 0;
+
+	json_object_set_new(head, "measured", json_boolean(process->has_snapshot));
+	json_object_set_new(head, "dropped_events", json_integer(process->dropped_events));
+	json_object_set_new(head, "totals",
+	                    process->has_snapshot
+	                            ? json_pack("{s:I, s:I}", "blocks", (json_int_t)leaks.blocks,
+	                                        "bytes", (json_int_t)leaks.bytes)
+	                            : json_null());
+	if (error < 0) {
+		json_decref(head);
+	} else {
+		mt_json_open(out, head, "sites");
+		error = json_sites(stacks, &leaks, out);
+		mt_json_close(out);
+	}
+	mt_leaks_free(&leaks);
+	return error;
+}
+
 int mt_leaks_print_json(struct mt_file *file, struct mt_stacks *stacks)
 {
-	json_t *processes = json_array();
+	struct mt_json_out out = {0};
 	int error = 0;
 
-	for (size_t i = 0; i < file->process_count && error >= 0; i++) {
-		const struct mt_process *process = &file->processes[i];
-		bool is_measured = process->has_snapshot;
-		json_t *object = mt_json_process(process);
-		json_t *sites = json_array();
-		struct mt_leaks leaks = {0};
-
-		if (is_measured)
-			error = mt_leaks_read(file, process, &leaks);
-		if (error >= 0)
-			error = json_sites(stacks, &leaks, sites);
-		json_object_set_new(object, "measured", json_boolean(is_measured));
-		json_object_set_new(object, "dropped_events",
-		                    json_integer(process->dropped_events));
-		json_object_set_new(object, "totals",
-		                    is_measured ? json_pack("{s:I, s:I}", "blocks",
-		                                            (json_int_t)leaks.blocks, "bytes",
-		                                            (json_int_t)leaks.bytes)
-		                                : json_null());
-		json_object_set_new(object, "sites", sites);
-		json_array_append_new(processes, object);
-		mt_leaks_free(&leaks);
-	}
-	if (error < 0) {
-		json_decref(processes);
-		return error;
-	}
-	mt_json_print(
-	        json_pack("{s:s, s:o}", "state", mt_json_state(file), "processes", processes));
-	return 0;
+	mt_json_open(&out, json_pack("{s:s}", "state", mt_json_state(file)), "processes");
+	for (size_t i = 0; i < file->process_count && error >= 0; i++)
+		error = json_process(file, stacks, &file->processes[i], &out);
+	mt_json_close(&out);
+	return error;
 }
 
 static const struct mt_column columns[] = {

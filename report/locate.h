@@ -2,9 +2,9 @@
 /*
  * locate.h - where libmemtrace.so and memtrace-collect are.
  *
- * Used by cmd_run.c and cmd_doctor.c. Looked for, in this order: beside this executable (a build folder),
- * in the installed places relative to this executable's own prefix (a tree that was moved), and in the
- * installed places as configured.
+ * Used by cmd_run.c and cmd_doctor.c. Looked for, in this order: beside this executable (a build
+ * folder), in the installed places relative to this executable's own prefix (a tree that was
+ * moved), and in the installed places as configured.
  */
 #ifndef MT_REPORT_LOCATE_H
 #define MT_REPORT_LOCATE_H

@@ -2,10 +2,11 @@
 /*
  * memory.h - memory of the tool: arenas, and growing arrays.
  *
- * Used all over report/, in the process of the `memtrace` command alone. What a report reads lives as long as
- * the report, so most of it is taken from an arena and given back at once.
+ * Used all over report/, in the process of the `memtrace` command alone. What a report reads lives
+ * as long as the report, so most of it is taken from an arena and given back at once.
  *
- * Running out of memory ends the tool with one line and exit status 125: a report has nothing better to do.
+ * Running out of memory ends the tool with one line and exit status 125: a report has nothing
+ * better to do.
  */
 #ifndef MT_REPORT_MEMORY_H
 #define MT_REPORT_MEMORY_H
@@ -17,8 +18,8 @@
 void *mt_memory_new(size_t count, size_t size_bytes);
 
 /*
- * Makes room for one more item in an array that holds `count`: returns the array, perhaps moved, its capacity
- * doubled when it was full. Give back with free().
+ * Makes room for one more item in an array that holds `count`: returns the array, perhaps moved,
+ * its capacity doubled when it was full. Give back with free().
  */
 void *mt_memory_grow(void *array, size_t count, size_t *capacity, size_t size_bytes);
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * memtrace.c - main of the `memtrace` command: finds the sub-command, parses its arguments, runs it.
+ * memtrace.c - main of the `memtrace` command: finds the sub-command, parses its arguments, runs
+ * it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "report/arguments.h"
@@ -27,6 +30,22 @@ static int finish(int status)
 	return status == MT_EXIT_FINE ? MT_EXIT_CANNOT : status;
 }
 
+/*
+ * Started without a standard stream, the next file opened would become it. What takes its place
+ * here is closed in every program that is started, and cannot be used: a report to nowhere fails as
+ * it should.
+ */
+static void fill_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_PATH | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const struct mt_command *command;
@@ -34,6 +53,7 @@ int main(int argc, char **argv)
 	bool is_done;
 	int status;
 
+	fill_streams();
 	if (argc < 2) {
 		mt_help_all(stderr);
 		return MT_EXIT_USAGE;

@@ -60,7 +60,9 @@ int mt_program_find(const char *name, char ret_path[PATH_MAX])
 			found = check_executable(ret_path);
 			if (found == 0)
 				return 0;
-			/* A later folder may have one that can be run; else this is what is said. */
+			/*
+			 * A later folder may have one that can be run; else this is what is said.
+			 */
 			if (found == -EACCES)
 				error = found;
 		}
@@ -101,8 +103,9 @@ static bool raises_privileges(const char *path)
 }
 
 /*
- * The run time of a sanitizer has to come first among the libraries, or it ends the program at once. gcc links
- * it as a library, clang puts it into the executable, whose dynamic symbols then define it.
+ * The run time of a sanitizer has to come first among the libraries, or it ends the program at
+ * once. gcc links it as a library, clang puts it into the executable, whose dynamic symbols then
+ * define it.
  */
 static const char *sanitizer_of(Elf *elf)
 {

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 
 /*
- * Finds a command as a shell does. 0 and its path; -ENOENT: there is none (127 in a shell); another -errno:
- * there is one that cannot be run (126).
+ * Finds a command as a shell does. 0 and its path; -ENOENT: there is none (127 in a shell); another
+ * -errno: there is one that cannot be run (126).
  */
 int mt_program_find(const char *name, char ret_path[PATH_MAX]);
 
@@ -22,7 +22,10 @@ enum mt_program_obstacle {
 	MT_PROGRAM_NOT_PRELOADED /* LD_PRELOAD would stop it from starting: it must run without */
 };
 
-/* Looks at the file (and, for a script, at its interpreter). ret_why is a clause: "it is statically linked". */
+/*
+ * Looks at the file (and, for a script, at its interpreter). ret_why is a clause: "it is statically
+ * linked".
+ */
 enum mt_program_obstacle mt_program_check(const char *path, char ret_why[256]);
 
 #endif

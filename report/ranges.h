@@ -2,9 +2,9 @@
 /*
  * ranges.h - address ranges, sorted, and which of them holds an address.
  *
- * Used by the symbolizer for the compile units of a module, the functions of a unit and the symbols of a table.
- * Ranges may nest and overlap; the innermost one is found: that with the highest start, and of equal starts the
- * shortest.
+ * Used by the symbolizer for the compile units of a module, the functions of a unit and the symbols
+ * of a table. Ranges may nest and overlap; the innermost one is found: that with the highest start,
+ * and of equal starts the shortest.
  */
 #ifndef MT_REPORT_RANGES_H
 #define MT_REPORT_RANGES_H

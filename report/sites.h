@@ -2,8 +2,8 @@
 /*
  * sites.h - the sites of a process (stacks with their totals), ranked by one measure.
  *
- * Used by cmd_top.c and cmd_tree.c. A measure is one row here: the word of --by, its column of the view site,
- * and how it is called in text.
+ * Used by cmd_top.c and cmd_tree.c. A measure is one row here: the word of --by, its column of the
+ * view site, and how it is called in text.
  */
 #ifndef MT_REPORT_SITES_H
 #define MT_REPORT_SITES_H

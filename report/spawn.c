@@ -153,7 +153,10 @@ static int ask(int fd, uint32_t purpose, pid_t pid, void *ret_answer, size_t ans
 		deadline.tv_sec++;
 		deadline.tv_nsec -= 1000000000L;
 	}
-	/* That it is gone shows in the question or in the answer, as it happens: one error for both. */
+	/*
+	 * That it is gone shows in the question or in the answer, as it happens: one error for
+	 * both.
+	 */
 	if (send(fd, &hello, sizeof(hello), MSG_NOSIGNAL) < 0)
 		return errno == EPIPE ? -ECONNRESET : -errno;
 	for (;;) {
@@ -178,8 +181,9 @@ static int ask(int fd, uint32_t purpose, pid_t pid, void *ret_answer, size_t ans
 }
 
 /*
- * The collector is our program, not one to be traced. Nor does it take other orders to the loader: with LD_DEBUG
- * that writes to a descriptor which the collector, who closes what it did not open, has given to something else.
+ * The collector is our program, not one to be traced. Nor does it take other orders to the loader:
+ * with LD_DEBUG that writes to a descriptor which the collector, who closes what it did not open,
+ * has given to something else.
  */
 static void exec_collector(char *const argv[], int socket_fd, int exec_fd)
 {

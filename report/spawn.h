@@ -4,7 +4,7 @@
  *
  * Used by cmd_run.c and cmd_doctor.c:
  *
- *	mt_spawn_program     forks; the child waits, so that its pid is known and nothing of it has run
+ *	mt_spawn_program     forks; the child waits: its pid is known, and nothing of it has run
  *	mt_spawn_collector   starts memtrace-collect (wire/hello.h) and asks for the session
  *	mt_spawn_go          lets the child exec, traced or not
  *	mt_spawn_wait        until it ends
@@ -38,15 +38,15 @@ int mt_spawn_program(char *const argv[], const struct mt_spawn_environment *envi
                      struct mt_spawn *ret_spawn);
 
 /*
- * Starts the collector with these arguments (argv[0] is the path of its file) and asks it for its session.
- * -errno: it could not be started or did not answer; the program may go on without.
+ * Starts the collector with these arguments (argv[0] is the path of its file) and asks it for its
+ * session. -errno: it could not be started or did not answer; the program may go on without.
  */
 int mt_spawn_collector(struct mt_spawn *spawn, char *const argv[], struct mt_welcome *ret_welcome);
 
 /*
- * Lets the child exec; session NULL: untraced. 0, or why exec failed. From here to mt_spawn_close SIGINT and
- * SIGQUIT, which a terminal sends to the program as well, are ignored, SIGTERM and SIGHUP are passed on to the
- * child while it lives. One child at a time.
+ * Lets the child exec; session NULL: untraced. 0, or why exec failed. From here to mt_spawn_close
+ * SIGINT and SIGQUIT, which a terminal sends to the program as well, are ignored, SIGTERM and
+ * SIGHUP are passed on to the child while it lives. One child at a time.
  */
 int mt_spawn_go(struct mt_spawn *spawn, const char *session);
 

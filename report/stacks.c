@@ -41,7 +41,9 @@ struct mt_stacks {
 	struct mt_rows *symbol_rows;
 	struct mt_idmap nodes;
 	struct mt_idmap frames;
-	struct mt_idmap stacks;
+	struct mt_stack stack; /* the last one that was asked for; id 0: none */
+	size_t frame_capacity;
+	size_t line_capacity;
 	struct mt_frame **resolved;
 	size_t resolved_count;
 	size_t resolved_capacity;
@@ -111,7 +113,8 @@ void mt_stacks_close(struct mt_stacks *stacks)
 	mt_symbolizer_free(stacks->symbolizer);
 	mt_idmap_free(&stacks->nodes);
 	mt_idmap_free(&stacks->frames);
-	mt_idmap_free(&stacks->stacks);
+	free(stacks->stack.frames);
+	free(stacks->stack.lines);
 	free(stacks->resolved);
 	mt_arena_free(&stacks->arena);
 	free(stacks);
@@ -219,56 +222,35 @@ static int load_node(struct mt_stacks *stacks, int64_t id, struct node **ret_nod
 	return 0;
 }
 
-int mt_stacks_node(struct mt_stacks *stacks, int64_t id, int64_t *ret_parent,
-                   struct mt_frame **ret_frame)
+/* The frames of a stack, into the one that is kept. */
+static int load_stack(struct mt_stacks *stacks, int64_t id)
 {
-	struct node *node;
-	int error = load_node(stacks, id, &node);
+	struct mt_stack *stack = &stacks->stack;
 
-	if (error < 0)
-		return error;
-	*ret_parent = node->parent;
-	*ret_frame = node->frame;
-	return 0;
-}
-
-int mt_stacks_load(struct mt_stacks *stacks, int64_t id, struct mt_stack **ret_stack)
-{
-	struct mt_stack *stack = mt_idmap_get(&stacks->stacks, id);
-	struct mt_frame *frames[MT_STACKS_DEPTH_MAX];
-	const char *cut = NULL;
-	size_t count = 0;
-
-	if (stack) {
-		*ret_stack = stack;
-		return 0;
-	}
+	stack->id = 0;
+	stack->cut = NULL;
+	stack->frame_count = 0;
 	for (int64_t at = id; at != 0;) {
 		struct node *node;
 		int error = load_node(stacks, at, &node);
 
 		if (error < 0)
 			return error;
-		if (count == MT_STACKS_DEPTH_MAX) {
-			cut = "depth";
+		if (stack->frame_count == MT_STACKS_DEPTH_MAX) {
+			stack->cut = "depth";
 			break;
 		}
-		frames[count++] = node->frame;
-		cut = node->cut;
+		stack->frames = mt_memory_grow(stack->frames, stack->frame_count,
+		                               &stacks->frame_capacity, sizeof(*stack->frames));
+		stack->frames[stack->frame_count++] = node->frame;
+		stack->cut = node->cut;
 		at = node->parent;
 	}
-	stack = mt_arena_take(&stacks->arena, 1, sizeof(*stack));
 	stack->id = id;
-	stack->frames = mt_arena_take(&stacks->arena, count, sizeof(*frames));
-	memcpy(stack->frames, frames, count * sizeof(*frames));
-	stack->frame_count = count;
-	stack->cut = cut;
-	mt_idmap_put(&stacks->stacks, id, stack);
-	*ret_stack = stack;
 	return 0;
 }
 
-int mt_stacks_resolve_frame(struct mt_stacks *stacks, struct mt_frame *frame)
+static int resolve_frame(struct mt_stacks *stacks, struct mt_frame *frame)
 {
 	struct mt_symbols symbols = {0};
 	int error;
@@ -286,7 +268,10 @@ int mt_stacks_resolve_frame(struct mt_stacks *stacks, struct mt_frame *frame)
 	}
 	if (frame->symbols.symbolized == MT_SYMBOLIZED_DWARF)
 		return 0;
-	/* Debug information may have been installed, or a missing file come back, since the last report. */
+	/*
+	 * Debug information may have been installed, or a missing file come back, since the last
+	 * report.
+	 */
 	if (frame->module)
 		mt_symbolizer_resolve(stacks->symbolizer, frame->module, frame->build_id,
 		                      frame->offset, &stacks->arena, &symbols);
@@ -302,13 +287,11 @@ int mt_stacks_resolve_frame(struct mt_stacks *stacks, struct mt_frame *frame)
 	return 0;
 }
 
-static void make_lines(struct mt_stacks *stacks, struct mt_stack *stack)
+static void make_lines(struct mt_stacks *stacks)
 {
-	size_t count = 0;
+	struct mt_stack *stack = &stacks->stack;
 
-	for (size_t i = 0; i < stack->frame_count; i++)
-		count += stack->frames[i]->symbols.count ? stack->frames[i]->symbols.count : 1;
-	stack->lines = mt_arena_take(&stacks->arena, count, sizeof(*stack->lines));
+	stack->line_count = 0;
 	for (size_t i = 0; i < stack->frame_count; i++) {
 		const struct mt_frame *frame = stack->frames[i];
 		size_t k = 0;
@@ -317,6 +300,9 @@ static void make_lines(struct mt_stacks *stacks, struct mt_stack *stack)
 			const struct mt_symbol *symbol =
 			        frame->symbols.count ? &frame->symbols.items[k] : NULL;
 
+			stack->lines =
+			        mt_memory_grow(stack->lines, stack->line_count,
+			                       &stacks->line_capacity, sizeof(*stack->lines));
 			stack->lines[stack->line_count++] = (struct mt_line){frame, symbol};
 		} while (++k < frame->symbols.count);
 	}
@@ -324,15 +310,20 @@ static void make_lines(struct mt_stacks *stacks, struct mt_stack *stack)
 
 int mt_stacks_resolve(struct mt_stacks *stacks, int64_t id, struct mt_stack **ret_stack)
 {
-	struct mt_stack *stack;
-	int error = mt_stacks_load(stacks, id, &stack);
+	struct mt_stack *stack = &stacks->stack;
+	int error = 0;
 
-	for (size_t i = 0; error == 0 && i < stack->frame_count; i++)
-		error = mt_stacks_resolve_frame(stacks, stack->frames[i]);
-	if (error < 0)
-		return error;
-	if (!stack->lines)
-		make_lines(stacks, stack);
+	/* Blocks of one stack often follow each other. */
+	if (stack->id != id || id == 0) {
+		error = load_stack(stacks, id);
+		for (size_t i = 0; error == 0 && i < stack->frame_count; i++)
+			error = resolve_frame(stacks, stack->frames[i]);
+		if (error < 0) {
+			stack->id = 0;
+			return error;
+		}
+		make_lines(stacks);
+	}
 	*ret_stack = stack;
 	return 0;
 }

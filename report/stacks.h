@@ -14,7 +14,9 @@
 #include "report/file.h"
 #include "report/symbolize.h"
 
-/* The tree of stacks may have a circle in a damaged file: no stack is followed further than this. */
+/*
+ * The tree of stacks may have a circle in a damaged file: no stack is followed further than this.
+ */
 #define MT_STACKS_DEPTH_MAX 1024u
 
 struct mt_frame {
@@ -27,13 +29,16 @@ struct mt_frame {
 	bool is_new;      /* better than what stands in the file */
 };
 
-/* One function of a stack: a frame has as many as were inlined there, and one when nothing is known. */
+/*
+ * One function of a stack: a frame has as many as were inlined there, and one when nothing is
+ * known.
+ */
 struct mt_line {
 	const struct mt_frame *frame;
 	const struct mt_symbol *symbol; /* NULL: nothing known */
 };
 
-/* Borrowed until mt_stacks_close. */
+/* Borrowed until the next one is asked for; what its lines point to, until mt_stacks_close. */
 struct mt_stack {
 	int64_t id;
 	struct mt_frame **frames; /* innermost first */
@@ -50,18 +55,13 @@ struct mt_stacks *mt_stacks_open(struct mt_file *file);
 /* Keeps in the file what is new, if the file lets itself be written; takes the stacks. */
 void mt_stacks_close(struct mt_stacks *stacks);
 
-/* A stack by its id, not resolved. 0, or -EBADMSG and the like. */
-int mt_stacks_load(struct mt_stacks *stacks, int64_t id, struct mt_stack **ret_stack);
-
-/* The same, with its frames resolved and its lines made. */
+/* A stack by its id, its frames resolved and its lines made. 0, or -EBADMSG and the like. */
 int mt_stacks_resolve(struct mt_stacks *stacks, int64_t id, struct mt_stack **ret_stack);
 
-/* How many frames of those resolved so far could not be, because their file has changed or is missing. */
+/*
+ * How many frames of those resolved so far could not be, because their file has changed or is
+ * missing.
+ */
 size_t mt_stacks_count(const struct mt_stacks *stacks, enum mt_symbolized symbolized);
-
-/* The nodes of the tree: the caller's node (0: outermost) and the frame. */
-int mt_stacks_node(struct mt_stacks *stacks, int64_t id, int64_t *ret_parent,
-                   struct mt_frame **ret_frame);
-int mt_stacks_resolve_frame(struct mt_stacks *stacks, struct mt_frame *frame);
 
 #endif

@@ -24,6 +24,10 @@ const char *mt_stacktext_cut(const char *cut)
 	        {"early", "taken before the program's start, when stacks could not be walked yet"},
 	        {"unwinder", "the unwinder could not go on from here"},
 	        {"table", "the table of stacks was full"},
+	        {"no-cfi", "nothing says who called this code: it was made at run time, or by hand"},
+	        {"no-rule", "who called this code is said in a way that only libunwind follows"},
+	        {"off-stack", "the next caller would not be on the thread's stack"},
+	        {"lost", "the stack itself was lost"},
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)

@@ -12,12 +12,14 @@
 
 #include "report/trim.h"
 
-/* The function, shortened; or "libfoo.so.1+0x1234" where it is not known, "0x7f12..." in no module. */
+/*
+ * The function, shortened; or "libfoo.so.1+0x1234" where it is not known, "0x7f12..." in no module.
+ */
 const char *mt_stacktext_function(struct mt_arena *arena, const struct mt_line *line);
 
 /*
- * "src/list.c:42", its path cut to about `width`; "(libfoo.so.1)" where no line is known; "" where the function
- * says it already.
+ * "src/list.c:42", its path cut to about `width`; "(libfoo.so.1)" where no line is known; "" where
+ * the function says it already.
  */
 const char *mt_stacktext_place(struct mt_arena *arena, const struct mt_line *line, size_t width);
 

@@ -100,7 +100,10 @@ static void take_line(Dwarf_Die *unit, Dwarf_Addr pc, struct mt_arena *arena,
 	if (!file)
 		return;
 	symbol->file = whole_path(unit, file, arena);
-	/* Line 0, as everywhere here, is the compiler's way to say that no line stands for this code. */
+	/*
+	 * Line 0, as everywhere here, is the compiler's way to say that no line stands for this
+	 * code.
+	 */
 	if (dwarf_lineno(line, &number) == 0 && number > 0)
 		symbol->line = number;
 }
@@ -134,9 +137,10 @@ static bool is_mangled(const char *name)
 }
 
 /*
- * The name of the function itself, which the table of symbols may have a better one for. For some C++ functions
- * (lambdas, what is local to a function) the debug information lacks the name that is theirs alone. And libc's
- * functions are known there by the names that programs call: strdup is __strdup in its source.
+ * The name of the function itself, which the table of symbols may have a better one for. For some
+ * C++ functions (lambdas, what is local to a function) the debug information lacks the name that is
+ * theirs alone. And libc's functions are known there by the names that programs call: strdup is
+ * __strdup in its source.
  */
 static const char *outer_name(struct mt_module *module, struct mt_unit *unit, Dwarf_Die *function,
                               uint64_t addr)

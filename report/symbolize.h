@@ -2,7 +2,8 @@
 /*
  * symbolize.h - from a return address in a module to functions, files and lines.
  *
- * Used by stacks.c. The debug information is libdw's to read, and libdw is seen only in symbolize*.c:
+ * Used by stacks.c. The debug information is libdw's to read, and libdw is seen only in
+ * symbolize*.c:
  *
  *	symbolize.c         the modules by path; one address through all of the below
  *	symbolize_module.c  a module's file, its build-id, its table of symbols
@@ -19,7 +20,9 @@
 
 #include "report/memory.h"
 
-/* How well a frame is known, the worst first; the words are those of the column frame.symbolized. */
+/*
+ * How well a frame is known, the worst first; the words are those of the column frame.symbolized.
+ */
 enum mt_symbolized {
 	MT_SYMBOLIZED_NOT_TRIED = 0,
 	MT_SYMBOLIZED_MISSING, /* the module's file is not there, or cannot be read */
@@ -51,15 +54,15 @@ struct mt_symbols {
 struct mt_symbolizer;
 
 /*
- * newest_utc_s: the end of the recording, in seconds since 1970. A module without a build-id whose file is
- * younger is another file. 0: not known.
+ * newest_utc_s: the end of the recording, in seconds since 1970. A module without a build-id whose
+ * file is younger is another file. 0: not known.
  */
 struct mt_symbolizer *mt_symbolizer_new(int64_t newest_utc_s);
 void mt_symbolizer_free(struct mt_symbolizer *symbolizer);
 
 /*
- * path and build_id (hexadecimal; NULL: it has none) name the module, offset is a return address relative to
- * the module's own addresses. Strings and symbols are put into `arena`.
+ * path and build_id (hexadecimal; NULL: it has none) name the module, offset is a return address
+ * relative to the module's own addresses. Strings and symbols are put into `arena`.
  */
 void mt_symbolizer_resolve(struct mt_symbolizer *symbolizer, const char *path, const char *build_id,
                            uint64_t offset, struct mt_arena *arena, struct mt_symbols *ret_symbols);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * symbolize_module.c - a module's file: found, checked against the recorded build-id, its table of symbols.
+ * symbolize_module.c - a module's file: found, checked against the recorded build-id, its table of
+ * symbols.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -175,8 +176,8 @@ static bool is_function(Dwfl_Module *dwfl_module, int index, struct entry *ret_e
 }
 
 /*
- * dwfl_module_addrinfo would do, but looks at every symbol of the table each time: a big C++ program has a hundred
- * thousand of them.
+ * dwfl_module_addrinfo would do, but looks at every symbol of the table each time: a big C++
+ * program has a hundred thousand of them.
  */
 static void list_entries(struct mt_module *module)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * symbolize_names.c - what a function is called: demangled where the debug information has the linker's name,
- * else its own name with those of the scopes around it.
+ * symbolize_names.c - what a function is called: demangled where the debug information has the
+ * linker's name, else its own name with those of the scopes around it.
  */
 #include <libiberty/demangle.h>
 #include <stdlib.h>
@@ -30,7 +30,10 @@ static const char *linkage_name(Dwarf_Die *function)
 	if (dwarf_attr_integrate(function, DW_AT_linkage_name, &attribute) ||
 	    dwarf_attr_integrate(function, DW_AT_MIPS_linkage_name, &attribute))
 		name = dwarf_formstring(&attribute);
-	/* C has such names too where one function stands in for another: libc's __GI_ names are for nobody. */
+	/*
+	 * C has such names too where one function stands in for another: libc's __GI_ names are for
+	 * nobody.
+	 */
 	return name && (strncmp(name, "_Z", 2) == 0 || strncmp(name, "_R", 2) == 0) ? name : NULL;
 }
 

@@ -55,7 +55,9 @@ struct mt_module {
 /* symbolize_module.c */
 struct mt_module *mt_module_open(const char *path, const char *build_id, int64_t newest_utc_s);
 void mt_module_close(struct mt_module *module);
-/* The name of the function at an address by the table of symbols, as it stands there; NULL: none. */
+/*
+ * The name of the function at an address by the table of symbols, as it stands there; NULL: none.
+ */
 const char *mt_module_entry(struct mt_module *module, uint64_t addr);
 
 /* symbolize_units.c */
@@ -68,7 +70,10 @@ void mt_unit_free_all(struct mt_module *module);
 
 /* symbolize_scopes.c */
 #define MT_SCOPES_MAX 64u
-/* The functions at an address of a function, the innermost inlined one first, the function itself last. */
+/*
+ * The functions at an address of a function, the innermost inlined one first, the function itself
+ * last.
+ */
 size_t mt_scopes_find(const Dwarf_Die *function, Dwarf_Addr pc,
                       Dwarf_Die ret_scopes[MT_SCOPES_MAX]);
 

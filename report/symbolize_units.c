@@ -142,8 +142,10 @@ bool mt_unit_function(struct mt_module *module, struct mt_unit *unit, uint64_t a
 {
 	const struct mt_range *range = find_function(unit, addr - module->bias, false);
 
-	/* Lambdas and methods of local classes stand inside the function around them; reading all of a unit
-	 * for them is dear, so it is done only where it has to be. */
+	/*
+	 * Lambdas and methods of local classes stand inside the function around them; reading all
+	 * of a unit for them is dear, so it is done only where it has to be.
+	 */
 	if (!range)
 		range = find_function(unit, addr - module->bias, true);
 	if (range)

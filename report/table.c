@@ -128,7 +128,10 @@ void mt_table_print_text(const struct mt_table *table, size_t limit, FILE *to)
 	free(widths);
 }
 
-/* Quoted where RFC 4180 wants it; line ends and tabs stay, what else could move a cursor is escaped. */
+/*
+ * Quoted where RFC 4180 wants it; line ends and tabs stay, what else could move a cursor is
+ * escaped.
+ */
 static void print_field(const char *text, FILE *to)
 {
 	bool is_quoted = strpbrk(text, "\",\r\n") != NULL;

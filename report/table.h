@@ -2,8 +2,9 @@
 /*
  * table.h - columns as rows: one description of a listing, written as text, JSON or CSV.
  *
- * Used by the commands whose result is a list of equal rows. A column is described once; the writer decides what
- * its cells look like: human and aligned in text, plain integers and full strings elsewhere.
+ * Used by the commands whose result is a list of equal rows. A column is described once; the writer
+ * decides what its cells look like: human and aligned in text, plain integers and full strings
+ * elsewhere.
  */
 #ifndef MT_REPORT_TABLE_H
 #define MT_REPORT_TABLE_H

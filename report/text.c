@@ -149,8 +149,8 @@ const char *mt_text_short_path(struct mt_arena *arena, const char *path, size_t 
 static const char brackets[][2] = {{'<', '>'}, {'(', ')'}, {'{', '}'}};
 
 /*
- * What holds brackets that are none: "operator<", "operator->", "operator()" and their kin, and the name that
- * demanglers give to what has none.
+ * What holds brackets that are none: "operator<", "operator->", "operator()" and their kin, and the
+ * name that demanglers give to what has none.
  */
 static size_t opaque_bytes(const char *at, const char *start)
 {
@@ -213,7 +213,9 @@ static char *without_insides(struct mt_arena *arena, const char *name, const cha
 	return depth == 0 ? out : NULL;
 }
 
-/* The longest tail of whole scopes that fits behind "...": "...Compiler<...>::_M_match_token(...)". */
+/*
+ * The longest tail of whole scopes that fits behind "...": "...Compiler<...>::_M_match_token(...)".
+ */
 static const char *without_scopes(struct mt_arena *arena, const char *name, size_t width)
 {
 	unsigned int depth = 0;

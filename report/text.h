@@ -2,8 +2,8 @@
 /*
  * text.h - strings on their way to a terminal: escaped, shortened, measured.
  *
- * Used all over report/. What stands in a memtrace file came from somebody else's program, and may be meant to
- * move the cursor of the person who reads it.
+ * Used all over report/. What stands in a memtrace file came from somebody else's program, and may
+ * be meant to move the cursor of the person who reads it.
  */
 #ifndef MT_REPORT_TEXT_H
 #define MT_REPORT_TEXT_H
@@ -15,14 +15,14 @@
 #include "report/memory.h"
 
 /*
- * Bytes of the well-formed UTF-8 character at `text`, 1 to 4; 0 when the bytes there are none (cut short,
- * overlong, a surrogate) or a control character (C0, DEL, C1).
+ * Bytes of the well-formed UTF-8 character at `text`, 1 to 4; 0 when the bytes there are none (cut
+ * short, overlong, a surrogate) or a control character (C0, DEL, C1).
  */
 size_t mt_text_character(const char *text);
 
 /*
- * A copy with every control character and every byte that is not UTF-8 as \n, \t, \x1b ...; a backslash stays
- * as it is. Give back with free(). NULL when out of memory.
+ * A copy with every control character and every byte that is not UTF-8 as \n, \t, \x1b ...; a
+ * backslash stays as it is. Give back with free(). NULL when out of memory.
  */
 char *mt_text_escape(const char *text);
 
@@ -42,8 +42,8 @@ const char *mt_text_plain_path(struct mt_arena *arena, const char *path);
 const char *mt_text_short_path(struct mt_arena *arena, const char *path, size_t width);
 
 /*
- * A function's name cut to about `width` by leaving out what is inside its outermost brackets, templates' first,
- * and then its outer scopes: "...::vector<...>::push_back(...)".
+ * A function's name cut to about `width` by leaving out what is inside its outermost brackets,
+ * templates' first, and then its outer scopes: "...::vector<...>::push_back(...)".
  */
 const char *mt_text_short_name(struct mt_arena *arena, const char *name, size_t width);
 

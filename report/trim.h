@@ -2,9 +2,9 @@
 /*
  * trim.h - which part of a stack is worth showing.
  *
- * Used by whatever prints a stack. Two levels: what is memtrace's own is never the program's and is left out
- * everywhere; what is the allocator's, operator new's or a library's own allocation code, and what comes before
- * main, is left out of text for people.
+ * Used by whatever prints a stack. Two levels: what is memtrace's own is never the program's and is
+ * left out everywhere; what is the allocator's, operator new's or a library's own allocation code,
+ * and what comes before main, is left out of text for people.
  */
 #ifndef MT_REPORT_TRIM_H
 #define MT_REPORT_TRIM_H

@@ -2,8 +2,8 @@
 /*
  * cache.h - what a report has resolved, kept in the memtrace file.
  *
- * Used by report/stacks.c, once at its end: one short transaction over the tables frame and symbol. The file may
- * be read-only, or locked; then nothing is kept, and the next report resolves again.
+ * Used by report/stacks.c, once at its end: one short transaction over the tables frame and symbol.
+ * The file may be read-only, or locked; then nothing is kept, and the next report resolves again.
  */
 #ifndef MT_STORE_CACHE_H
 #define MT_STORE_CACHE_H

@@ -181,9 +181,9 @@ static bool has_journal_beside(const char *path)
 }
 
 /*
- * Read-only serves nearly always. A journal that a killed collector left has to be rolled back, or needs its
- * index made, which takes a writer's rights; and in a folder where nothing may be written, a file without a
- * journal can only be opened as one that does not change.
+ * Read-only serves nearly always. A journal that a killed collector left has to be rolled back, or
+ * needs its index made, which takes a writer's rights; and in a folder where nothing may be
+ * written, a file without a journal can only be opened as one that does not change.
  */
 static int open_somehow(const char *path, sqlite3 **ret_db)
 {
@@ -208,8 +208,8 @@ static int open_somehow(const char *path, sqlite3 **ret_db)
 }
 
 /*
- * True when the file ends inside its last page: SQLite would take the rest of that page for zeros, and rows for
- * absent. What is missing as whole pages it sees by itself.
+ * True when the file ends inside its last page: SQLite would take the rest of that page for zeros,
+ * and rows for absent. What is missing as whole pages it sees by itself.
  */
 static bool is_cut(sqlite3 *db, const char *path)
 {

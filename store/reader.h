@@ -2,12 +2,13 @@
 /*
  * reader.h - a memtrace file, read.
  *
- * Used by report/. Questions are SQL, kept at the top of the command that asks them; what comes back is a
- * cursor. SQLite itself is seen nowhere outside store/.
+ * Used by report/. Questions are SQL, kept at the top of the command that asks them; what comes
+ * back is a cursor. SQLite itself is seen nowhere outside store/.
  *
- * The file may come from anybody: it is opened read-only, its schema is not trusted to run functions with
- * side effects, and every step can fail with -EBADMSG (damaged). What the rows say is the caller's to doubt:
- * sizes may be negative, trees may have cycles, text may hold any bytes but never a NUL before its end.
+ * The file may come from anybody: it is opened read-only, its schema is not trusted to run
+ * functions with side effects, and every step can fail with -EBADMSG (damaged). What the rows say
+ * is the caller's to doubt: sizes may be negative, trees may have cycles, text may hold any bytes
+ * but never a NUL before its end.
  */
 #ifndef MT_STORE_READER_H
 #define MT_STORE_READER_H
@@ -50,9 +51,9 @@ const char *mt_reader_message(const struct mt_reader *reader);
 /* ---- Cursors ---- */
 
 /*
- * Prepares the first statement of `sql`; *ret_tail (may be NULL) is where the next one starts. A statement
- * of nothing but blanks or comments gives *ret_rows = NULL. 0, -EINVAL when it does not parse (see
- * mt_reader_message), -EBADMSG when the file is damaged.
+ * Prepares the first statement of `sql`; *ret_tail (may be NULL) is where the next one starts. A
+ * statement of nothing but blanks or comments gives *ret_rows = NULL. 0, -EINVAL when it does not
+ * parse (see mt_reader_message), -EBADMSG when the file is damaged.
  */
 int mt_rows_open(struct mt_reader *reader, const char *sql, struct mt_rows **ret_rows,
                  const char **ret_tail);

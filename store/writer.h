@@ -84,6 +84,13 @@ struct mt_writer_process {
 	uint64_t events;
 	uint64_t stacks;
 	uint64_t stacks_cut;
+	/* the row of table walk; none while walks is 0 */
+	uint64_t walks;
+	uint64_t frames_stepped;
+	uint64_t frames_kept;
+	uint64_t walks_libunwind;
+	uint64_t walks_verified;
+	uint64_t walks_different;
 	uint64_t late_events;
 };
 

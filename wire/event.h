@@ -96,6 +96,9 @@ enum mt_cut {
 	MT_CUT_EARLY,    /* before the unwinder was open */
 	MT_CUT_UNWINDER, /* the unwinder gave up, or option unwind=none */
 	MT_CUT_TABLE,    /* the stack table is full */
+	MT_CUT_NO_CFI, /* no call frame information covers the outermost frame (code made at run time) */
+	MT_CUT_NO_RULE, /* it has a form that no rule can express, and libunwind was not at hand */
+	MT_CUT_OFF_STACK, /* the next frame would not be on the stack that this thread is known to be on */
 	MT_CUT_COUNT
 };
 

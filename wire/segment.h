@@ -63,7 +63,13 @@ struct mt_slot {
 	_Atomic uint64_t stacks_cut;     /* stacks with a cut other than MT_CUT_DEPTH */
 	_Atomic uint64_t early;          /* events before the constructor that found no room */
 	_Atomic uint64_t high_addresses; /* events with an address over 48 bits, not recorded */
-	uint8_t pad[48];
+	/* how the stacks were walked (preload/unwind.c), added up by each thread now and then */
+	_Atomic uint64_t walks;
+	_Atomic uint64_t frames_stepped;  /* by a rule */
+	_Atomic uint64_t frames_kept;     /* from the verified tail */
+	_Atomic uint64_t walks_libunwind; /* for what no rule could express */
+	_Atomic uint64_t walks_verified;  /* unwind=verify: compared with libunwind's */
+	_Atomic uint64_t walks_different; /* and found to differ */
 };
 static_assert(sizeof(struct mt_slot) == 128, "two lines");
 
@@ -106,6 +112,23 @@ static inline struct mt_slot *mt_segment_slots(struct mt_segment *segment)
 static inline struct mt_ring *mt_segment_rings(struct mt_segment *segment)
 {
 	return (struct mt_ring *)((unsigned char *)segment + MT_SEGMENT_RINGS_AT);
+}
+
+/* Everything that a slot counts, for whoever has just claimed it. */
+static inline void mt_segment_clear_slot(struct mt_slot *slot)
+{
+	atomic_store(&slot->committed, 0);
+	atomic_store(&slot->gave_up, MT_GAVE_UP_NONE);
+	atomic_store(&slot->dropped, 0);
+	atomic_store(&slot->stacks_cut, 0);
+	atomic_store(&slot->early, 0);
+	atomic_store(&slot->high_addresses, 0);
+	atomic_store(&slot->walks, 0);
+	atomic_store(&slot->frames_stepped, 0);
+	atomic_store(&slot->frames_kept, 0);
+	atomic_store(&slot->walks_libunwind, 0);
+	atomic_store(&slot->walks_verified, 0);
+	atomic_store(&slot->walks_different, 0);
 }
 
 /*

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The session in README.md is what the built memtrace prints, but for the pid.
+# The session in README.md is what the built memtrace prints, but for the pid and the folder of the sources.
 . "$(dirname "$0")/lib.sh"
 
 ln -s "$build" build
@@ -12,7 +12,6 @@ sed -n 's/^\$ //p' session | while IFS= read -r command; do
 	sh -c "$command" >both 2>&1 </dev/null
 	cat both
 done >typed
-# Where the compiler was started from decides how it names the sources.
 for file in session typed; do
 	sed -i 's/, pid [0-9]*,/, pid N,/; s|[^ ]*examples/leaky\.c|examples/leaky.c|' $file
 done

@@ -42,7 +42,8 @@ cd "$work" || exit 99
 # The collector has nowhere to write to, so a sanitizer in it (or in the tool) writes into files.
 ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}log_path=$work/sanitizer
 UBSAN_OPTIONS=${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}print_stacktrace=1:log_path=$work/sanitizer
-export ASAN_OPTIONS UBSAN_OPTIONS
+TSAN_OPTIONS=${TSAN_OPTIONS:+$TSAN_OPTIONS:}log_path=$work/sanitizer
+export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 
 tests_run=0
 tests_failed=0

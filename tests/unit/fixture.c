@@ -94,7 +94,7 @@ void fixture_file(const char *path, const char *sql)
 	free(schema);
 }
 
-static FILE *start(const char *format, va_list arguments)
+__attribute__((format(printf, 1, 0))) static FILE *start(const char *format, va_list arguments)
 {
 	char *command = NULL;
 	FILE *shell;

@@ -19,7 +19,10 @@ int fixture_clean(void **state);
 /* A path in that folder, borrowed until eight more were asked for. */
 const char *fixture_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* schema.sql, one session (complete, started in 2020) and one process (id 1, pid 100, ended), then `sql`. */
+/*
+ * schema.sql, one session (complete, started in 2020) and one process (id 1, pid 100, ended), then
+ * `sql`.
+ */
 void fixture_file(const char *path, const char *sql);
 
 /* Runs SQL on any database. */

@@ -23,9 +23,11 @@
 #include "preload/module.h"
 #include "preload/process.h"
 #include "preload/real.h"
+#include "preload/rules.h"
 #include "preload/stacks.h"
 #include "preload/thread.h"
 #include "preload/unwind.h"
+#include "preload/walk.h"
 
 struct mt_process mt_process;
 static struct mt_wiped not_begun;
@@ -64,6 +66,7 @@ static int set_up(void **state)
 	mt_process.pid = getpid();
 	assert_int_equal(mt_thread_init(), 0);
 	assert_int_equal(mt_stacks_init(), 0);
+	assert_int_equal(mt_rules_init(), 0);
 	mt_module_init();
 	atomic_store(&mt_wiped->generation, 7ull << 32 | 3);
 	atomic_store(&mt_process.state, MT_PROCESS_ON);
@@ -121,7 +124,11 @@ static uint32_t stack_of(const struct seen *seen)
 	return seen->fixed.stack;
 }
 
-#define HERE ((struct mt_caller){MT_KIND_MALLOC, __builtin_return_address(0), 0})
+/* As a hook says where it was called. */
+#define HERE                                                        \
+	((struct mt_caller){.kind = MT_KIND_MALLOC,                 \
+	                    .address = __builtin_return_address(0), \
+	                    .frame = __builtin_frame_address(0)})
 
 static __attribute__((noinline)) void allocate(uintptr_t addr)
 {
@@ -378,7 +385,7 @@ static void a_full_ring_drops_and_counts_when_asked_to(void **state)
 	mt_config.overflow_drops = false;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	/* In this order: what is told once is told to the first. */
 	const struct CMUnitTest tests[] = {
@@ -394,5 +401,7 @@ int main(void)
 	        cmocka_unit_test(a_full_ring_drops_and_counts_when_asked_to),
 	};
 
+	(void)argc;
+	mt_walk_init((uintptr_t)argv);
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * test_program.c - report/program.c: finding a command as a shell does, and seeing what cannot be traced.
+ * test_program.c - report/program.c: finding a command as a shell does, and seeing what cannot be
+ * traced.
  */
 #include <elf.h>
 #include <errno.h>
@@ -148,7 +149,10 @@ static void a_sanitizer_is_seen_wherever_it_sits(void **state)
 static void a_program_for_musl_must_run_without(void **state)
 {
 	(void)state;
-	/* A glibc program that says so: the header is all that is looked at, and all that the kernel looks at. */
+	/*
+	 * A glibc program that says so: the header is all that is looked at, and all that the
+	 * kernel looks at.
+	 */
 	assert_true(compile("-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1", "musl"));
 	assert_int_equal(mt_program_check(fixture_path("musl"), why), MT_PROGRAM_NOT_PRELOADED);
 	assert_non_null(strstr(why, "musl"));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * test_reader.c - store/reader.c and store/cache.c on files of every kind: ours, foreign, cut, garbled.
+ * test_reader.c - store/reader.c and store/cache.c on files of every kind: ours, foreign, cut,
+ * garbled.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -214,7 +215,9 @@ static void a_file_that_was_cut_is_damaged_wherever_it_was_cut(void **state)
 	free(bytes);
 }
 
-/* Any outcome but a crash or a hang: a changed byte may be one that nobody reads, or one in a text. */
+/*
+ * Any outcome but a crash or a hang: a changed byte may be one that nobody reads, or one in a text.
+ */
 static void a_garbled_file_is_survived(void **state)
 {
 	const char *whole = fixture_path("whole2.db"), *part = fixture_path("garbled.db");

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * test_spawn.c - report/spawn.c: program and collector are started in the right order, and end as they should.
+ * test_spawn.c - report/spawn.c: program and collector are started in the right order, and end as
+ * they should.
  *
- * This executable is the collector too: with "--be-collector" it answers on its standard input as wire/hello.h
- * says, or misbehaves as the next argument says.
+ * This executable is the collector too: with "--be-collector" it answers on its standard input as
+ * wire/hello.h says, or misbehaves as the next argument says.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -215,7 +216,10 @@ static void signals_are_passed_on(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		/* A process of its own, as `memtrace run` is: signals change its dispositions for good. */
+		/*
+		 * A process of its own, as `memtrace run` is: signals change its dispositions for
+		 * good.
+		 */
 		pid_t runner = fork();
 		char *said;
 		int status;

@@ -35,7 +35,10 @@ static void open_file(const char *path, struct mt_file *file)
 	assert_int_equal(mt_file_open(&call, file), MT_EXIT_FINE);
 }
 
-/* Three frames of a module that is not there, already resolved; the second one has an inlined function. */
+/*
+ * Three frames of a module that is not there, already resolved; the second one has an inlined
+ * function.
+ */
 static const char resolved_sql[] =
         "INSERT INTO module VALUES (1, '/nowhere/app', 'abcd');"
         "INSERT INTO frame VALUES (1, 1, 4096, 'dwarf'), (2, 1, 4112, 'dwarf'),"
@@ -298,22 +301,25 @@ static int64_t check_node(const struct mt_callnode *node)
 		assert_true(child->figure <= last);
 		last = child->figure;
 		for (const struct mt_callnode *other = child->next; other; other = other->next)
-			assert_string_not_equal(child->line->symbol->function,
-			                        other->line->symbol->function);
+			assert_string_not_equal(child->line.symbol->function,
+			                        other->line.symbol->function);
 		sum += check_node(child);
 	}
 	assert_int_equal(node->figure, sum);
 	return sum;
 }
 
-/* The sum of all stacks that start with these functions from the outside, by brute force over the paths. */
+/*
+ * The sum of all stacks that start with these functions from the outside, by brute force over the
+ * paths.
+ */
 static int64_t figure_at(const struct mt_callnode *root, const char *const *functions)
 {
 	const struct mt_callnode *node = root;
 
 	for (; *functions; functions++) {
 		for (node = node->children; node; node = node->next)
-			if (strcmp(node->line->symbol->function, *functions) == 0)
+			if (strcmp(node->line.symbol->function, *functions) == 0)
 				break;
 		if (!node)
 			return 0;

@@ -45,7 +45,10 @@ static void characters_are_those_that_iconv_takes_without_controls(void **state)
 		for (unsigned int k = 0; k < 5; k++) {
 			seed = seed * 6364136223846793005ull + 1442695040888963407ull;
 			text[k] = (char)(seed >> 40);
-			/* Random bytes are seldom UTF-8: make many of them continue what came before. */
+			/*
+			 * Random bytes are seldom UTF-8: make many of them continue what came
+			 * before.
+			 */
 			if (k > 0 && (seed >> 60) > 3)
 				text[k] = (char)((text[k] & 0x3f) | 0x80);
 		}
