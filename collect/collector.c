@@ -123,7 +123,7 @@ static void name_thread(struct mt_ledger *ledger, struct mt_mail *mail)
 	/* After the end, nobody is made to wait for a name. */
 	if (!process || process->generation != mail->generation || process->has_ended ||
 	    !mt_map_find(&process->thread_index, (uint32_t)mail->tid, 0, &index) ||
-	    process->threads[index].name)
+	    process->threads[index].tid != (uint32_t)mail->tid || process->threads[index].name)
 		return;
 	process->threads[index].name = mail->text;
 	process->threads[index].is_dirty = true;

@@ -205,6 +205,8 @@ static void note_losses(struct mt_ledger *ledger, struct mt_process *process)
 	     "stacks were cut for another reason than the depth limit");
 	note(ledger, process, "lost-stack", process->lost_stacks,
 	     "stacks were used whose frames never came");
+	note(ledger, process, "threads", process->replaced_threads,
+	     "threads that had ended and owned no live block are not in the table of threads");
 	note(ledger, process, "overwritten", process->overwritten,
 	     "blocks were allocated where one was still live: a free was missed");
 	if (process->lost_inheritance && process->unmatched_frees)
