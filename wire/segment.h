@@ -57,7 +57,7 @@ struct mt_slot {
 	uint32_t reserved;
 	uint64_t fork_serial; /* which MT_EVENT_FORK of the parent */
 	uint64_t begin_stamp;
-	_Atomic uint32_t committed;      /* futex: 1 when all up to MT_EVENT_EXIT is in the file */
+	_Atomic uint32_t committed;      /* futex: enum mt_committed, once MT_EVENT_EXIT was read */
 	_Atomic uint32_t gave_up;        /* the process stopped tracing: enum mt_gave_up */
 	_Atomic uint64_t dropped;        /* events not written */
 	_Atomic uint64_t stacks_cut;     /* stacks with a cut other than MT_CUT_DEPTH */
@@ -72,6 +72,13 @@ struct mt_slot {
 	_Atomic uint64_t walks_different; /* and found to differ */
 };
 static_assert(sizeof(struct mt_slot) == 128, "two lines");
+
+/* What became of a process's data at its end. */
+enum mt_committed {
+	MT_COMMITTED_NOT_YET = 0,
+	MT_COMMITTED,      /* all up to MT_EVENT_EXIT is in the file */
+	MT_COMMITTED_LOST, /* the file could not be written to the end: it is incomplete */
+};
 
 /* Why a process stopped tracing. */
 enum mt_gave_up {
