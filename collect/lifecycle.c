@@ -368,11 +368,11 @@ static void free_rings(struct mt_process *process, struct mt_drain *drains, uint
 	}
 }
 
-void mt_lifecycle_commit_slot(struct mt_segment *segment, uint32_t index)
+void mt_lifecycle_commit_slot(struct mt_segment *segment, uint32_t index, enum mt_committed how)
 {
 	struct mt_slot *slot = &mt_segment_slots(segment)[index];
 
-	atomic_store(&slot->committed, 1);
+	atomic_store(&slot->committed, how);
 	syscall(SYS_futex, &slot->committed, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
@@ -380,7 +380,7 @@ void mt_lifecycle_commit_slot(struct mt_segment *segment, uint32_t index)
 static void commit_quiet(struct mt_ledger *ledger, struct mt_process *process)
 {
 	process->is_committed = true;
-	mt_lifecycle_commit_slot(ledger->segment, process->slot);
+	mt_lifecycle_commit_slot(ledger->segment, process->slot, MT_COMMITTED);
 	mt_ledger_post(ledger, &(struct mt_mail){.type = MT_MAIL_ENDED,
 	                                         .slot = process->slot,
 	                                         .generation = process->generation,

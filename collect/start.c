@@ -197,12 +197,30 @@ static const char *serve(int starter_fd)
 	return session.was_cut_off ? "incomplete" : "complete";
 }
 
+/* Why the file is incomplete, if there is room for that now: what failed was rolled back. */
+static void try_note(struct mt_writer *writer, const struct mt_error *error)
+{
+	const struct mt_ledger *ledger = &collector.ledger;
+	struct mt_writer_note note = {.id = (uint32_t)ledger->notes.count + 1,
+	                              .time_ns = mt_stamp_ns(&ledger->stamps, ledger->cut_stamp),
+	                              .kind = "file",
+	                              .count = 1};
+	char text[MT_ERROR_TEXT_BYTES + 64];
+
+	snprintf(text, sizeof(text), "what came last could not be written: %s", error->text);
+	note.text = text;
+	if (mt_writer_begin(writer) < 0 || mt_writer_note(writer, &note) < 0 ||
+	    mt_writer_commit(writer) < 0)
+		mt_writer_rollback(writer);
+}
+
 static int run(const struct mt_settings *settings, struct mt_segment *segment, int segment_fd,
                enum mt_clock clock, struct file *file, const char *message, int starter_fd)
 {
 	uint32_t point_ms = (uint32_t)settings->options.values[MT_OPTION_ID_timeline].number;
 	const char *state;
 	sigset_t all, before;
+	struct mt_error error;
 	int sync_fd;
 	int r = mt_session_open(&session, segment, segment_fd, clock);
 
@@ -231,8 +249,10 @@ static int run(const struct mt_settings *settings, struct mt_segment *segment, i
 		return r;
 	state = serve(starter_fd);
 	mt_commit_stop(&commit);
-	if (mt_commit_failure(&commit, NULL) < 0)
+	if (mt_commit_failure(&commit, &error) < 0) {
 		state = "incomplete";
+		try_note(file->writer, &error);
+	}
 	mt_writer_close(file->writer, state, NULL);
 	sync_fd = open(file->path, O_RDONLY | O_CLOEXEC);
 	close(file->lock_fd);
