@@ -105,12 +105,23 @@ static size_t look_at_rings(struct mt_collector *collector)
 	return ready;
 }
 
+static void correct_pid(struct mt_ledger *ledger, const struct mt_mail *mail)
+{
+	struct mt_process *process = mail->slot < MT_SLOTS ? ledger->by_slot[mail->slot] : NULL;
+
+	if (!process || process->generation != mail->generation)
+		return;
+	process->pid = mail->pid;
+	process->is_dirty = true;
+}
+
 static void name_thread(struct mt_ledger *ledger, struct mt_mail *mail)
 {
 	struct mt_process *process = mail->slot < MT_SLOTS ? ledger->by_slot[mail->slot] : NULL;
 	uint32_t index;
 
-	if (!process || process->generation != mail->generation || !mail->text ||
+	/* After the end, nobody is made to wait for a name. */
+	if (!process || process->generation != mail->generation || process->has_ended ||
 	    !mt_map_find(&process->thread_index, (uint32_t)mail->tid, 0, &index) ||
 	    process->threads[index].name)
 		return;
@@ -145,6 +156,7 @@ static bool read_one(struct mt_collector *collector, struct mt_mail *mail)
 	case MT_MAIL_JOINED: return mt_lifecycle_descended(ledger, mail);
 	case MT_MAIL_GONE: return mt_lifecycle_gone(ledger, mail);
 	case MT_MAIL_UNTRACED: mt_lifecycle_untraced(ledger, mail); break;
+	case MT_MAIL_PID: correct_pid(ledger, mail); break;
 	case MT_MAIL_THREADS: name_thread(ledger, mail); break;
 	case MT_MAIL_NOTE:
 		mt_notes_add(&ledger->notes, 0, mt_stamp_ns(&ledger->stamps, ledger->cut_stamp),

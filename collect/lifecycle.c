@@ -422,11 +422,14 @@ void mt_lifecycle_settle(struct mt_ledger *ledger, struct mt_drain *drains, uint
 		}
 		if (process->has_ended && !process->id && !process->is_committed)
 			commit_quiet(ledger, process);
-		if (process->is_settled && process->is_committed && !process->is_in_batch &&
-		    !mt_process_is_owed(process)) {
-			*at = process->next;
-			release(ledger, process);
-			continue;
+		if (process->is_settled && process->is_committed && !process->is_in_batch) {
+			if (!mt_process_is_owed(process)) {
+				*at = process->next;
+				release(ledger, process);
+				continue;
+			}
+			/* Late events, or the kernel's word on its end: the session may wait for it. */
+			ledger->is_urgent = true;
 		}
 		if (process->is_gone || process->has_ended || process->attention & MT_ATTEND_EXEC)
 			ledger->is_unsettled = true;

@@ -51,7 +51,8 @@ static const char *const statement_sql[STATEMENTS] = {
                 " ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28,"
                 " ?29, ?30, ?31, ?32, ?33, ?34)",
         [PROCESS_CHANGED] =
-                "UPDATE process SET parent = ?2, ended_ns = ?3, end_reason = ?4, exit_status = ?5,"
+                "UPDATE process SET pid = ?29, parent = ?2, ended_ns = ?3, end_reason = ?4, "
+                "exit_status = ?5,"
                 " exit_signal = ?6, allocations = ?7, frees = ?8, bytes_allocated = ?9,"
                 " bytes_freed = ?10, live_blocks = ?11, live_bytes = ?12, peak_bytes = ?13,"
                 " peak_blocks = ?14, peak_ns = ?15, temporary = ?16, own_allocations = ?17,"
@@ -309,7 +310,7 @@ int mt_writer_note(struct mt_writer *writer, const struct mt_writer_note *row)
 int mt_writer_process(struct mt_writer *writer, const struct mt_writer_process *row)
 {
 	int r = run(writer, row->known ? PROCESS_CHANGED : PROCESS_NEW,
-	            row->known ? "rrisiiuuuuuuuuiuuuuuuuuuuuuu"
+	            row->known ? "rrisiiuuuuuuuuiuuuuuuuuuuuuui"
 	                       : "rrisiiuuuuuuuuiuuuuuuuuuuuuuissssu",
 	            row->id, row->parent, row->ended_ns, row->end_reason, row->exit_status,
 	            row->exit_signal, row->allocations, row->frees, row->bytes_allocated,

@@ -51,7 +51,7 @@ struct mt_writer_note {
 
 struct mt_writer_process {
 	uint32_t id;
-	bool known; /* the row is there already: parent, end and figures are updated */
+	bool known; /* the row is there already: pid, parent, end and figures are updated */
 	int64_t pid;
 	uint32_t parent; /* 0: NULL */
 	const char *origin;
