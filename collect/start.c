@@ -194,6 +194,7 @@ static const char *serve(int starter_fd)
 	mt_mailbox_post(&collector.mail, &(struct mt_mail){.type = MT_MAIL_STOP});
 	mt_collector_wake(&collector);
 	pthread_join(drain, NULL);
+	mt_segment_close(collector.ledger.segment);
 	return session.was_cut_off ? "incomplete" : "complete";
 }
 

@@ -93,7 +93,8 @@ struct mt_segment {
 	uint32_t clock;      /* enum mt_clock */
 	uint64_t bytes;      /* of the whole segment */
 	uint32_t ring_bytes; /* of a new ring while there is room; a power of two */
-	uint32_t reserved;
+	_Atomic uint32_t
+	        closed; /* 1: the collector has ended in an orderly way, nobody reads any more */
 	_Alignas(64) _Atomic uint64_t heartbeat;       /* the collector's rounds */
 	_Alignas(64) _Atomic uint32_t doorbell;        /* futex: a writer adds 1 and wakes */
 	_Atomic uint32_t collector_sleeps;             /* 1: ringing makes sense */
