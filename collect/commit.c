@@ -10,7 +10,8 @@
 #include <string.h>
 
 /* A reader that writes symbols into the file holds it for moments; the writer waits 10 s each time. */
-#define BUSY_TRIES 3
+#define BUSY_TRIES     3
+#define BLOCKS_AT_ONCE 64u
 
 static int write_code(struct mt_writer *writer, const struct mt_batch *batch)
 {
@@ -25,6 +26,18 @@ static int write_code(struct mt_writer *writer, const struct mt_batch *batch)
 	return r;
 }
 
+static struct mt_writer_block block_of(const struct mt_snapshot *snapshot,
+                                       const struct mt_live_entry *entry)
+{
+	return (struct mt_writer_block){.snapshot = snapshot->id,
+	                                .addr = entry->addr,
+	                                .size_bytes = entry->size_bytes,
+	                                .born_ns = entry->born_ns,
+	                                .stack = snapshot->nodes[entry->total],
+	                                .kind = snapshot->kinds[entry->total],
+	                                .thread = snapshot->threads[entry->thread]};
+}
+
 static int write_snapshot(struct mt_writer *writer, struct mt_snapshot *snapshot)
 {
 	struct mt_writer_snapshot row = {.id = snapshot->id,
@@ -35,17 +48,13 @@ static int write_snapshot(struct mt_writer *writer, struct mt_snapshot *snapshot
 	                                 .live_bytes = snapshot->bytes};
 	int r = mt_writer_snapshot(writer, &row);
 
-	for (uint64_t i = 0; i < snapshot->blocks && r == 0; i++) {
-		const struct mt_live_entry *entry = &snapshot->live.entries[i];
-		struct mt_writer_block block = {.snapshot = snapshot->id,
-		                                .addr = entry->addr,
-		                                .size_bytes = entry->size_bytes,
-		                                .born_ns = entry->born_ns,
-		                                .stack = snapshot->nodes[entry->total],
-		                                .kind = snapshot->kinds[entry->total],
-		                                .thread = snapshot->threads[entry->thread]};
+	for (uint64_t done = 0; done < snapshot->blocks && r == 0;) {
+		struct mt_writer_block blocks[BLOCKS_AT_ONCE];
+		size_t count = 0;
 
-		r = mt_writer_block(writer, &block);
+		for (; count < BLOCKS_AT_ONCE && done < snapshot->blocks; count++, done++)
+			blocks[count] = block_of(snapshot, &snapshot->live.entries[done]);
+		r = mt_writer_blocks(writer, blocks, count);
 	}
 	return r;
 }

@@ -19,6 +19,7 @@
 #define MT_STORE_WRITER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -187,7 +188,8 @@ int mt_writer_frame(struct mt_writer *writer, const struct mt_writer_frame *row)
 int mt_writer_stack(struct mt_writer *writer, const struct mt_writer_stack *row);
 int mt_writer_total(struct mt_writer *writer, const struct mt_writer_total *row);
 int mt_writer_snapshot(struct mt_writer *writer, const struct mt_writer_snapshot *row);
-int mt_writer_block(struct mt_writer *writer, const struct mt_writer_block *row);
+/* Any number of them; quickest in the order of their addresses. */
+int mt_writer_blocks(struct mt_writer *writer, const struct mt_writer_block *rows, size_t count);
 int mt_writer_timeline(struct mt_writer *writer, const struct mt_writer_timeline *row);
 
 /* The last error in SQLite's words. Borrowed until the next call. */

@@ -165,6 +165,9 @@ static void every_figure_lands_in_the_column_of_its_name(void **state)
 
 static void the_other_tables_hold_what_was_written(void **state)
 {
+	static const struct mt_writer_block blocks[] = {{1, 0x1000, 5, 11, 2, 5, 1},
+	                                                {1, 0x2000, 7, 12, 2, 0, 0}};
+
 	(void)state;
 	assert_int_equal(mt_writer_begin(writer), 0);
 	mt_writer_module(writer, &(struct mt_writer_module){1, "/lib/a.so", "ab01"});
@@ -180,8 +183,7 @@ static void the_other_tables_hold_what_was_written(void **state)
 	mt_writer_total(writer, &(struct mt_writer_total){1, 2, 5, 11, 12, 13, 14, 15, 16, 17});
 	mt_writer_total(writer, &(struct mt_writer_total){1, 2, 0, 1, 1, 1, 1, 1, 1, 1});
 	mt_writer_snapshot(writer, &(struct mt_writer_snapshot){1, 1, "exit", 30, 2, 12});
-	mt_writer_block(writer, &(struct mt_writer_block){1, 0x1000, 5, 11, 2, 5, 1});
-	mt_writer_block(writer, &(struct mt_writer_block){1, 0x2000, 7, 12, 2, 0, 0});
+	assert_int_equal(mt_writer_blocks(writer, blocks, 2), 0);
 	mt_writer_timeline(writer, &(struct mt_writer_timeline){1, 100, 1, 2, 3});
 	mt_writer_note(writer, &(struct mt_writer_note){1, 0, 5, "option", 1, "a sentence"});
 	mt_writer_note(writer, &(struct mt_writer_note){1, 0, 5, "option", 3, "a sentence"});
@@ -220,6 +222,35 @@ static void the_session_and_the_words_of_kinds_are_there_from_the_start(void **s
 	         "malloc|1\nnew[]|1\nmmap|0\nfree|0\n");
 	close_writer("incomplete");
 	rows_are("SELECT state FROM session", "incomplete\n");
+}
+
+static void any_number_of_blocks_is_written_whole(void **state)
+{
+	static struct mt_writer_block blocks[200];
+	uint64_t addr = 0, sum = 0;
+	size_t all = 0;
+
+	(void)state;
+	mt_writer_begin(writer);
+	for (size_t count = 0; count < 40; all += count, count++) {
+		for (size_t i = 0; i < count; i++) {
+			blocks[i] = (struct mt_writer_block){3, addr += 16, count + i,      0,
+			                                     1, 1,          (uint32_t)i % 2};
+			sum += count + i;
+		}
+		assert_int_equal(mt_writer_blocks(writer, blocks, count), 0);
+	}
+	mt_writer_commit(writer);
+	close_writer("complete");
+	{
+		char wanted[100];
+
+		snprintf(wanted, sizeof(wanted), "%zu|%zu|%llu|%zu\n", all, all,
+		         (unsigned long long)sum, (size_t)addr);
+		rows_are("SELECT count(*), count(DISTINCT addr), sum(size_bytes), max(addr) FROM "
+		         "block",
+		         wanted);
+	}
 }
 
 static bool is_there(const char *suffix)
@@ -346,6 +377,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        TEST(every_figure_lands_in_the_column_of_its_name),
 	        TEST(the_other_tables_hold_what_was_written),
+	        TEST(any_number_of_blocks_is_written_whole),
 	        TEST(the_session_and_the_words_of_kinds_are_there_from_the_start),
 	        TEST(one_file_is_left_that_says_whose_it_is),
 	        TEST(a_reader_sees_a_state_between_two_commits),
