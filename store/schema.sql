@@ -171,7 +171,7 @@ CREATE TABLE total (
 CREATE TABLE snapshot (
 	id           INTEGER PRIMARY KEY,
 	process      INTEGER NOT NULL REFERENCES process,
-	reason       TEXT NOT NULL,  -- 'exit'
+	reason       TEXT NOT NULL,  -- 'exit'; 'stop': the collector had to go, the process lived on
 	time_ns      INTEGER NOT NULL,
 	live_blocks  INTEGER NOT NULL,
 	live_bytes   INTEGER NOT NULL
