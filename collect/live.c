@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 
 #define CAPACITY_MIN 1024u
+/* Below this (32 MiB), memory is cheaper than the branches that longer probes mispredict. */
+#define ROOMY_CAPACITY (1u << 20)
 /* Larger tables are mapped, in huge pages where the kernel has them: half the cost of a miss is the TLB. */
 #define MAP_BYTES_MIN (2u << 20)
 
@@ -36,7 +38,7 @@ static int allocate(struct mt_live *live, uint64_t capacity)
 	}
 	live->mask = capacity - 1;
 	live->shift = (unsigned)__builtin_clzll(capacity) + 1;
-	live->limit = capacity / 8 * 5;
+	live->limit = capacity < ROOMY_CAPACITY ? capacity / 2 : capacity / 8 * 5;
 	return 0;
 }
 
