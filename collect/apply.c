@@ -75,6 +75,15 @@ static void restore_flagged(struct mt_process *process, const struct mt_live_ent
 		process->own_frees--;
 }
 
+/* A block of the process's own is no longer its thread's. */
+static inline void disown(struct mt_process *process, const struct mt_live_entry *block)
+{
+	struct mt_thread *owner = &process->threads[block->thread];
+
+	if (unlikely(--owner->live_blocks == 0 && owner->has_ended))
+		mt_process_idle(process, block->thread);
+}
+
 /* Counts the end of a block; *ret_temporary says whether it was a short one. The entry stays. */
 static inline bool count_release(struct mt_drain *drain, struct mt_process *process,
                                  const struct mt_live_entry *block)
@@ -90,6 +99,7 @@ static inline bool count_release(struct mt_drain *drain, struct mt_process *proc
 	if (is_temporary)
 		thread->last_alloc = 0;
 	mt_totals_release(&process->totals, block->total, block->size_bytes, is_temporary);
+	disown(process, block);
 	return is_temporary;
 }
 
@@ -109,10 +119,12 @@ static inline void apply_free(struct mt_drain *drain, struct mt_process *process
 static void overwrite(struct mt_process *process, const struct mt_live_entry *block)
 {
 	process->overwritten++;
-	if (block->total & MT_LIVE_FLAGS)
+	if (block->total & MT_LIVE_FLAGS) {
 		release_flagged(process, block);
-	else
-		mt_totals_release(&process->totals, block->total, block->size_bytes, false);
+		return;
+	}
+	mt_totals_release(&process->totals, block->total, block->size_bytes, false);
+	disown(process, block);
 }
 
 /* False: the record is impossible. */
@@ -123,6 +135,7 @@ static inline bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
 	unsigned int kind = mt_event_kind(head.word);
 	struct tail tail = tail_of(drain);
 	struct mt_live_entry *block;
+	struct mt_thread *thread;
 	uint32_t total;
 	bool was_live;
 
@@ -133,11 +146,8 @@ static inline bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		total = MT_LIVE_OWN;
 	} else {
 		total = mt_totals_find(&process->totals, tail.stack, kind);
-		if (unlikely(!total)) {
-			if (tail.stack >= MT_TOTALS_IDS_MAX)
-				return false;
-			total = mt_define_promised(ledger, process, tail.stack, kind);
-		}
+		if (unlikely(!total))
+			total = mt_define_total(ledger, drain, process, tail.stack, kind);
 	}
 	block = total ? mt_live_insert(&process->live, addr, &was_live) : NULL;
 	if (unlikely(!block)) {
@@ -155,7 +165,9 @@ static inline bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		process->own_bytes += tail.size_bytes;
 		return true;
 	}
-	process->threads[drain->thread].last_alloc = addr;
+	thread = &process->threads[drain->thread];
+	thread->last_alloc = addr;
+	thread->live_blocks++;
 	mt_totals_alloc(&process->totals, total, tail.size_bytes, block->born_ns);
 	return true;
 }
@@ -201,6 +213,7 @@ static void undo_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		restore_flagged(process, old);
 		return;
 	}
+	process->threads[old->thread].live_blocks++;
 	mt_totals_undo(&process->totals, old->total, old->size_bytes, drain->pending_was_temporary,
 	               mt_stamp_ns(&ledger->stamps, stamp));
 	if (drain->pending_was_temporary)
@@ -215,8 +228,7 @@ static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct m
 	bool is_break = mt_event_type(head.word) == MT_EVENT_BREAK;
 	uint32_t total;
 
-	if (kind == MT_KIND_NONE || kind >= MT_KIND_COUNT || kind_is_heap[kind] ||
-	    tail.stack >= MT_TOTALS_IDS_MAX)
+	if (kind == MT_KIND_NONE || kind >= MT_KIND_COUNT || kind_is_heap[kind])
 		return false;
 	/* The break may shrink: that is no growth. */
 	if (is_break && (int64_t)tail.size_bytes < 0)
@@ -225,7 +237,7 @@ static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct m
 		return false;
 	total = mt_totals_find(&process->totals, tail.stack, kind);
 	if (!total)
-		total = mt_define_promised(ledger, process, tail.stack, kind);
+		total = mt_define_total(ledger, drain, process, tail.stack, kind);
 	if (total)
 		mt_totals_map(&process->totals, total, tail.size_bytes);
 	else
@@ -244,6 +256,8 @@ static void end_thread(struct mt_drain *drain, uint64_t now_ns)
 		thread->ended_ns = now_ns;
 		thread->is_dirty = true;
 		drain->process->has_dirty_threads = true;
+		if (!thread->live_blocks)
+			mt_process_idle(drain->process, drain->thread);
 	}
 	drain->process = NULL;
 }
@@ -258,6 +272,7 @@ static void begin_thread(struct mt_ledger *ledger, struct mt_drain *drain,
 	if (drain->process)
 		end_thread(drain, now_ns);
 	drain->pending = MT_REALLOC_NONE;
+	drain->last_stack_node = 0;
 	if (tail.size_bytes < MT_SLOTS)
 		process = mt_lifecycle_find(ledger, (uint32_t)tail.size_bytes, tail.stack);
 	if (!process)
@@ -326,7 +341,7 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 		mt_lifecycle_exit(ledger, process, head.stamp, mt_event_kind(head.word),
 		                  tail_of(drain).size_bytes);
 		return true;
-	case MT_EVENT_STACK: return mt_define_stack(ledger, process, large);
+	case MT_EVENT_STACK: return mt_define_stack(ledger, drain, process, large);
 	case MT_EVENT_MODULE: return mt_define_module(ledger, process, large);
 	default: return false;
 	}

@@ -171,6 +171,12 @@ static void take_row(struct mt_batch *batch, struct mt_process *process)
 	        .events = process->events,
 	        .stacks = totals->stack_count,
 	        .stacks_cut = process->stacks_cut,
+	        .walks = process->walks,
+	        .frames_stepped = process->frames_stepped,
+	        .frames_kept = process->frames_kept,
+	        .walks_libunwind = process->walks_libunwind,
+	        .walks_verified = process->walks_verified,
+	        .walks_different = process->walks_different,
 	        .late_events = process->late_events,
 	};
 	process->is_known = true;
@@ -320,6 +326,13 @@ struct mt_batch *mt_batch_build(struct mt_ledger *ledger)
 		if (process->id && take_process(batch, ledger, process) < 0)
 			break;
 	return batch;
+}
+
+bool mt_batch_is_empty(const struct mt_batch *batch)
+{
+	return !(batch->modules_count || batch->frames_count || batch->stacks_count ||
+	         batch->processes_count || batch->threads_count || batch->totals_count ||
+	         batch->timeline_count || batch->notes_count || batch->snapshots_count);
 }
 
 void mt_batch_settle(struct mt_batch *batch)

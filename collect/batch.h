@@ -53,6 +53,9 @@ struct mt_batch {
  */
 struct mt_batch *mt_batch_build(struct mt_ledger *ledger);
 
+/* Is there nothing to write in it? */
+bool mt_batch_is_empty(const struct mt_batch *batch);
+
 /* The writer is done with it, well or not: the drain thread takes note and frees it. */
 void mt_batch_settle(struct mt_batch *batch);
 

@@ -105,14 +105,25 @@ static size_t look_at_rings(struct mt_collector *collector)
 	return ready;
 }
 
+static void correct_pid(struct mt_ledger *ledger, const struct mt_mail *mail)
+{
+	struct mt_process *process = mail->slot < MT_SLOTS ? ledger->by_slot[mail->slot] : NULL;
+
+	if (!process || process->generation != mail->generation)
+		return;
+	process->pid = mail->pid;
+	process->is_dirty = true;
+}
+
 static void name_thread(struct mt_ledger *ledger, struct mt_mail *mail)
 {
 	struct mt_process *process = mail->slot < MT_SLOTS ? ledger->by_slot[mail->slot] : NULL;
 	uint32_t index;
 
-	if (!process || process->generation != mail->generation || !mail->text ||
+	/* After the end, nobody is made to wait for a name. */
+	if (!process || process->generation != mail->generation || process->has_ended ||
 	    !mt_map_find(&process->thread_index, (uint32_t)mail->tid, 0, &index) ||
-	    process->threads[index].name)
+	    process->threads[index].tid != (uint32_t)mail->tid || process->threads[index].name)
 		return;
 	process->threads[index].name = mail->text;
 	process->threads[index].is_dirty = true;
@@ -145,6 +156,7 @@ static bool read_one(struct mt_collector *collector, struct mt_mail *mail)
 	case MT_MAIL_JOINED: return mt_lifecycle_descended(ledger, mail);
 	case MT_MAIL_GONE: return mt_lifecycle_gone(ledger, mail);
 	case MT_MAIL_UNTRACED: mt_lifecycle_untraced(ledger, mail); break;
+	case MT_MAIL_PID: correct_pid(ledger, mail); break;
 	case MT_MAIL_THREADS: name_thread(ledger, mail); break;
 	case MT_MAIL_NOTE:
 		mt_notes_add(&ledger->notes, 0, mt_stamp_ns(&ledger->stamps, ledger->cut_stamp),
@@ -197,6 +209,7 @@ uint64_t mt_collector_round(struct mt_collector *collector)
 
 	atomic_fetch_add_explicit(&segment->heartbeat, 1, memory_order_relaxed);
 	ledger->round++;
+	ledger->wants_round = false;
 	ledger->now_ns = mt_stamp_monotonic_ns();
 	has_tick = ledger->now_ns - collector->last_tick_ns >= TICK_NS;
 	if (has_tick) {
@@ -258,6 +271,7 @@ static void settle_batch(struct mt_collector *collector, bool wait)
 		return;
 	mt_batch_settle(batch);
 	collector->ledger.is_unsettled = true;
+	collector->ledger.wants_round = true;
 }
 
 /*
@@ -277,6 +291,7 @@ static bool is_last(struct mt_collector *collector)
 	return true;
 }
 
+/* False: there is nothing to write, or no memory for it now. */
 static bool offer_batch(struct mt_collector *collector)
 {
 	struct mt_batch *batch;
@@ -285,10 +300,14 @@ static bool offer_batch(struct mt_collector *collector)
 	batch = mt_batch_build(&collector->ledger);
 	if (!batch)
 		return false;
-	batch->is_last = is_last(collector);
 	collector->has_changes = false;
 	collector->ledger.is_urgent = false;
 	collector->last_batch_ns = collector->ledger.now_ns;
+	if (mt_batch_is_empty(batch)) {
+		mt_batch_settle(batch);
+		return false;
+	}
+	batch->is_last = is_last(collector);
 	mt_commit_offer(collector->commit, batch);
 	return true;
 }
@@ -341,7 +360,6 @@ static void stop(struct mt_collector *collector)
 		if (!collector->ledger.is_urgent)
 			break;
 	}
-	collector->is_finished = true;
 }
 
 void *mt_collector_run(void *context)
@@ -356,7 +374,8 @@ void *mt_collector_run(void *context)
 		wake_service(collector);
 		if (done)
 			idle_ns = SLEEP_NS_MIN;
-		if (collector->is_stopping || collector->is_backlogged)
+		if (collector->is_stopping || collector->is_backlogged ||
+		    collector->ledger.wants_round)
 			continue;
 		sleep_ns(collector, idle_ns);
 		if (!done && idle_ns < SLEEP_NS_MAX)

@@ -28,7 +28,6 @@ struct mt_collector {
 	bool has_changes;   /* since the last batch was built */
 	bool is_stopping;   /* MT_MAIL_STOP came: one more round, then everything ends */
 	bool wants_rest;    /* MT_MAIL_REST came: to be answered after this round */
-	bool is_finished;   /* all is handed over and in the file */
 	bool is_backlogged; /* a ring was rather full: do not sleep */
 };
 

@@ -133,7 +133,8 @@ static void announce(struct mt_commit *commit, const struct mt_batch *batch)
 
 		if (!member->is_end)
 			continue;
-		mt_lifecycle_commit_slot(commit->segment, member->slot);
+		mt_lifecycle_commit_slot(commit->segment, member->slot,
+		                         commit->failure ? MT_COMMITTED_LOST : MT_COMMITTED);
 		mt_mailbox_post(
 		        commit->to_service,
 		        &(struct mt_mail){.type = MT_MAIL_ENDED,

@@ -14,30 +14,20 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
 
 int mt_daemon_detach(void)
 {
-	int status = 0;
 	pid_t child = fork();
 
 	if (child < 0)
 		return -errno;
-	if (child > 0) {
-		while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-			;
-		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-			_exit(0);
-		return -EAGAIN;
-	}
+	if (child > 0)
+		_exit(0);
+	/* It leads a session, but never opens a terminal: a second fork would only cost time. */
 	setsid();
-	/* The second one is not a session's leader: it can never get a terminal. */
-	child = fork();
-	if (child != 0)
-		_exit(child < 0);
 	return 0;
 }
 

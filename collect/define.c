@@ -7,20 +7,28 @@
 #include <stdio.h>
 #include <string.h>
 
-uint32_t mt_define_promised(struct mt_ledger *ledger, struct mt_process *process, uint32_t stack,
-                            unsigned int kind)
+uint32_t mt_define_total(struct mt_ledger *ledger, const struct mt_drain *drain,
+                         struct mt_process *process, uint32_t stack, unsigned int kind)
 {
+	struct mt_totals *totals = &process->totals;
 	uint32_t node;
 
-	if (mt_totals_node(&process->totals, stack) ||
-	    mt_stacks_promise(&ledger->stacks, &node) < 0 ||
-	    mt_totals_define(&process->totals, stack, node) < 0)
-		return 0;
-	process->lost_stacks++;
-	return mt_totals_find(&process->totals, stack, kind);
+	if (stack >= MT_TOTALS_IDS_MAX) {
+		if (drain->last_stack_node && drain->last_stack == stack)
+			return mt_totals_find_node(totals, drain->last_stack_node, kind);
+		/* Nobody can say any more: with the others that were lost. */
+		stack = 0;
+	}
+	if (!mt_totals_node(totals, stack)) {
+		if (mt_stacks_promise(&ledger->stacks, &node) < 0 ||
+		    mt_totals_define(totals, stack, node) < 0)
+			return 0;
+		process->lost_stacks++;
+	}
+	return mt_totals_find(totals, stack, kind);
 }
 
-bool mt_define_stack(struct mt_ledger *ledger, struct mt_process *process,
+bool mt_define_stack(struct mt_ledger *ledger, struct mt_drain *drain, struct mt_process *process,
                      const struct mt_event_large *large)
 {
 	uint32_t count = large->length_bytes / sizeof(uint64_t);
@@ -29,7 +37,7 @@ bool mt_define_stack(struct mt_ledger *ledger, struct mt_process *process,
 	int r;
 
 	if (large->length_bytes % sizeof(uint64_t) || count > MT_EVENT_FRAMES_MAX ||
-	    large->id >= MT_TOTALS_IDS_MAX || large->argument >= MT_CUT_COUNT)
+	    large->argument >= MT_CUT_COUNT)
 		return false;
 	memcpy(pcs, ledger->payload, large->length_bytes);
 	r = mt_stacks_add(&ledger->stacks, &process->ranges, pcs, count, (uint32_t)large->argument,
@@ -38,6 +46,10 @@ bool mt_define_stack(struct mt_ledger *ledger, struct mt_process *process,
 		process->out_of_memory++;
 		return true;
 	}
+	drain->last_stack = large->id;
+	drain->last_stack_node = node;
+	if (large->id >= MT_TOTALS_IDS_MAX)
+		return true;
 	promised = mt_totals_node(&process->totals, large->id);
 	if (promised && ledger->stacks.nodes[promised].cut == MT_STACKS_CUT_LOST) {
 		process->lost_stacks--;

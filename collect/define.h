@@ -9,8 +9,8 @@
 
 #include "collect/ledger.h"
 
-/* MT_EVENT_STACK. False: the record is impossible. */
-bool mt_define_stack(struct mt_ledger *ledger, struct mt_process *process,
+/* MT_EVENT_STACK in a ring of the process. False: the record is impossible. */
+bool mt_define_stack(struct mt_ledger *ledger, struct mt_drain *drain, struct mt_process *process,
                      const struct mt_event_large *large);
 
 /* MT_EVENT_MODULE. False: the record is impossible. */
@@ -18,10 +18,11 @@ bool mt_define_module(struct mt_ledger *ledger, struct mt_process *process,
                       const struct mt_event_large *large);
 
 /*
- * A total for a stack whose frames have not come: it gets a node of its own, which is put right when they
- * do. 0: the id is mad, or memory is out.
+ * The total for a stack id that leads to none by itself. One beyond the limit is the stack that was defined
+ * last in this ring. One whose frames have not come gets a node of its own, which is put right when they
+ * do. 0: memory is out.
  */
-uint32_t mt_define_promised(struct mt_ledger *ledger, struct mt_process *process, uint32_t stack,
-                            unsigned int kind);
+uint32_t mt_define_total(struct mt_ledger *ledger, const struct mt_drain *drain,
+                         struct mt_process *process, uint32_t stack, unsigned int kind);
 
 #endif

@@ -35,6 +35,8 @@ struct mt_drain {
 	/* apply.c: whose records these are */
 	struct mt_process *process; /* NULL: nobody said yet */
 	uint32_t thread;
+	uint32_t last_stack;      /* id of the stack that was defined last here */
+	uint32_t last_stack_node; /* 0: none was */
 	enum mt_realloc_pending pending;
 	bool pending_was_temporary;
 	struct mt_live_entry pending_block;

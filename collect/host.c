@@ -7,9 +7,11 @@
 #include "base/cleanup.h"
 #include "base/procfs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -99,6 +101,46 @@ int mt_host_maps(pid_t pid, ino_t segment_inode)
 		if (strstr(line, "/memfd:memtrace") && strstr(line, wanted))
 			return 1;
 	return 0;
+}
+
+bool mt_host_has_proc(void)
+{
+	return access("/proc/self/stat", R_OK) == 0;
+}
+
+/* The last number of the line NSpid. */
+pid_t mt_host_inner_pid(pid_t pid)
+{
+	MT_CLEANUP_FREE char *text = NULL;
+	size_t bytes;
+	char *line, *last;
+
+	if (mt_procfs_read("", pid, "status", 65536, &text, &bytes) < 0)
+		return 0;
+	line = strstr(text, "\nNSpid:");
+	if (!line)
+		return 0;
+	line[1 + strcspn(line + 1, "\n")] = '\0';
+	last = strrchr(line, '\t');
+	return last ? (pid_t)strtol(last + 1, NULL, 10) : 0;
+}
+
+pid_t mt_host_find(pid_t inner_pid, ino_t segment_inode)
+{
+	DIR *folder = opendir("/proc");
+	struct dirent *entry;
+	pid_t found = 0;
+
+	while (folder && !found && (entry = readdir(folder))) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (pid > 0 && mt_host_inner_pid(pid) == inner_pid &&
+		    mt_host_maps(pid, segment_inode) == 1)
+			found = pid;
+	}
+	if (folder)
+		closedir(folder);
+	return found;
 }
 
 static void decode(int code, struct mt_host_end *ret_end)

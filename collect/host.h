@@ -23,6 +23,18 @@ int mt_host_pidfd(pid_t pid);
 /* Does the process have the memfd with this inode mapped? 1, 0, or -errno: it cannot be told. */
 int mt_host_maps(pid_t pid, ino_t segment_inode);
 
+/* Can anything be told of processes at all? Without /proc there is nothing to check a pid by. */
+bool mt_host_has_proc(void);
+
+/* The pid that a process has in the innermost pid namespace that it is in; 0: it cannot be told. */
+pid_t mt_host_inner_pid(pid_t pid);
+
+/*
+ * The process that has the memfd with this inode mapped and takes itself for `inner_pid` in a pid namespace of
+ * its own; 0: there is none. Looks at all of /proc: for rare cases.
+ */
+pid_t mt_host_find(pid_t inner_pid, ino_t segment_inode);
+
 /* How a process ended whose pidfd has become readable. */
 struct mt_host_end {
 	const char *reason; /* 'exit', 'signal'; NULL: not known */

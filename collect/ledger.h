@@ -36,6 +36,7 @@ struct mt_ledger {
 	uint32_t thread_ids;
 	uint32_t snapshot_ids;
 	uint64_t orphans;  /* events before anybody said whose they are */
+	bool wants_round;  /* the next round has something to do already: do not sleep */
 	bool is_unsettled; /* some process is on its way out: mt_lifecycle_settle() has to look */
 	bool is_urgent;    /* a process has ended: commit without waiting for the second to pass */
 	unsigned char payload[MT_EVENT_PAYLOAD_MAX + 1];

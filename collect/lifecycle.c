@@ -205,6 +205,8 @@ static void note_losses(struct mt_ledger *ledger, struct mt_process *process)
 	     "stacks were cut for another reason than the depth limit");
 	note(ledger, process, "lost-stack", process->lost_stacks,
 	     "stacks were used whose frames never came");
+	note(ledger, process, "threads", process->replaced_threads,
+	     "threads that had ended and owned no live block are not in the table of threads");
 	note(ledger, process, "overwritten", process->overwritten,
 	     "blocks were allocated where one was still live: a free was missed");
 	if (process->lost_inheritance && process->unmatched_frees)
@@ -228,6 +230,14 @@ void mt_lifecycle_measure(struct mt_ledger *ledger, struct mt_process *process)
 	        atomic_load_explicit(&slot->high_addresses, memory_order_relaxed) +
 	        process->out_of_memory + process->broken_rings;
 	process->stacks_cut = atomic_load_explicit(&slot->stacks_cut, memory_order_relaxed);
+	process->walks = atomic_load_explicit(&slot->walks, memory_order_relaxed);
+	process->frames_stepped = atomic_load_explicit(&slot->frames_stepped, memory_order_relaxed);
+	process->frames_kept = atomic_load_explicit(&slot->frames_kept, memory_order_relaxed);
+	process->walks_libunwind =
+	        atomic_load_explicit(&slot->walks_libunwind, memory_order_relaxed);
+	process->walks_verified = atomic_load_explicit(&slot->walks_verified, memory_order_relaxed);
+	process->walks_different =
+	        atomic_load_explicit(&slot->walks_different, memory_order_relaxed);
 }
 
 /* The figures are final. ended_ns may be MT_MAIL_UNKNOWN. */
@@ -282,6 +292,7 @@ bool mt_lifecycle_gone(struct mt_ledger *ledger, const struct mt_mail *mail)
 	if (!process || process->is_gone)
 		return true;
 	ledger->is_unsettled = true;
+	ledger->wants_round = true;
 	process->is_gone = true;
 	process->gone_round = ledger->round;
 	process->gone_reason = mail->reason;
@@ -357,11 +368,11 @@ static void free_rings(struct mt_process *process, struct mt_drain *drains, uint
 	}
 }
 
-void mt_lifecycle_commit_slot(struct mt_segment *segment, uint32_t index)
+void mt_lifecycle_commit_slot(struct mt_segment *segment, uint32_t index, enum mt_committed how)
 {
 	struct mt_slot *slot = &mt_segment_slots(segment)[index];
 
-	atomic_store(&slot->committed, 1);
+	atomic_store(&slot->committed, how);
 	syscall(SYS_futex, &slot->committed, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
@@ -369,7 +380,7 @@ void mt_lifecycle_commit_slot(struct mt_segment *segment, uint32_t index)
 static void commit_quiet(struct mt_ledger *ledger, struct mt_process *process)
 {
 	process->is_committed = true;
-	mt_lifecycle_commit_slot(ledger->segment, process->slot);
+	mt_lifecycle_commit_slot(ledger->segment, process->slot, MT_COMMITTED);
 	mt_ledger_post(ledger, &(struct mt_mail){.type = MT_MAIL_ENDED,
 	                                         .slot = process->slot,
 	                                         .generation = process->generation,
@@ -413,11 +424,14 @@ void mt_lifecycle_settle(struct mt_ledger *ledger, struct mt_drain *drains, uint
 		}
 		if (process->has_ended && !process->id && !process->is_committed)
 			commit_quiet(ledger, process);
-		if (process->is_settled && process->is_committed && !process->is_in_batch &&
-		    !mt_process_is_owed(process)) {
-			*at = process->next;
-			release(ledger, process);
-			continue;
+		if (process->is_settled && process->is_committed && !process->is_in_batch) {
+			if (!mt_process_is_owed(process)) {
+				*at = process->next;
+				release(ledger, process);
+				continue;
+			}
+			/* Late events, or the kernel's word on its end: the session may wait for it. */
+			ledger->is_urgent = true;
 		}
 		if (process->is_gone || process->has_ended || process->attention & MT_ATTEND_EXEC)
 			ledger->is_unsettled = true;

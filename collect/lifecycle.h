@@ -50,8 +50,8 @@ void mt_lifecycle_settle(struct mt_ledger *ledger, struct mt_drain *drains, uint
 /* Looks at the counters that the process itself keeps in its slot. */
 void mt_lifecycle_measure(struct mt_ledger *ledger, struct mt_process *process);
 
-/* Tells a process that waits for it that all up to its end is in the file. Any thread. */
-void mt_lifecycle_commit_slot(struct mt_segment *segment, uint32_t slot);
+/* Tells a process that waits for it what became of its data. Any thread. */
+void mt_lifecycle_commit_slot(struct mt_segment *segment, uint32_t slot, enum mt_committed how);
 
 /* Ends all that still live, because the collector has to go. */
 void mt_lifecycle_stop(struct mt_ledger *ledger);

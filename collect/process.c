@@ -6,6 +6,7 @@
 
 #include "base/array.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 /* A tid that comes back within this time is the same thread at its very end; tids are used in turn. */
@@ -36,35 +37,71 @@ void mt_process_free(struct mt_process *process)
 	for (size_t i = 0; i < process->thread_count; i++)
 		free(process->threads[i].name);
 	free(process->threads);
+	free(process->idle_threads);
 	mt_map_free(&process->thread_index);
 	free(process->points);
 	free(process);
+}
+
+void mt_process_idle(struct mt_process *process, uint32_t thread)
+{
+	if (process->thread_count < MT_PROCESS_THREADS_KEPT ||
+	    MT_ARRAY_RESERVE(process->idle_threads, process->idle_capacity,
+	                     process->idle_count + 1) < 0)
+		return;
+	process->idle_threads[process->idle_count++] = thread;
+}
+
+/* A place that may be given to another thread, or thread_count: there is none. */
+static size_t find_place(struct mt_process *process)
+{
+	while (process->idle_count) {
+		uint32_t index = process->idle_threads[--process->idle_count];
+		struct mt_thread *thread = &process->threads[index];
+
+		/* It may have come back since. */
+		if (!thread->has_ended || thread->live_blocks)
+			continue;
+		/* A batch on its way may be reading its name. */
+		if (thread->name && process->is_in_batch)
+			continue;
+		process->replaced_threads++;
+		return index;
+	}
+	return process->thread_count;
 }
 
 int mt_process_thread(struct mt_process *process, uint32_t tid, uint64_t now_ns,
                       uint32_t *ret_index)
 {
 	struct mt_thread *thread;
-	int r;
+	uint32_t id = 0;
+	size_t place;
 
 	if (mt_map_find(&process->thread_index, tid, 0, ret_index)) {
 		thread = &process->threads[*ret_index];
-		if (!thread->has_ended || now_ns - thread->ended_ns < SAME_THREAD_NS) {
+		if (thread->tid == tid &&
+		    (!thread->has_ended || now_ns - thread->ended_ns < SAME_THREAD_NS)) {
 			thread->has_ended = false;
 			thread->rings++;
 			return 0;
 		}
 	}
-	r = MT_ARRAY_RESERVE(process->threads, process->thread_capacity, process->thread_count + 1);
-	if (r == 0)
-		r = mt_map_set(&process->thread_index, tid, 0, (uint32_t)process->thread_count);
-	if (r < 0)
-		return r;
-	*ret_index = (uint32_t)process->thread_count++;
-	thread = &process->threads[*ret_index];
+	place = find_place(process);
+	if (MT_ARRAY_RESERVE(process->threads, process->thread_capacity, place + 1) < 0 ||
+	    mt_map_set(&process->thread_index, tid, 0, (uint32_t)place) < 0)
+		return -ENOMEM;
+	thread = &process->threads[place];
+	if (place == process->thread_count) {
+		process->thread_count++;
+	} else {
+		id = thread->id;
+		free(thread->name);
+	}
+	*thread = (struct mt_thread){
+	        .id = id, .tid = tid, .rings = 1, .started_ns = now_ns, .is_dirty = true};
 	process->has_dirty_threads = true;
-	*thread =
-	        (struct mt_thread){.tid = tid, .rings = 1, .started_ns = now_ns, .is_dirty = true};
+	*ret_index = (uint32_t)place;
 	return 0;
 }
 

@@ -18,14 +18,21 @@
 
 struct mt_drain;
 
+/*
+ * Threads of which all are kept. Beyond, one that has ended and owns no live block gives its place to the
+ * next: a server that makes a thread for each request would fill memory and file with them.
+ */
+#define MT_PROCESS_THREADS_KEPT 4096u
+
 /* Points of the timeline that may wait for the writer; then every second one is given up. */
 #define MT_PROCESS_POINTS_MAX 4096u
 
 struct mt_thread {
 	uint32_t id; /* in the file; 0: it is not there yet */
 	uint32_t tid;
-	uint32_t rings;      /* it writes to now: a signal handler has one of its own */
-	uint64_t last_alloc; /* address of its last allocation, until it is freed; 0: none */
+	uint32_t rings;       /* it writes to now: a signal handler has one of its own */
+	uint64_t last_alloc;  /* address of its last allocation, until it is freed; 0: none */
+	uint64_t live_blocks; /* that it allocated */
 	uint64_t started_ns;
 	uint64_t ended_ns;
 	bool has_ended;
@@ -66,6 +73,10 @@ struct mt_process {
 	size_t thread_count;
 	size_t thread_capacity;
 	bool has_dirty_threads;
+	uint32_t *idle_threads; /* have ended and owned nothing when they were put here */
+	size_t idle_count;
+	size_t idle_capacity;
+	uint64_t replaced_threads;
 	struct mt_map thread_index; /* (tid, 0) -> the last thread with it */
 
 	uint64_t events;
@@ -83,6 +94,13 @@ struct mt_process {
 	uint64_t broken_rings;   /* rings of this process that were left alone */
 	uint64_t dropped_events; /* with the slot's counters, as last looked at */
 	uint64_t stacks_cut;
+	/* how its stacks were walked, as the slot has it */
+	uint64_t walks;
+	uint64_t frames_stepped;
+	uint64_t frames_kept;
+	uint64_t walks_libunwind;
+	uint64_t walks_verified;
+	uint64_t walks_different;
 
 	uint64_t point_stamp;  /* the next point of the timeline is due at this stamp */
 	uint64_t point_events; /* `events` at the last point */
@@ -131,6 +149,9 @@ void mt_process_free(struct mt_process *process);
  */
 int mt_process_thread(struct mt_process *process, uint32_t tid, uint64_t now_ns,
                       uint32_t *ret_index);
+
+/* The thread has ended and owns no live block. */
+void mt_process_idle(struct mt_process *process, uint32_t thread);
 
 /* Does the file lack something of its row? */
 bool mt_process_is_owed(const struct mt_process *process);

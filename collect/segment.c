@@ -8,8 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef MFD_NOEXEC_SEAL
@@ -96,4 +99,29 @@ int mt_segment_claim(struct mt_segment *segment, uint32_t pid, uint64_t stamp, u
 		return 0;
 	}
 	return -EAGAIN;
+}
+
+static void wake_all(_Atomic uint32_t *futex)
+{
+	syscall(SYS_futex, futex, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+void mt_segment_close(struct mt_segment *segment)
+{
+	uint32_t count = atomic_load(&segment->ring_count);
+
+	/* seq_cst, before the counts: a writer that looked too early finds them changed. */
+	atomic_store(&segment->closed, 1);
+	for (uint32_t i = 0; i < count && i < MT_RINGS; i++) {
+		struct mt_ring *ring = &mt_segment_rings(segment)[i];
+
+		atomic_fetch_add(&ring->space, 1);
+		wake_all(&ring->space);
+	}
+	for (uint32_t i = 0; i < MT_SLOTS; i++) {
+		struct mt_slot *slot = &mt_segment_slots(segment)[i];
+
+		if (atomic_load(&slot->state) == MT_SLOT_LIVE)
+			wake_all(&slot->committed);
+	}
 }

@@ -21,4 +21,7 @@ int mt_segment_create(uint64_t ring_kib, enum mt_clock clock, struct mt_segment 
 int mt_segment_claim(struct mt_segment *segment, uint32_t pid, uint64_t stamp, uint32_t *ret_slot,
                      uint32_t *ret_generation);
 
+/* Says that nobody reads any more, and wakes all who wait for that. */
+void mt_segment_close(struct mt_segment *segment);
+
 #endif

@@ -46,10 +46,9 @@ static void measure(enum mt_clock clock, uint64_t *ret_stamp, uint64_t *ret_ns)
 {
 	uint64_t best = UINT64_MAX;
 
-	if (clock != MT_CLOCK_TSC) {
-		*ret_stamp = *ret_ns = mt_stamp_monotonic_ns();
+	*ret_stamp = *ret_ns = mt_stamp_monotonic_ns();
+	if (clock != MT_CLOCK_TSC)
 		return;
-	}
 	for (int i = 0; i < 4; i++) {
 		uint64_t before = mt_stamp_read(clock);
 		uint64_t ns = mt_stamp_monotonic_ns();

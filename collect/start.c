@@ -11,6 +11,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -193,7 +194,25 @@ static const char *serve(int starter_fd)
 	mt_mailbox_post(&collector.mail, &(struct mt_mail){.type = MT_MAIL_STOP});
 	mt_collector_wake(&collector);
 	pthread_join(drain, NULL);
+	mt_segment_close(collector.ledger.segment);
 	return session.was_cut_off ? "incomplete" : "complete";
+}
+
+/* Why the file is incomplete, if there is room for that now: what failed was rolled back. */
+static void try_note(struct mt_writer *writer, const struct mt_error *error)
+{
+	const struct mt_ledger *ledger = &collector.ledger;
+	struct mt_writer_note note = {.id = (uint32_t)ledger->notes.count + 1,
+	                              .time_ns = mt_stamp_ns(&ledger->stamps, ledger->cut_stamp),
+	                              .kind = "file",
+	                              .count = 1};
+	char text[MT_ERROR_TEXT_BYTES + 64];
+
+	snprintf(text, sizeof(text), "what came last could not be written: %s", error->text);
+	note.text = text;
+	if (mt_writer_begin(writer) < 0 || mt_writer_note(writer, &note) < 0 ||
+	    mt_writer_commit(writer) < 0)
+		mt_writer_rollback(writer);
 }
 
 static int run(const struct mt_settings *settings, struct mt_segment *segment, int segment_fd,
@@ -202,6 +221,8 @@ static int run(const struct mt_settings *settings, struct mt_segment *segment, i
 	uint32_t point_ms = (uint32_t)settings->options.values[MT_OPTION_ID_timeline].number;
 	const char *state;
 	sigset_t all, before;
+	struct mt_error error;
+	int sync_fd;
 	int r = mt_session_open(&session, segment, segment_fd, clock);
 
 	if (r < 0)
@@ -229,11 +250,19 @@ static int run(const struct mt_settings *settings, struct mt_segment *segment, i
 		return r;
 	state = serve(starter_fd);
 	mt_commit_stop(&commit);
-	if (mt_commit_failure(&commit, NULL) < 0)
+	if (mt_commit_failure(&commit, &error) < 0) {
 		state = "incomplete";
+		try_note(file->writer, &error);
+	}
 	mt_writer_close(file->writer, state, NULL);
+	sync_fd = open(file->path, O_RDONLY | O_CLOEXEC);
 	close(file->lock_fd);
 	mt_session_finish(&session);
+	/* Nobody waits any more. */
+	if (sync_fd >= 0) {
+		fsync(sync_fd);
+		close(sync_fd);
+	}
 	mt_session_close(&session);
 	mt_commit_free(&commit);
 	mt_collector_free(&collector);

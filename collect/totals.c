@@ -78,17 +78,21 @@ static uint32_t add(struct mt_totals *totals, uint32_t node, unsigned int kind)
 	return (uint32_t)at;
 }
 
+uint32_t mt_totals_find_node(struct mt_totals *totals, uint32_t node, unsigned int kind)
+{
+	uint32_t at;
+
+	return mt_map_find(&totals->index, node, kind, &at) ? at : add(totals, node, kind);
+}
+
 uint32_t mt_totals_find_slow(struct mt_totals *totals, uint32_t id, unsigned int kind)
 {
 	uint32_t node = mt_totals_node(totals, id);
-	uint32_t at;
 
 	if (!node)
 		return 0;
-	if (!mt_map_find(&totals->index, node, kind, &at))
-		at = add(totals, node, kind);
-	totals->ids[id].total = at;
-	return at;
+	totals->ids[id].total = mt_totals_find_node(totals, node, kind);
+	return totals->ids[id].total;
 }
 
 void mt_totals_follow_peak(struct mt_totals *totals)

@@ -22,8 +22,11 @@
 #include "base/map.h"
 #include "wire/event.h"
 
-/* Stack ids are given in order; one beyond this is a broken record, not a program with many stacks. */
-#define MT_TOTALS_IDS_MAX (1u << 24)
+/*
+ * Ids are given in order, and one beyond this is not remembered: once the process's own table is full, it
+ * gives each stack that is not in it a new id every time.
+ */
+#define MT_TOTALS_IDS_MAX (1u << 22)
 
 struct mt_total {
 	uint64_t allocations;
@@ -74,11 +77,14 @@ struct mt_totals {
 
 void mt_totals_free(struct mt_totals *totals);
 
-/* Says which node of the stack tree a stack id stands for. 0, -ENOMEM, or -EINVAL for a mad id. */
+/* Says which node of the stack tree a stack id stands for. 0, -ENOMEM, or -EINVAL for an id beyond the limit. */
 int mt_totals_define(struct mt_totals *totals, uint32_t id, uint32_t node);
 
 /* The node of an id, or 0. */
 uint32_t mt_totals_node(const struct mt_totals *totals, uint32_t id);
+
+/* The row for a node and kind, made if need be; 0: out of memory. */
+uint32_t mt_totals_find_node(struct mt_totals *totals, uint32_t node, unsigned int kind);
 
 /* The slow half of mt_totals_find(). */
 uint32_t mt_totals_find_slow(struct mt_totals *totals, uint32_t id, unsigned int kind);

@@ -18,7 +18,9 @@
 #include <unistd.h>
 
 /* /proc counts a process's start in these; what is this much later than it should be, is another process. */
-#define START_SLACK_NS 50000000ull
+#define START_SLACK_NS 50000000ll
+/* From its start until it claims a slot, a child may be kept waiting for this long. */
+#define CLAIM_NS 10000000000ll
 
 static void tell_drain(struct mt_session *session, const struct mt_mail *mail)
 {
@@ -89,6 +91,14 @@ static bool is_unheard(struct mt_session *session, uint32_t slot, pid_t pid)
 	       *(volatile uint32_t *)&shared->pid == (uint32_t)pid;
 }
 
+static uint32_t find_unheard(struct mt_session *session, pid_t pid)
+{
+	for (uint32_t i = 0; i < MT_SLOTS; i++)
+		if (!session->watches[i].is_used && is_unheard(session, i, pid))
+			return i;
+	return MT_SLOTS;
+}
+
 /* The slot of the image that now runs as `pid`, or MT_SLOTS. */
 static uint32_t find_pid(struct mt_session *session, pid_t pid)
 {
@@ -104,67 +114,94 @@ static uint32_t find_pid(struct mt_session *session, pid_t pid)
 	return MT_SLOTS;
 }
 
+static uint32_t generation_of(struct mt_session *session, uint32_t slot)
+{
+	struct mt_slot *shared = &mt_segment_slots(session->segment)[slot];
+	const struct mt_watch *watch = &session->watches[slot];
+
+	return watch->is_used ? watch->generation
+	                      : atomic_load_explicit(&shared->generation, memory_order_relaxed);
+}
+
 /* The image that called execve is no more. */
 static void replace(struct mt_session *session, uint32_t slot, pid_t pid)
 {
 	static const struct mt_host_end executed = {"exec", MT_MAIL_UNKNOWN, MT_MAIL_UNKNOWN};
-	struct mt_slot *shared = &mt_segment_slots(session->segment)[slot];
 
 	if (!session->watches[slot].is_used)
-		start_watch(session, slot,
-		            atomic_load_explicit(&shared->generation, memory_order_relaxed), pid,
-		            -1);
+		start_watch(session, slot, generation_of(session, slot), pid, -1);
 	tell_gone(session, slot, &executed);
+}
+
+/* Where a process that joins comes from. */
+struct origin {
+	uint32_t slot; /* MT_SLOTS: not traced */
+	uint32_t generation;
+	bool is_replaced; /* the same process before its execve; else its parent */
+};
+
+/*
+ * Looks for a process by its pid, and where it is in a pid namespace of its own, by what it takes itself for:
+ * a forked child can put nothing else into its slot.
+ */
+static uint32_t find_inside_out(struct mt_session *session, pid_t pid, pid_t inner_pid)
+{
+	uint32_t slot = find_pid(session, pid);
+
+	return slot == MT_SLOTS && inner_pid != pid ? find_unheard(session, inner_pid) : slot;
+}
+
+static struct origin find_origin(struct mt_session *session, pid_t pid, pid_t told_pid)
+{
+	struct origin origin = {.slot = find_inside_out(session, pid, told_pid)};
+	struct mt_procfs_stat stat;
+
+	origin.is_replaced = origin.slot < MT_SLOTS;
+	/* vfork and exec, or posix_spawn: the parent is known, an image in between was not. */
+	if (!origin.is_replaced && pid > 0 && mt_procfs_stat("", pid, &stat) == 0)
+		origin.slot = find_inside_out(session, stat.parent, mt_host_inner_pid(stat.parent));
+	if (origin.slot < MT_SLOTS)
+		origin.generation = generation_of(session, origin.slot);
+	return origin;
+}
+
+static void refuse(struct mt_welcome *ret_welcome, int status, pid_t pid, const char *why)
+{
+	ret_welcome->status = status;
+	snprintf(ret_welcome->message, sizeof(ret_welcome->message), "process %d is not traced: %s",
+	         (int)pid, why);
 }
 
 void mt_watch_join(struct mt_session *session, int socket_fd, pid_t pid, pid_t told_pid,
                    struct mt_welcome *ret_welcome)
 {
-	struct mt_mail mail = {.type = MT_MAIL_JOINED, .previous_slot = MT_SLOTS};
+	struct mt_mail mail = {.type = MT_MAIL_JOINED, .pid = pid > 0 ? pid : told_pid};
 	int pidfd = mt_host_pidfd_of_peer(socket_fd, pid);
-	struct mt_procfs_stat stat;
-	uint32_t previous;
+	struct origin origin = find_origin(session, pid, told_pid);
 
-	if (pidfd < 0) {
-		ret_welcome->status = pidfd;
-		snprintf(ret_welcome->message, sizeof(ret_welcome->message),
-		         "process %d cannot be watched (%s): it is not traced", (int)told_pid,
-		         strerror(-pidfd));
-		return;
-	}
-	mail.pid = pid > 0 ? pid : told_pid;
 	mail.stamp = mt_stamp_read(session->clock);
-	previous = find_pid(session, pid);
-	if (previous < MT_SLOTS) {
-		replace(session, previous, pid);
-	} else if (pid > 0 && mt_procfs_stat("", pid, &stat) == 0) {
-		/* vfork and exec, or posix_spawn: the parent is known, an image in between was not. */
-		previous = find_pid(session, stat.parent);
-	}
-	if (mt_segment_claim(session->segment, (uint32_t)mail.pid, mail.stamp, &mail.slot,
-	                     &mail.generation) < 0) {
+	mail.previous_slot = origin.slot;
+	mail.previous_generation = origin.generation;
+	if (pidfd < 0) {
+		refuse(ret_welcome, pidfd, told_pid, "its end could not be watched");
+	} else if (mt_segment_claim(session->segment, (uint32_t)mail.pid, mail.stamp, &mail.slot,
+	                            &mail.generation) < 0) {
+		refuse(ret_welcome, -EAGAIN, mail.pid,
+		       "as many others are traced as there can be at once");
 		close(pidfd);
-		ret_welcome->status = -EAGAIN;
-		snprintf(ret_welcome->message, sizeof(ret_welcome->message),
-		         "process %d is not traced: %u processes are traced already", (int)mail.pid,
-		         MT_SLOTS);
-		return;
+	} else {
+		mt_host_identify(mail.pid, &mail.identity);
+		start_watch(session, mail.slot, mail.generation, mail.pid, pidfd);
+		session->watches[mail.slot].was_joined = true;
+		session->processes++;
+		ret_welcome->slot = mail.slot;
+		ret_welcome->generation = mail.generation;
+		/* Before the welcome: nothing is published before the drain thread knows whose it is. */
+		tell_drain(session, &mail);
 	}
-	mail.previous_slot = previous;
-	if (previous < MT_SLOTS)
-		mail.previous_generation =
-		        session->watches[previous].is_used
-		                ? session->watches[previous].generation
-		                : atomic_load(
-		                          &mt_segment_slots(session->segment)[previous].generation);
-	mt_host_identify(mail.pid, &mail.identity);
-	start_watch(session, mail.slot, mail.generation, mail.pid, pidfd);
-	session->watches[mail.slot].was_joined = true;
-	session->processes++;
-	ret_welcome->slot = mail.slot;
-	ret_welcome->generation = mail.generation;
-	/* Before the welcome: nothing can be published before the drain thread knows whose it is. */
-	tell_drain(session, &mail);
+	/* Only now: the drain thread has to know both, to tell that one came from the other. */
+	if (origin.is_replaced)
+		replace(session, origin.slot, mail.pid);
 }
 
 /* Nanoseconds after boot at which a process started, in the kernel's own coarse measure. */
@@ -181,38 +218,52 @@ static bool is_claimant(struct mt_session *session, const struct mt_mail *mail)
 {
 	struct mt_procfs_stat stat;
 	struct timespec now, boot;
-	uint64_t boot_ns, age_ns;
+	int64_t age_ns, begin_ns, start;
 
 	if (mt_procfs_stat("", mail->pid, &stat) < 0)
 		return false;
-	if (mail->parent_pid && stat.parent == mail->parent_pid) {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		clock_gettime(CLOCK_BOOTTIME, &boot);
-		age_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec - mail->stamp;
-		boot_ns = (uint64_t)boot.tv_sec * 1000000000u + (uint64_t)boot.tv_nsec;
-		return start_ns(&stat) <= boot_ns - age_ns + START_SLACK_NS;
-	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	age_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - (int64_t)mail->stamp;
+	begin_ns = (int64_t)boot.tv_sec * 1000000000 + boot.tv_nsec - age_ns;
+	start = (int64_t)start_ns(&stat);
+	/* It claimed its slot right after the fork. */
+	if (start > begin_ns + START_SLACK_NS || start < begin_ns - CLAIM_NS)
+		return false;
 	/* An orphan by now, or not the one: only a process of the session has its segment. */
-	return mt_host_maps(mail->pid, session->segment_inode) != 0;
+	return (mail->parent_pid && stat.parent == mail->parent_pid) ||
+	       mt_host_maps(mail->pid, session->segment_inode) != 0;
+}
+
+/* The pid by which we know the child that claimed a slot; 0: it is no more. */
+static pid_t real_pid(struct mt_session *session, const struct mt_mail *mail)
+{
+	if (!mt_host_has_proc() || is_claimant(session, mail))
+		return mail->pid;
+	return mt_host_find(mail->pid, session->segment_inode);
 }
 
 static void watch_child(struct mt_session *session, const struct mt_mail *mail)
 {
 	static const struct mt_host_end unknown = {NULL, MT_MAIL_UNKNOWN, MT_MAIL_UNKNOWN};
 	const struct mt_watch *watch = &session->watches[mail->slot];
+	pid_t pid;
 	int pidfd;
 
 	/* It has exec'd and joined before we heard of it. */
 	if (watch->is_used && watch->generation == mail->generation)
 		return;
-	pidfd = mt_host_pidfd(mail->pid);
-	if (pidfd >= 0 && !is_claimant(session, mail)) {
-		close(pidfd);
-		pidfd = -ESRCH;
-	}
-	start_watch(session, mail->slot, mail->generation, mail->pid, pidfd < 0 ? -1 : pidfd);
+	pid = real_pid(session, mail);
+	pidfd = pid > 0 ? mt_host_pidfd(pid) : -ESRCH;
+	start_watch(session, mail->slot, mail->generation, pid > 0 ? pid : mail->pid,
+	            pidfd < 0 ? -1 : pidfd);
 	if (pidfd < 0)
 		tell_gone(session, mail->slot, &unknown);
+	else if (pid != mail->pid)
+		tell_drain(session, &(struct mt_mail){.type = MT_MAIL_PID,
+		                                      .slot = mail->slot,
+		                                      .generation = mail->generation,
+		                                      .pid = pid});
 }
 
 /* --- questions of the drain thread ------------------------------------------------------------------- */

@@ -6,14 +6,15 @@
  *
  * memtrace must print:
  *	blocks	bytes	site
- *	1	24	plain() (new.cpp:43)
- *	1	408	array() (new.cpp:50)
- *	2	48	nothrow() (new.cpp:57)
- *	1	7	nothrow() (new.cpp:58)
- *	1	128	aligned() (new.cpp:64)
- *	1	512	aligned() (new.cpp:65)
- *	1	24	container() (new.cpp:82)
- *	1	4000	container() (new.cpp:83)
+ *	1	24	plain() (new.cpp:44)
+ *	1	408	array() (new.cpp:51)
+ *	2	48	nothrow() (new.cpp:58)
+ *	1	7	nothrow() (new.cpp:59)
+ *	1	128	aligned() (new.cpp:65)
+ *	1	512	aligned() (new.cpp:66)
+ *	1	192	aligned() (new.cpp:67)
+ *	1	24	container() (new.cpp:84)
+ *	1	4000	container() (new.cpp:85)
  */
 #include <cstddef>
 #include <new>
@@ -63,6 +64,7 @@ static void aligned()
 {
 	kept = new line[2];                              /* LEAK: 1 block, 128 bytes */
 	kept = operator new(512, std::align_val_t(256)); /* LEAK: 1 block, 512 bytes */
+	kept = operator new(192, std::align_val_t(256)); /* LEAK: 1 block, 192 bytes */
 	delete new line();
 }
 

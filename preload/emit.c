@@ -65,6 +65,11 @@ MT_COLD static bool wait_for_space(struct mt_ring_writer *writer, uint32_t bytes
 			break;
 		if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) != MT_PROCESS_ON)
 			return false;
+		if (atomic_load(&mt_process.segment->closed)) {
+			mt_process_off("the collector was told to stop: tracing stops here, the "
+			               "program goes on");
+			return false;
+		}
 		beat = atomic_load_explicit(&mt_process.segment->heartbeat, memory_order_relaxed);
 		steps = beat == heartbeat ? steps + 1 : 0;
 		heartbeat = beat;

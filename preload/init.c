@@ -125,9 +125,20 @@ static void wait_for_commit(void)
 
 	while (steps_left-- > 0) {
 		uint64_t beat = atomic_load(&mt_process.segment->heartbeat);
+		uint32_t committed = atomic_load(&mt_process.slot->committed);
 
-		if (atomic_load(&mt_process.slot->committed))
+		if (committed == MT_COMMITTED_LOST)
+			mt_say("the file could not be written to the end: it is incomplete "
+			       "(memtrace info says why)",
+			       NULL);
+		if (committed != MT_COMMITTED_NOT_YET)
 			return;
+		if (atomic_load(&mt_process.segment->closed)) {
+			mt_say("the collector was told to stop: the end of this process is not "
+			       "in the file",
+			       NULL);
+			return;
+		}
 		still = beat == heartbeat ? still + 1 : 0;
 		heartbeat = beat;
 		if (still >= STEPS_BEFORE_GIVING_UP) {

@@ -30,8 +30,11 @@ static const char process_sql[] =
         "       process.dropped_events, process.unmatched_frees, process.late_events,"
         "       process.own_allocations, process.own_frees, process.own_bytes,"
         "       process.inherited_blocks, process.inherited_bytes, process.inherited_frees,"
-        "       (SELECT count(*) FROM thread WHERE thread.process = process.id)"
+        "       (SELECT count(*) FROM thread WHERE thread.process = process.id),"
+        "       walk.walks, walk.frames_stepped, walk.frames_kept, walk.walks_libunwind,"
+        "       walk.walks_verified, walk.walks_different"
         " FROM process LEFT JOIN process AS parent ON parent.id = process.parent"
+        "      LEFT JOIN walk ON walk.process = process.id"
         " WHERE process.id = ?1";
 
 static const struct mt_column columns[] = {
@@ -69,6 +72,12 @@ static const struct mt_column columns[] = {
         {"inherited_bytes", "inherited bytes", MT_COLUMN_BYTES},
         {"inherited_frees", "inherited frees", MT_COLUMN_COUNT},
         {"threads", "threads", MT_COLUMN_COUNT},
+        {"walks", "walks", MT_COLUMN_COUNT},
+        {"frames_stepped", "frames stepped", MT_COLUMN_COUNT},
+        {"frames_kept", "frames kept", MT_COLUMN_COUNT},
+        {"walks_libunwind", "walks libunwind", MT_COLUMN_COUNT},
+        {"walks_verified", "walks verified", MT_COLUMN_COUNT},
+        {"walks_different", "walks different", MT_COLUMN_COUNT},
 };
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
@@ -165,6 +174,29 @@ static void print_notes(struct mt_table *notes, const char *indent)
 	}
 }
 
+/* Nothing where the walks were not counted: no allocation, or an unwinder that is not ours. */
+static void print_walks(struct mt_table *table)
+{
+	struct mt_arena *arena = &table->arena;
+	int64_t stepped = number(table, 0, "frames_stepped");
+	int64_t kept = number(table, 0, "frames_kept");
+
+	if (number(table, 0, "walks") == 0)
+		return;
+	print_fact("walks", mt_arena_print(arena,
+	                                   "%s; %s of their frames stayed from the walk before, %s "
+	                                   "were stepped, %s walks by libunwind",
+	                                   cell(table, 0, "walks"),
+	                                   mt_units_share(kept, kept + stepped).text,
+	                                   cell(table, 0, "frames_stepped"),
+	                                   cell(table, 0, "walks_libunwind")));
+	if (number(table, 0, "walks_verified") > 0)
+		print_fact("verified",
+		           mt_arena_print(arena, "%s walks compared with libunwind's, %s differ",
+		                          cell(table, 0, "walks_verified"),
+		                          cell(table, 0, "walks_different")));
+}
+
 static void print_process(struct mt_file *file, const struct mt_process *process,
                           struct mt_table *table, struct mt_table *notes)
 {
@@ -210,6 +242,7 @@ static void print_process(struct mt_file *file, const struct mt_process *process
 	                mt_units_share(number(table, 0, "temporary"), process->allocations).text));
 	print_fact("stacks", mt_arena_print(arena, "%s, %s of them cut", cell(table, 0, "stacks"),
 	                                    cell(table, 0, "stacks_cut")));
+	print_walks(table);
 	print_fact("threads", cell(table, 0, "threads"));
 	if (number(table, 0, "inherited_blocks") > 0)
 		print_fact(

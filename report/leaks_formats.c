@@ -46,7 +46,8 @@ static int print_mtrace_blocks(struct mt_file *file, struct mt_stacks *stacks,
 		trim = mt_trim_all(stack);
 		symbol = trim.count > 0 ? trim.lines[0].symbol : NULL;
 		if (symbol && symbol->file && symbol->line > 0)
-			printf("%s:%" PRId64 "\n", mt_text_clean(&arena, symbol->file),
+			printf("%s:%" PRId64 "\n",
+			       mt_text_clean(&arena, mt_text_plain_path(&arena, symbol->file)),
 			       symbol->line);
 		else if (trim.count > 0)
 			printf("%s\n", mt_stacktext_function(&arena, &trim.lines[0]));

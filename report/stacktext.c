@@ -27,6 +27,7 @@ const char *mt_stacktext_cut(const char *cut)
 	        {"no-cfi", "nothing says who called this code: it was made at run time, or by hand"},
 	        {"no-rule", "who called this code is said in a way that only libunwind follows"},
 	        {"off-stack", "the next caller would not be on the thread's stack"},
+	        {"lost", "the stack itself was lost"},
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)

@@ -84,6 +84,18 @@ CREATE TABLE process (
 	late_events      INTEGER NOT NULL DEFAULT 0  -- after the orderly end, by other threads; in no other figure
 ) STRICT;
 
+-- How the stacks of a process were walked; no row where nothing was. A walk takes frames one by one by a rule,
+-- until it meets the last stack of its thread: what is unchanged of that is kept.
+CREATE TABLE walk (
+	process          INTEGER PRIMARY KEY REFERENCES process,
+	walks            INTEGER NOT NULL,
+	frames_stepped   INTEGER NOT NULL,
+	frames_kept      INTEGER NOT NULL,
+	walks_libunwind  INTEGER NOT NULL,  -- for what no rule could express
+	walks_verified   INTEGER NOT NULL,  -- unwind=verify: compared with libunwind's
+	walks_different  INTEGER NOT NULL   -- and found to differ
+) STRICT;
+
 CREATE TABLE thread (
 	id          INTEGER PRIMARY KEY,
 	process     INTEGER NOT NULL REFERENCES process,

@@ -28,6 +28,7 @@ enum statement {
 	FRAME,
 	STACK,
 	TOTAL,
+	WALK,
 	SNAPSHOT,
 	BLOCK,
 	TIMELINE,
@@ -50,7 +51,8 @@ static const char *const statement_sql[STATEMENTS] = {
                 " ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28,"
                 " ?29, ?30, ?31, ?32, ?33, ?34)",
         [PROCESS_CHANGED] =
-                "UPDATE process SET parent = ?2, ended_ns = ?3, end_reason = ?4, exit_status = ?5,"
+                "UPDATE process SET pid = ?29, parent = ?2, ended_ns = ?3, end_reason = ?4, "
+                "exit_status = ?5,"
                 " exit_signal = ?6, allocations = ?7, frees = ?8, bytes_allocated = ?9,"
                 " bytes_freed = ?10, live_blocks = ?11, live_bytes = ?12, peak_bytes = ?13,"
                 " peak_blocks = ?14, peak_ns = ?15, temporary = ?16, own_allocations = ?17,"
@@ -65,6 +67,8 @@ static const char *const statement_sql[STATEMENTS] = {
         [TOTAL] = "INSERT OR REPLACE INTO total (process, stack, kind, allocations, frees,"
                   " bytes_allocated, bytes_freed, peak_blocks, peak_bytes, temporary)"
                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [WALK] = "INSERT OR REPLACE INTO walk (process, walks, frames_stepped, frames_kept,"
+                 " walks_libunwind, walks_verified, walks_different) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [SNAPSHOT] = "INSERT INTO snapshot (id, process, reason, time_ns, live_blocks, live_bytes)"
                      " VALUES (?, ?, ?, ?, ?, ?)",
         [BLOCK] = "INSERT INTO block (snapshot, addr, size_bytes, born_ns, stack, kind, thread)"
@@ -230,7 +234,7 @@ static int fill(struct mt_writer *writer, const struct mt_writer_session *sessio
 	if (r == 0)
 		r = execute(writer, "COMMIT; PRAGMA locking_mode = NORMAL");
 	if (r == 0)
-		r = execute(writer, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+		r = execute(writer, "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"
 		                    "PRAGMA wal_autocheckpoint = 4000; PRAGMA foreign_keys = OFF");
 	return r;
 }
@@ -305,17 +309,23 @@ int mt_writer_note(struct mt_writer *writer, const struct mt_writer_note *row)
 
 int mt_writer_process(struct mt_writer *writer, const struct mt_writer_process *row)
 {
-	return run(writer, row->known ? PROCESS_CHANGED : PROCESS_NEW,
-	           row->known ? "rrisiiuuuuuuuuiuuuuuuuuuuuuu"
-	                      : "rrisiiuuuuuuuuiuuuuuuuuuuuuuissssu",
-	           row->id, row->parent, row->ended_ns, row->end_reason, row->exit_status,
-	           row->exit_signal, row->allocations, row->frees, row->bytes_allocated,
-	           row->bytes_freed, row->live_blocks, row->live_bytes, row->peak_bytes,
-	           row->peak_blocks, row->peak_ns, row->temporary, row->own_allocations,
-	           row->own_frees, row->own_bytes, row->inherited_blocks, row->inherited_bytes,
-	           row->inherited_frees, row->unmatched_frees, row->dropped_events, row->events,
-	           row->stacks, row->stacks_cut, row->late_events, row->pid, row->origin,
-	           row->command, row->arguments, row->executable, row->started_ns);
+	int r = run(writer, row->known ? PROCESS_CHANGED : PROCESS_NEW,
+	            row->known ? "rrisiiuuuuuuuuiuuuuuuuuuuuuui"
+	                       : "rrisiiuuuuuuuuiuuuuuuuuuuuuuissssu",
+	            row->id, row->parent, row->ended_ns, row->end_reason, row->exit_status,
+	            row->exit_signal, row->allocations, row->frees, row->bytes_allocated,
+	            row->bytes_freed, row->live_blocks, row->live_bytes, row->peak_bytes,
+	            row->peak_blocks, row->peak_ns, row->temporary, row->own_allocations,
+	            row->own_frees, row->own_bytes, row->inherited_blocks, row->inherited_bytes,
+	            row->inherited_frees, row->unmatched_frees, row->dropped_events, row->events,
+	            row->stacks, row->stacks_cut, row->late_events, row->pid, row->origin,
+	            row->command, row->arguments, row->executable, row->started_ns);
+
+	if (r == 0 && row->walks)
+		r = run(writer, WALK, "ruuuuuu", row->id, row->walks, row->frames_stepped,
+		        row->frames_kept, row->walks_libunwind, row->walks_verified,
+		        row->walks_different);
+	return r;
 }
 
 int mt_writer_thread(struct mt_writer *writer, const struct mt_writer_thread *row)

@@ -11,8 +11,9 @@
  * until the call returns. Every function returns 0 or -errno; mt_writer_error() has the sentence. After
  * an error the transaction has to be rolled back.
  *
- * The file is in WAL mode, and no commit waits for the disk: it stands the death of every process, and
- * after a power cut an older state is found.
+ * The file is in WAL mode and nothing here waits for the disk: a program waits for the commit of its end,
+ * and some ten syncs would be a tenth of a second of it on a spinning one. So the file stands the death of
+ * every process at any moment, but not that of the machine; the collector syncs it once, at the very end.
  */
 #ifndef MT_STORE_WRITER_H
 #define MT_STORE_WRITER_H
@@ -50,7 +51,7 @@ struct mt_writer_note {
 
 struct mt_writer_process {
 	uint32_t id;
-	bool known; /* the row is there already: parent, end and figures are updated */
+	bool known; /* the row is there already: pid, parent, end and figures are updated */
 	int64_t pid;
 	uint32_t parent; /* 0: NULL */
 	const char *origin;
@@ -83,6 +84,13 @@ struct mt_writer_process {
 	uint64_t events;
 	uint64_t stacks;
 	uint64_t stacks_cut;
+	/* the row of table walk; none while walks is 0 */
+	uint64_t walks;
+	uint64_t frames_stepped;
+	uint64_t frames_kept;
+	uint64_t walks_libunwind;
+	uint64_t walks_verified;
+	uint64_t walks_different;
 	uint64_t late_events;
 };
 

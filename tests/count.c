@@ -291,6 +291,43 @@ void *aligned_alloc(size_t alignment, size_t bytes)
 	return block;
 }
 
+/*
+ * libstdc++ rounds the size up to a multiple of the alignment before it calls aligned_alloc; what counts is
+ * what it was asked for. This does the same, and leaves what fails to libstdc++, which throws. (A flag for
+ * aligned_alloc would have to be thread-local, and that alone makes every thread's start allocate more.)
+ */
+static void *allocate_aligned(size_t bytes, size_t alignment)
+{
+	size_t rounded = ((bytes ? bytes : 1) + alignment - 1) & ~(alignment - 1);
+	void *block =
+	        is_ready() && rounded >= bytes ? real.aligned_alloc(alignment, rounded) : NULL;
+
+	if (block)
+		count(1, 0, bytes ? bytes : rounded);
+	return block;
+}
+
+#define ALIGNED_NEW(symbol, parameters, arguments)                             \
+	void *symbol parameters;                                               \
+	void *symbol parameters                                                \
+	{                                                                      \
+		static void *(*next)parameters;                                \
+		void *block = allocate_aligned(bytes, alignment);              \
+                                                                               \
+		if (block)                                                     \
+			return block;                                          \
+		if (!next)                                                     \
+			next = (void *(*)parameters)dlsym(RTLD_NEXT, #symbol); \
+		return next arguments;                                         \
+	}
+
+ALIGNED_NEW(_ZnwmSt11align_val_t, (size_t bytes, size_t alignment), (bytes, alignment))
+ALIGNED_NEW(_ZnamSt11align_val_t, (size_t bytes, size_t alignment), (bytes, alignment))
+ALIGNED_NEW(_ZnwmSt11align_val_tRKSt9nothrow_t,
+            (size_t bytes, size_t alignment, const void *nothrow), (bytes, alignment, nothrow))
+ALIGNED_NEW(_ZnamSt11align_val_tRKSt9nothrow_t,
+            (size_t bytes, size_t alignment, const void *nothrow), (bytes, alignment, nothrow))
+
 void *memalign(size_t alignment, size_t bytes)
 {
 	void *block = is_ready() ? real.memalign(alignment, bytes) : NULL;

@@ -57,7 +57,7 @@ struct mt_slot {
 	uint32_t reserved;
 	uint64_t fork_serial; /* which MT_EVENT_FORK of the parent */
 	uint64_t begin_stamp;
-	_Atomic uint32_t committed;      /* futex: 1 when all up to MT_EVENT_EXIT is in the file */
+	_Atomic uint32_t committed;      /* futex: enum mt_committed, once MT_EVENT_EXIT was read */
 	_Atomic uint32_t gave_up;        /* the process stopped tracing: enum mt_gave_up */
 	_Atomic uint64_t dropped;        /* events not written */
 	_Atomic uint64_t stacks_cut;     /* stacks with a cut other than MT_CUT_DEPTH */
@@ -73,6 +73,13 @@ struct mt_slot {
 };
 static_assert(sizeof(struct mt_slot) == 128, "two lines");
 
+/* What became of a process's data at its end. */
+enum mt_committed {
+	MT_COMMITTED_NOT_YET = 0,
+	MT_COMMITTED,      /* all up to MT_EVENT_EXIT is in the file */
+	MT_COMMITTED_LOST, /* the file could not be written to the end: it is incomplete */
+};
+
 /* Why a process stopped tracing. */
 enum mt_gave_up {
 	MT_GAVE_UP_NONE = 0,
@@ -86,7 +93,8 @@ struct mt_segment {
 	uint32_t clock;      /* enum mt_clock */
 	uint64_t bytes;      /* of the whole segment */
 	uint32_t ring_bytes; /* of a new ring while there is room; a power of two */
-	uint32_t reserved;
+	_Atomic uint32_t
+	        closed; /* 1: the collector has ended in an orderly way, nobody reads any more */
 	_Alignas(64) _Atomic uint64_t heartbeat;       /* the collector's rounds */
 	_Alignas(64) _Atomic uint32_t doorbell;        /* futex: a writer adds 1 and wakes */
 	_Atomic uint32_t collector_sleeps;             /* 1: ringing makes sense */

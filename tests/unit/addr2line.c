@@ -137,22 +137,27 @@ static char *return_addresses(const char *path)
 }
 
 /* All of a program's return addresses against addr2line, which may look into another file. */
-struct addr2line_tally addr2line_compare(const char *path, const char *of_addr2line)
+struct addr2line_tally addr2line_compare(const char *tool, const char *path, const char *of_tool)
 {
 	struct mt_symbolizer *symbolizer = mt_symbolizer_new(0);
-	char *addresses = return_addresses(path), *id = addr2line_build_id(path);
 	struct mt_arena arena = {0};
 	struct addr2line_tally tally = {0};
-	char *at, *said, *line;
+	char *addresses, *id, *at, *said, *line;
 	FILE *to;
 
+	if (fixture_status("command -v %s", tool) != 0) {
+		mt_symbolizer_free(symbolizer);
+		skip();
+	}
+	addresses = return_addresses(path);
+	id = addr2line_build_id(path);
 	/* A return address is asked as the byte before: it is still the call's. */
 	to = fopen(fixture_path("addresses"), "we");
 	assert_non_null(to);
 	for (at = addresses; *at; at += strspn(at, "\n"))
 		fprintf(to, "0x%llx\n", strtoull(at, &at, 16) - 1);
 	fclose(to);
-	said = fixture_output("addr2line -C -f -i -a -e '%s' <'%s'", of_addr2line,
+	said = fixture_output("%s -C -f -i -a -e '%s' <'%s'", tool, of_tool,
 	                      fixture_path("addresses"));
 	at = addresses;
 	line = said;

@@ -18,8 +18,11 @@ struct addr2line_tally {
 	unsigned int dwarf;   /* named from debug information */
 };
 
-/* All of a program's return addresses; of_addr2line is the file that addr2line looks into. */
-struct addr2line_tally addr2line_compare(const char *path, const char *of_addr2line);
+/*
+ * All of a program's return addresses. tool is the addr2line to ask, of_tool the file that it looks
+ * into. Where the tool is not installed, the test is skipped.
+ */
+struct addr2line_tally addr2line_compare(const char *tool, const char *path, const char *of_tool);
 
 /* A file's build-id by readelf; NULL: it has none. Give back with free(). */
 char *addr2line_build_id(const char *path);

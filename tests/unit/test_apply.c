@@ -244,6 +244,63 @@ static void a_stack_may_be_defined_after_it_is_used(void **state)
 	        0x9999);
 }
 
+static void a_stack_id_beyond_the_limit_is_the_one_defined_last(void **state)
+{
+	const struct mt_stacks *stacks = &bench.collector->ledger.stacks;
+	const uint32_t beyond = MT_TOTALS_IDS_MAX + 5;
+	const struct mt_total *row;
+
+	(void)state;
+	producer_stack(&p, beyond, 0x7777);
+	producer_alloc(&p, A, 10, beyond);
+	producer_stack(&p, beyond + 1, 0x7777);
+	producer_alloc(&p, B, 10, beyond + 1);
+	drain();
+	figures_are(2, 0, 2, 20);
+	assert_int_equal(process->lost_stacks, 0);
+	/* One and the same row. */
+	assert_int_equal(mt_live_find(&process->live, A)->total,
+	                 mt_live_find(&process->live, B)->total);
+	row = &process->totals.rows[mt_live_find(&process->live, A)->total];
+	assert_int_equal(stacks->frames[stacks->nodes[row->node].frame].offset, 0x7777);
+	/* Long after nobody can say what it was. */
+	producer_alloc(&p, 0x30000, 10, beyond);
+	drain();
+	figures_are(3, 0, 3, 30);
+	assert_int_equal(process->lost_stacks, 1);
+}
+
+static void threads_without_number_take_bounded_room(void **state)
+{
+	uint32_t tid = 1000;
+
+	(void)state;
+	/* One that has ended and owns a block. */
+	producer_fixed(&p, MT_EVENT_THREAD_END, 0, 0, 0, 0, 0);
+	producer_begin(&p, tid);
+	producer_stack(&p, 1, 0x1000);
+	producer_alloc(&p, A, 10, 1);
+	for (; tid < 1000 + 3 * MT_PROCESS_THREADS_KEPT; tid++) {
+		producer_fixed(&p, MT_EVENT_THREAD_END, 0, 0, 0, 0, 0);
+		producer_begin(&p, tid + 1);
+		producer_alloc(&p, B, 10, 1);
+		producer_free(&p, B);
+		if (tid % 64 == 0)
+			drain();
+	}
+	drain();
+	assert_true(process->thread_count <= MT_PROCESS_THREADS_KEPT + 2);
+	assert_int_equal(process->replaced_threads,
+	                 3 * MT_PROCESS_THREADS_KEPT + 2 - process->thread_count);
+	assert_int_equal(process->totals.temporary, 3 * MT_PROCESS_THREADS_KEPT);
+	/* The block's thread is still the one that it was. */
+	assert_int_equal(process->threads[mt_live_find(&process->live, A)->thread].tid, 1000);
+	/* Once the block is freed, another thread may have the place. */
+	producer_free(&p, A);
+	drain();
+	assert_int_equal(process->idle_threads[process->idle_count - 1], 1);
+}
+
 static void a_relative_module_is_found_from_the_working_folder(void **state)
 {
 	struct {
@@ -393,6 +450,8 @@ int main(void)
 	        TEST(memtraces_own_blocks_are_in_no_other_figure),
 	        TEST(mappings_are_counted_beside_the_heap),
 	        TEST(a_stack_may_be_defined_after_it_is_used),
+	        TEST(a_stack_id_beyond_the_limit_is_the_one_defined_last),
+	        TEST(threads_without_number_take_bounded_room),
 	        TEST(a_relative_module_is_found_from_the_working_folder),
 	        TEST(what_comes_after_the_exit_is_late),
 	        TEST(a_signal_handlers_ring_is_of_the_same_thread),

@@ -494,6 +494,8 @@ static void a_collector_that_is_told_to_stop_leaves_what_was_published(void **st
 	         "1|1|-|-|-\n");
 	rows_are("SELECT count(*) FROM block", "1\n");
 	rows_are("SELECT kind FROM note", "stopped\n");
+	/* And it is not kept waiting for who has gone. */
+	assert_int_equal(atomic_load(&p.segment->closed), 1);
 	munmap(p.segment, MT_SEGMENT_BYTES);
 }
 

@@ -32,9 +32,10 @@ static const char c_source[] =
         "	char *to = malloc(strlen(text) + 1);\n"
         "	return strcpy(to, text);\n"
         "}\n"
+        "char *volatile kept; /* else compilers do away with blocks that are freed at once */\n"
         "static inline __attribute__((always_inline)) char *twice(const char *text)\n"
         "{\n"
-        "	free(copy(text));\n"
+        "	kept = copy(text); free(kept);\n"
         "	return\n"
         "		copy(text);\n"
         "}\n"
@@ -147,7 +148,7 @@ static void unoptimised_c_agrees(void **state)
 	(void)state;
 	snprintf(command, sizeof(command), "%s -O0 -g -o c0 c.c", compiler("CC", "cc"));
 	assert_true(compile(command));
-	tally = addr2line_compare(fixture_path("c0"), fixture_path("c0"));
+	tally = addr2line_compare("addr2line", fixture_path("c0"), fixture_path("c0"));
 	assert_true(tally.dwarf >= 8);
 }
 
@@ -159,7 +160,7 @@ static void functions_inlined_by_the_compiler_agree(void **state)
 	(void)state;
 	snprintf(command, sizeof(command), "%s -O2 -g -o c2 c.c", compiler("CC", "cc"));
 	assert_true(compile(command));
-	tally = addr2line_compare(fixture_path("c2"), fixture_path("c2"));
+	tally = addr2line_compare("addr2line", fixture_path("c2"), fixture_path("c2"));
 	assert_true(tally.inlined >= 3);
 }
 
@@ -172,7 +173,7 @@ static void the_older_dwarf_4_agrees(void **state)
 	snprintf(command, sizeof(command), "%s -O2 -gdwarf-4 -no-pie -o c4 c.c",
 	         compiler("CC", "cc"));
 	assert_true(compile(command));
-	tally = addr2line_compare(fixture_path("c4"), fixture_path("c4"));
+	tally = addr2line_compare("addr2line", fixture_path("c4"), fixture_path("c4"));
 	assert_true(tally.inlined >= 3);
 }
 
@@ -183,9 +184,8 @@ static void clang_without_its_address_table_agrees(void **state)
 	(void)state;
 	if (!compile("clang -O2 -g -o clang c.c"))
 		skip();
-	tally = addr2line_compare(fixture_path("clang"), fixture_path("clang"));
-	/* It does away with blocks that are freed at once. */
-	assert_true(tally.inlined >= 1);
+	tally = addr2line_compare("addr2line", fixture_path("clang"), fixture_path("clang"));
+	assert_true(tally.inlined >= 3);
 }
 
 static void cxx_templates_and_lambdas_agree(void **state)
@@ -196,7 +196,10 @@ static void cxx_templates_and_lambdas_agree(void **state)
 	(void)state;
 	snprintf(command, sizeof(command), "%s -O1 -g -o cxx cxx.cc", compiler("CXX", "c++"));
 	assert_true(compile(command));
-	tally = addr2line_compare(fixture_path("cxx"), fixture_path("cxx"));
+	/* GNU's does not know the lists of addresses that clang gives its inlined functions. */
+	snprintf(command, sizeof(command), "%s --version | grep clang", compiler("CXX", "c++"));
+	tally = addr2line_compare(compile(command) ? "llvm-addr2line" : "addr2line",
+	                          fixture_path("cxx"), fixture_path("cxx"));
 	assert_true(tally.inlined >= 50);
 }
 
@@ -209,7 +212,7 @@ static void link_time_optimisation_agrees(void **state)
 	snprintf(command, sizeof(command), "%s -O2 -g -flto -o lto c.c", compiler("CC", "cc"));
 	if (!compile(command))
 		skip();
-	tally = addr2line_compare(fixture_path("lto"), fixture_path("lto"));
+	tally = addr2line_compare("addr2line", fixture_path("lto"), fixture_path("lto"));
 	assert_true(tally.inlined >= 3);
 }
 
@@ -220,7 +223,7 @@ static void rust_agrees(void **state)
 	(void)state;
 	if (!compile("rustc -g -O -o rust r.rs"))
 		skip();
-	tally = addr2line_compare(fixture_path("rust"), fixture_path("rust"));
+	tally = addr2line_compare("addr2line", fixture_path("rust"), fixture_path("rust"));
 	assert_true(tally.inlined >= 50);
 }
 
@@ -235,7 +238,7 @@ static void separate_debug_information_is_found(void **state)
 	         "split.debug && strip split && objcopy --add-gnu-debuglink=split.debug split",
 	         compiler("CC", "cc"));
 	assert_true(compile(command));
-	tally = addr2line_compare(fixture_path("split"), fixture_path("whole"));
+	tally = addr2line_compare("addr2line", fixture_path("split"), fixture_path("whole"));
 	assert_true(tally.inlined >= 3);
 }
 

@@ -158,7 +158,7 @@ static void every_figure_lands_in_the_column_of_its_name(void **state)
 	assert_int_equal(mt_writer_begin(writer), 0);
 	assert_int_equal(mt_writer_process(writer, &process), 0);
 	assert_int_equal(mt_writer_commit(writer), 0);
-	rows_are(sql, "1|2|-|fork|c|a b|/c|4|-|-|-|-|1000|9|10|11|12|13|14|15|-|17|18|19|20|21|22|"
+	rows_are(sql, "1|99|-|fork|c|a b|/c|4|-|-|-|-|1000|9|10|11|12|13|14|15|-|17|18|19|20|21|22|"
 	              "23|24|25|26|1002|28|1001\n");
 	close_writer("complete");
 }

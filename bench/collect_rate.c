@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * collect_rate.c - how many events a second the collector's drain thread takes, with live table, totals, peak
+ * and timeline, by the number of live blocks and of rings.
+ *
+ *	make bench && bench/collect_rate [LIVE_BLOCKS [RINGS]]
+ *
+ * Each step frees a random live block and allocates one of the same number again, from one of 1024 stacks.
+ * Filling the rings is not timed, reading them is: one thread, one core, nothing else to wait for. With
+ * several rings the steps go round, which is the worst case for the merge: runs of two records.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "collect/collector.h"
+#include "collect/segment.h"
+
+#define STACKS      1024u
+#define RING_KIB    8192u
+#define SECONDS_MIN 1.5
+
+struct bench {
+	struct mt_segment *segment;
+	struct mt_collector *collector;
+	struct mt_mailbox to_service;
+	uint32_t slot;
+	uint32_t generation;
+	struct mt_ring_writer writers[4];
+	uint32_t rings;
+	uint64_t seed;
+};
+
+static _Noreturn void fail(const char *what)
+{
+	fprintf(stderr, "collect_rate: %s\n", what);
+	exit(1);
+}
+
+static uint64_t next_random(struct bench *bench)
+{
+	uint64_t z = (bench->seed += 0x9e3779b97f4a7c15u);
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+static uint64_t *addresses;
+
+/* Where an allocator would put blocks: one behind the other, of any size. */
+static void make_addresses(struct bench *bench, uint64_t blocks)
+{
+	uint64_t at = 0x7f0000000010u;
+
+	addresses = calloc(blocks, sizeof(*addresses));
+	if (!addresses)
+		fail("out of memory");
+	for (uint64_t i = 0; i < blocks; i++) {
+		addresses[i] = at;
+		at += 32 + (next_random(bench) % 24) * 16;
+	}
+}
+
+static void put(struct bench *bench, uint32_t ring, enum mt_event_type type, unsigned int kind,
+                uint64_t addr, uint64_t size_bytes, uint32_t stack)
+{
+	struct mt_event_fixed event = {.size_bytes = size_bytes, .stack = stack};
+	struct mt_ring_writer *writer = &bench->writers[ring];
+	uint32_t bytes = mt_event_bytes(type, 0);
+
+	if (!mt_ring_has_space(writer, bytes))
+		fail("a ring is full");
+	event.head.stamp = mt_stamp_read((enum mt_clock)bench->segment->clock);
+	event.head.word = mt_event_word(type, kind, addr);
+	mt_ring_put(writer, 0, &event, bytes);
+	mt_ring_publish(writer, bytes);
+}
+
+static void put_stack(struct bench *bench, uint32_t id)
+{
+	struct mt_event_large event = {.length_bytes = 8 * 16, .id = id};
+	struct mt_ring_writer *writer = &bench->writers[0];
+	uint64_t pcs[16];
+
+	for (uint64_t i = 0; i < 16; i++)
+		pcs[i] = 0x400000 + (i < 4 ? id * 16 + i : i * 4096);
+	event.head.stamp = mt_stamp_read((enum mt_clock)bench->segment->clock);
+	event.head.word = mt_event_word(MT_EVENT_STACK, 0, 0);
+	if (!mt_ring_has_space(writer, sizeof(event) + sizeof(pcs)))
+		fail("a ring is full");
+	mt_ring_put(writer, 0, &event, sizeof(event));
+	mt_ring_put(writer, sizeof(event), pcs, sizeof(pcs));
+	mt_ring_publish(writer, sizeof(event) + sizeof(pcs));
+}
+
+static void add_ring(struct bench *bench, uint32_t index)
+{
+	struct mt_ring *ring = &mt_segment_rings(bench->segment)[index];
+	uint32_t bytes = RING_KIB * 1024;
+
+	ring->size_bytes = bytes;
+	ring->offset_bytes = MT_SEGMENT_DATA_AT + (uint64_t)index * bytes;
+	atomic_store(&ring->state, MT_RING_OWNED);
+	atomic_store(&bench->segment->ring_count, index + 1);
+	bench->writers[index] = (struct mt_ring_writer){
+	        .ring = ring,
+	        .data = (unsigned char *)bench->segment + ring->offset_bytes,
+	        .mask = bytes - 1,
+	};
+	put(bench, index, MT_EVENT_THREAD_BEGIN, 0, 1000 + index, bench->slot, bench->generation);
+}
+
+static void open_bench(struct bench *bench, uint32_t rings)
+{
+	enum mt_clock clock = mt_stamp_choose("");
+	struct mt_mail mail = {.type = MT_MAIL_JOINED, .pid = 1, .previous_slot = MT_SLOTS};
+	struct mt_error error;
+	int fd;
+
+	memset(bench, 0, sizeof(*bench));
+	bench->rings = rings;
+	if (mt_segment_create(RING_KIB, clock, &bench->segment, &fd, &error) < 0)
+		fail(error.text);
+	close(fd);
+	mt_mailbox_init(&bench->to_service);
+	bench->collector = calloc(1, sizeof(*bench->collector));
+	if (!bench->collector)
+		fail("out of memory");
+	mt_collector_init(bench->collector, bench->segment, clock, 100, &bench->to_service, -1,
+	                  NULL);
+	mail.stamp = mt_stamp_read(clock);
+	if (mt_segment_claim(bench->segment, 1, mail.stamp, &bench->slot, &bench->generation) < 0)
+		fail("no slot");
+	mail.slot = bench->slot;
+	mail.generation = bench->generation;
+	mt_mailbox_post(&bench->collector->mail, &mail);
+	for (uint32_t i = 0; i < rings; i++)
+		add_ring(bench, i);
+	for (uint32_t id = 1; id <= STACKS; id++)
+		put_stack(bench, id);
+	mt_collector_round(bench->collector);
+}
+
+static void close_bench(struct bench *bench)
+{
+	mt_collector_free(bench->collector);
+	free(bench->collector);
+	mt_mailbox_free(&bench->to_service);
+	munmap(bench->segment, MT_SEGMENT_BYTES);
+	free(addresses);
+}
+
+static void step(struct bench *bench, uint64_t i, uint64_t blocks)
+{
+	uint64_t random = next_random(bench);
+	uint64_t addr = addresses[random % blocks];
+	uint32_t ring = (uint32_t)(i % bench->rings);
+
+	put(bench, ring, MT_EVENT_FREE, MT_KIND_FREE, addr, 0, 0);
+	put(bench, ring, MT_EVENT_ALLOC, MT_KIND_MALLOC, addr, 16 + (random >> 40) % 400,
+	    1 + (uint32_t)(random >> 20) % STACKS);
+}
+
+static void measure(uint64_t blocks, uint32_t rings)
+{
+	uint64_t steps = (uint64_t)RING_KIB * 1024 * rings / 48 * 9 / 10;
+	static struct bench bench;
+	const struct mt_process *process;
+	uint64_t events = 0, ns = 0;
+
+	open_bench(&bench, rings);
+	make_addresses(&bench, blocks);
+	for (uint64_t i = 0; i < blocks; i++) {
+		put(&bench, 0, MT_EVENT_ALLOC, MT_KIND_MALLOC, addresses[i], 100,
+		    1 + (uint32_t)i % STACKS);
+		if (i % 100000 == 0)
+			mt_collector_round(bench.collector);
+	}
+	mt_collector_round(bench.collector);
+	while (ns < (uint64_t)(SECONDS_MIN * 1e9)) {
+		uint64_t start;
+
+		for (uint64_t i = 0; i < steps; i++)
+			step(&bench, i, blocks);
+		start = mt_stamp_monotonic_ns();
+		events += mt_collector_round(bench.collector);
+		ns += mt_stamp_monotonic_ns() - start;
+	}
+	process = bench.collector->ledger.by_slot[bench.slot];
+	if (process->live.count != blocks || process->unmatched_frees || process->overwritten)
+		fail("the books are wrong");
+	printf("%10" PRIu64 " live blocks, %" PRIu32
+	       " ring%s  %6.1f million events/s  %5.1f ns each\n",
+	       blocks, rings, rings == 1 ? ", " : "s,", (double)events * 1e3 / (double)ns,
+	       (double)ns / (double)events);
+	fflush(stdout);
+	close_bench(&bench);
+}
+
+int main(int argc, char **argv)
+{
+	static const uint64_t blocks[] = {100, 10000, 100000, 1000000, 10000000};
+
+	if (argc > 1) {
+		measure(strtoull(argv[1], NULL, 10), argc > 2 ? (uint32_t)atoi(argv[2]) : 1);
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(blocks) / sizeof(*blocks); i++)
+		for (uint32_t rings = 1; rings <= 4; rings *= 4)
+			measure(blocks[i], rings);
+	return 0;
+}

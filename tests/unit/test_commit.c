@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * test_commit.c - collect/batch.h, snapshot.h and commit.h: from the books into the file, once, and what
+ * happens when the file can take no more.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "collect/batch.h"
+#include "store/reader.h"
+#include "tests/unit/producer.h"
+
+#define A 0x10000u
+#define B 0x20000u
+#define C 0x30000u
+
+static char folder[] = "/tmp/memtrace-test-XXXXXX";
+static char path[256];
+static struct bench bench;
+static struct producer p;
+static struct mt_writer *writer;
+static struct mt_commit commit;
+
+static void wake(void *unused)
+{
+	(void)unused;
+}
+
+static int make_folder(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	snprintf(path, sizeof(path), "rm -rf %s", folder);
+	return system(path);
+}
+
+static int set_up(void **state)
+{
+	static const struct mt_writer_session session = {"1", 0,    "monotonic", "h", "k",
+	                                                 "m", 4096, 1,           1,   ""};
+	struct mt_error error;
+	static int number;
+
+	(void)state;
+	bench_open(&bench, 100);
+	bench_start(&bench, 100, &p);
+	snprintf(path, sizeof(path), "%s/%d.db", folder, ++number);
+	close(open(path, O_CREAT | O_EXCL | O_RDWR, 0600));
+	assert_int_equal(mt_writer_create(path, &session, &error, &writer), 0);
+	assert_int_equal(
+	        mt_commit_start(&commit, writer, bench.segment, &bench.to_service, wake, NULL), 0);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	mt_commit_stop(&commit);
+	mt_commit_free(&commit);
+	mt_writer_close(writer, NULL, NULL);
+	bench_close(&bench);
+	return 0;
+}
+
+/* Hands over what there is, and waits for it. */
+static void write_all(void)
+{
+	struct mt_batch *batch = mt_batch_build(&bench.collector->ledger);
+
+	assert_non_null(batch);
+	assert_true(mt_commit_is_idle(&commit));
+	mt_commit_offer(&commit, batch);
+	assert_false(mt_commit_is_idle(&commit));
+	assert_ptr_equal(mt_commit_collect(&commit, true), batch);
+	mt_batch_settle(batch);
+}
+
+static void rows_are(const char *sql, const char *wanted)
+{
+	enum mt_reader_fault fault;
+	struct mt_reader *reader;
+	struct mt_rows *rows;
+	char got[4096] = "";
+	size_t used = 0;
+
+	assert_int_equal(mt_reader_open(path, &reader, &fault), 0);
+	assert_int_equal(mt_rows_open(reader, sql, &rows, NULL), 0);
+	while (mt_rows_next(rows) == 1) {
+		for (int i = 0; i < mt_rows_columns(rows); i++) {
+			const char *text = mt_rows_is_null(rows, i) ? "-" : mt_rows_text(rows, i);
+
+			used += (size_t)snprintf(got + used, sizeof(got) - used, "%s%s",
+			                         i ? "|" : "", text);
+		}
+		used += (size_t)snprintf(got + used, sizeof(got) - used, "\n");
+	}
+	mt_rows_close(rows);
+	mt_reader_close(reader);
+	assert_string_equal(got, wanted);
+}
+
+static enum mt_committed committed(void)
+{
+	return (enum mt_committed)atomic_load(&mt_segment_slots(bench.segment)[p.slot].committed);
+}
+
+static void what_changes_is_written_and_what_does_not_is_not(void **state)
+{
+	struct mt_batch *batch;
+
+	(void)state;
+	producer_alloc(&p, A, 10, 1);
+	producer_alloc(&p, B, 20, 2);
+	bench_round(&bench);
+	write_all();
+	rows_are("SELECT allocations, frees, live_bytes, peak_bytes, ended_ns FROM process",
+	         "2|0|30|30|-\n");
+	rows_are("SELECT stack, kind, allocations, frees, peak_bytes FROM total ORDER BY stack",
+	         "1|1|1|0|10\n2|1|1|0|20\n");
+	rows_are("SELECT count(*) FROM block", "0\n");
+	rows_are("SELECT tid, ended_ns FROM thread", "100|-\n");
+	batch = mt_batch_build(&bench.collector->ledger);
+	assert_true(mt_batch_is_empty(batch));
+	mt_batch_settle(batch);
+	/* One of two totals changes: only that one goes out. */
+	producer_free(&p, A);
+	bench_round(&bench);
+	batch = mt_batch_build(&bench.collector->ledger);
+	assert_int_equal(batch->totals_count, 1);
+	assert_int_equal(batch->processes_count, 1);
+	assert_int_equal(batch->stacks_count, 0);
+	mt_commit_offer(&commit, batch);
+	mt_batch_settle(mt_commit_collect(&commit, true));
+	rows_are("SELECT stack, frees, peak_bytes FROM total ORDER BY stack", "1|1|10\n2|0|20\n");
+	assert_int_equal(committed(), MT_COMMITTED_NOT_YET);
+}
+
+static void a_total_that_did_not_change_follows_a_later_peak(void **state)
+{
+	(void)state;
+	producer_alloc(&p, A, 10, 1);
+	producer_alloc(&p, B, 20, 2);
+	producer_free(&p, A);
+	bench_round(&bench);
+	write_all();
+	rows_are("SELECT stack, peak_bytes FROM total ORDER BY stack", "1|10\n2|20\n");
+	/* A new peak, at which the first stack holds nothing. */
+	producer_alloc(&p, C, 100, 2);
+	bench_round(&bench);
+	write_all();
+	rows_are("SELECT stack, peak_bytes FROM total ORDER BY stack", "1|0\n2|120\n");
+	rows_are("SELECT peak_bytes - (SELECT sum(peak_bytes) FROM total) FROM process", "0\n");
+}
+
+static void the_end_is_written_with_its_blocks_and_then_told(void **state)
+{
+	struct mt_mail *mail;
+	bool is_told = false;
+
+	(void)state;
+	producer_alloc(&p, B, 20, 2);
+	producer_alloc(&p, A, 10, 1);
+	producer_fixed(&p, MT_EVENT_ALLOC, MT_KIND_MALLOC, C, 77, 0, MT_ALLOC_OWN);
+	producer_fixed(&p, MT_EVENT_EXIT, MT_EXIT_QUICK, 0, 4, 0, 0);
+	bench_round(&bench);
+	assert_int_equal(committed(), MT_COMMITTED_NOT_YET);
+	write_all();
+	assert_int_equal(committed(), MT_COMMITTED);
+	rows_are("SELECT end_reason, exit_status, live_blocks, live_bytes, own_allocations FROM "
+	         "process",
+	         "quick_exit|4|2|30|1\n");
+	rows_are("SELECT reason, live_blocks, live_bytes FROM snapshot", "exit|2|30\n");
+	rows_are("SELECT addr, size_bytes, stack, kind, thread FROM block ORDER BY addr",
+	         "65536|10|1|1|1\n131072|20|2|1|1\n");
+	rows_are("SELECT count(*) FROM leak", "2\n");
+	mail = mt_mailbox_take(&bench.to_service);
+	while (mail) {
+		struct mt_mail *next = mail->next;
+
+		if (mail->type == MT_MAIL_ENDED) {
+			is_told = true;
+			assert_int_equal(mail->pid, 100);
+			assert_int_equal(mail->outcome.live_blocks, 2);
+			assert_int_equal(mail->outcome.peak_bytes, 30);
+			assert_true(mail->outcome.has_row);
+		}
+		mt_mail_free(mail);
+		mail = next;
+	}
+	assert_true(is_told);
+	assert_int_equal(mt_commit_failure(&commit, NULL), 0);
+}
+
+static void late_events_are_written_after_the_end_and_change_no_figure(void **state)
+{
+	(void)state;
+	producer_alloc(&p, A, 10, 1);
+	producer_fixed(&p, MT_EVENT_EXIT, MT_EXIT_RETURN, 0, 0, 0, 0);
+	bench_round(&bench);
+	write_all();
+	producer_free(&p, A);
+	bench_round(&bench);
+	write_all();
+	rows_are("SELECT allocations, frees, live_blocks, live_bytes, late_events FROM process",
+	         "1|0|1|10|1\n");
+	rows_are("SELECT count(*) FROM block", "1\n");
+}
+
+static void nobody_waits_for_a_file_that_is_full(void **state)
+{
+	struct rlimit limit, saved;
+	struct mt_error error;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	bench_round(&bench);
+	write_all();
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &saved), 0);
+	limit = saved;
+	limit.rlim_cur = 100000;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	for (uint64_t i = 1; i <= 20000; i++) {
+		producer_alloc(&p, i * 16, 10, 1);
+		if (i % 100 == 0)
+			bench_round(&bench);
+	}
+	producer_fixed(&p, MT_EVENT_EXIT, MT_EXIT_RETURN, 0, 0, 0, 0);
+	bench_round(&bench);
+	write_all();
+	assert_int_equal(committed(), MT_COMMITTED_LOST);
+	assert_true(mt_commit_failure(&commit, &error) < 0);
+	assert_true(strlen(error.text) > 0);
+	/* And no more is tried. */
+	producer_free(&p, 16);
+	bench_round(&bench);
+	write_all();
+	setrlimit(RLIMIT_FSIZE, &saved);
+	rows_are("SELECT allocations, (SELECT count(*) FROM block) FROM process", "0|0\n");
+	rows_are("PRAGMA integrity_check", "ok\n");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        TEST(what_changes_is_written_and_what_does_not_is_not),
+	        TEST(a_total_that_did_not_change_follows_a_later_peak),
+	        TEST(the_end_is_written_with_its_blocks_and_then_told),
+	        TEST(late_events_are_written_after_the_end_and_change_no_figure),
+	        TEST(nobody_waits_for_a_file_that_is_full),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
