@@ -126,7 +126,11 @@ static struct mt_rule learn(uintptr_t pc, uintptr_t looked_up, bool *ret_is_code
 		return mt_rule_none(MT_CUT_NO_CFI);
 	switch (mt_cfi_find(&module, looked_up, &row)) {
 	case 0: return mt_step_rule(&row, pc);
-	case -ENOENT: return mt_rule_none(MT_CUT_NO_CFI);
+	case -ENOENT:
+		/* The kernel enters the loader there: nobody called it, and it has no frame information. */
+		if (mt_module_is_loader((const void *)pc))
+			return (struct mt_rule){MT_RULE_END, 0, 0};
+		return mt_rule_none(MT_CUT_NO_CFI);
 	default: return mt_rule_none(MT_CUT_NO_RULE);
 	}
 }
