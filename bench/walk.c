@@ -2,10 +2,10 @@
 /*
  * walk.c - what a walk costs: the cheap one against unw_backtrace(), in one process, alternated.
  *
- *	walk [STACKS [DEPTH [CHOICES]]]     default 300000 17 10
+ *	walk [STACKS [DEPTH [CHOICES [SHAPES]]]]     default 300000 17 10 0
  *
- * As in churn.c a path is DEPTH frames deep, and its CHOICES innermost frames choose one of two call sites each.
- * Prints ns a stack, the median of the rounds, without the descent itself.
+ * As in churn.c a path is DEPTH frames deep, and its CHOICES innermost frames choose one of two call sites each;
+ * with SHAPES 1 one of two functions, whose frames differ in size. Prints ns a stack, the median of the rounds, without the descent itself.
  */
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
@@ -23,7 +23,7 @@
 
 static struct mt_tail tail;
 static long stacks = 300000;
-static int depth = 17, choices = 10;
+static int depth = 17, choices = 10, shapes;
 static uint64_t sum;
 
 static __attribute__((noinline)) void leaf_nothing(void)
@@ -65,12 +65,41 @@ static __attribute__((noinline)) void descend(unsigned int path, int left, void 
 	__asm__ volatile("");
 }
 
+static void descend_shapes(unsigned int path, int left, void (*leaf)(void));
+
+static __attribute__((noinline)) void small(unsigned int path, int left, void (*leaf)(void))
+{
+	descend_shapes(path, left, leaf);
+	__asm__ volatile("");
+}
+
+static __attribute__((noinline)) void large(unsigned int path, int left, void (*leaf)(void))
+{
+	volatile char room[56];
+
+	room[0] = 0;
+	(void)room[0];
+	descend_shapes(path, left, leaf);
+	__asm__ volatile("");
+}
+
+static inline __attribute__((always_inline)) void descend_shapes(unsigned int path, int left,
+                                                                 void (*leaf)(void))
+{
+	if (left <= 0)
+		leaf();
+	else if (path & 1)
+		small(path >> 1, left - 1, leaf);
+	else
+		large(path >> 1, left - 1, leaf);
+}
+
 static __attribute__((noinline)) void enter(unsigned int path, int left, void (*leaf)(void))
 {
 	if (left > 0)
 		enter(path, left - 1, leaf);
 	else
-		descend(path, choices, leaf);
+		(shapes ? small : descend)(path, choices, leaf);
 	__asm__ volatile("");
 }
 
@@ -113,6 +142,8 @@ int main(int argc, char **argv)
 		depth = atoi(argv[2]);
 	if (argc > 3)
 		choices = atoi(argv[3]);
+	if (argc > 4)
+		shapes = atoi(argv[4]);
 	mt_walk_init((uintptr_t)argv);
 	if (mt_rules_init() != 0)
 		return 1;

@@ -217,7 +217,7 @@ MT_HOOK int execle(const char *path, const char *first, ...)
 /* Called by each module's own end, so that unloads inside libc (iconv, NSS) are seen too. */
 MT_HOOK void __cxa_finalize(void *module)
 {
-	mt_module_new_epoch();
+	mt_module_new_epoch(module);
 	if (mt_real.__cxa_finalize)
 		mt_real.__cxa_finalize(module);
 }
@@ -229,7 +229,7 @@ MT_HOOK int dlclose(void *handle)
 	if (!mt_real.found)
 		mt_real_init();
 	result = mt_real.dlclose(handle);
-	mt_module_new_epoch();
+	mt_module_new_epoch(NULL);
 	return result;
 }
 

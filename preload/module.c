@@ -137,11 +137,14 @@ bool mt_module_is_loader(const void *pc)
 	return (uintptr_t)pc - modules.loader_start < modules.loader_end - modules.loader_start;
 }
 
-void mt_module_new_epoch(void)
+void mt_module_new_epoch(const void *leaving)
 {
-	/* release: partner is the acquire in mt_stacks_take() */
-	mt_rules_new_epoch(atomic_fetch_add_explicit(&mt_process.epoch, 1, memory_order_release) +
-	                   1);
+	if (leaving)
+		mt_rules_forget_object(leaving);
+	else
+		mt_rules_forget();
+	/* release: rules are forgotten before; partner is the acquire in mt_stacks_take() */
+	atomic_fetch_add_explicit(&mt_process.epoch, 1, memory_order_release);
 }
 
 static bool is_known(uintptr_t pc, uint32_t epoch)

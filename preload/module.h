@@ -42,7 +42,10 @@ bool mt_module_is_loader(const void *pc);
 /* Tells the collector of every module that these frames lie in and that it has not been told of. */
 void mt_module_note(struct mt_ring_writer *writer, void *const *frames, uint32_t depth);
 
-/* Code may be or has been unloaded: what is known of ranges and stacks is not used any more. */
-void mt_module_new_epoch(void);
+/*
+ * Code may be or has been unloaded: what is known of ranges, rules and stacks is not used any more. `leaving`: an
+ * address in the object that is about to be unloaded, NULL where it has been.
+ */
+void mt_module_new_epoch(const void *leaving);
 
 #endif

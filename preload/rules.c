@@ -2,58 +2,107 @@
 /*
  * rules.c - the table of rules, and how a rule is learned from .eh_frame.
  *
- * The table has levels of growing size, so that a small program touches little:
+ *	level 0: 16384 entries, 128 KiB   level 1: 131072 entries, 1 MiB
  *
- *	level 0: 4096 entries   1: 16384   2: 65536       64 KiB + 256 KiB + 1 MiB
- *
- * A pc has one cache line of 4 entries a level, its own place in it first. Where all of them are taken the
- * last level's first is overwritten.
+ * A return address has one cache line of 8 entries a level, its own place in it first. Where all of them are taken
+ * one of the last level is overwritten.
  *
  * Finding the object takes no lock (module.h). It cannot be unloaded meanwhile: a frame of ours is executing
  * in it. What lies in no object (code made at run time) is not remembered: an object may be loaded there
- * later without the epoch moving.
+ * later, which nobody tells us of.
  */
 #include "preload/rules.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <sys/mman.h>
 
 #include "preload/module.h"
 #include "preload/process.h"
 #include "preload/real.h"
 
-#define LEVELS          3u
-#define LEVEL_STEP_BITS 2u
-#define GROUP           4u
+#define LEVELS          2u
+#define LEVEL_STEP_BITS 3u
+#define GROUP           8u
+#define LEAVING         8u
 
-#define EMPTY 0u
-#define BUSY  1u
+_Atomic uint64_t *mt_rules;
+struct mt_rule mt_rules_wide[MT_RULES_WIDE];
 
-struct mt_rules_entry *mt_rules;
+/* Objects that are about to be unloaded; the oldest is forgotten first. */
+struct leaving {
+	_Atomic uintptr_t start;
+	_Atomic uintptr_t end;
+};
 
-static uint64_t level_entries(uint32_t level)
+static struct {
+	_Atomic uint32_t wide_count;
+	_Atomic uint32_t kept; /* entries put in since the table was empty */
+	_Atomic uint32_t leaving_count;
+	struct leaving leaving[LEAVING];
+} rules;
+
+static size_t level_entries(uint32_t level)
 {
-	return (uint64_t)1 << (MT_RULES_LEVEL0_BITS + level * LEVEL_STEP_BITS);
+	return (size_t)1 << (MT_RULES_LEVEL0_BITS + level * LEVEL_STEP_BITS);
+}
+
+static size_t all_entries(void)
+{
+	size_t count = 0;
+
+	for (uint32_t level = 0; level < LEVELS; level++)
+		count += level_entries(level);
+	return count;
 }
 
 int mt_rules_init(void)
 {
-	size_t count = 0;
-	void *memory;
+	void *memory = mt_real.mmap(NULL, all_entries() * sizeof(*mt_rules), PROT_READ | PROT_WRITE,
+	                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	for (uint32_t level = 0; level < LEVELS; level++)
-		count += level_entries(level);
-	memory = mt_real.mmap(NULL, count * sizeof(struct mt_rules_entry), PROT_READ | PROT_WRITE,
-	                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
 	mt_rules = memory;
 	return 0;
 }
 
-static struct mt_rules_entry *place(uint32_t level, uint64_t hash, uint32_t way)
+/* Level 1 is only touched once something had to be put there. */
+void mt_rules_forget(void)
 {
-	uint64_t before = 0;
+	size_t count = all_entries();
+
+	if (!mt_rules || !atomic_exchange(&rules.kept, 0))
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (atomic_load_explicit(&mt_rules[i], memory_order_relaxed))
+			atomic_store_explicit(&mt_rules[i], 0, memory_order_relaxed);
+}
+
+void mt_rules_forget_object(const void *address)
+{
+	uint32_t index = atomic_fetch_add(&rules.leaving_count, 1) % LEAVING;
+	struct mt_module_found found;
+
+	if (mt_module_find(address, &found)) {
+		atomic_store(&rules.leaving[index].start, (uintptr_t)found.map_start);
+		atomic_store(&rules.leaving[index].end, (uintptr_t)found.map_end);
+	}
+	mt_rules_forget();
+}
+
+static bool is_leaving(uintptr_t pc)
+{
+	for (uint32_t i = 0; i < LEAVING; i++)
+		if (pc >= atomic_load_explicit(&rules.leaving[i].start, memory_order_relaxed) &&
+		    pc < atomic_load_explicit(&rules.leaving[i].end, memory_order_relaxed))
+			return true;
+	return false;
+}
+
+static _Atomic uint64_t *place(uint32_t level, uint64_t hash, uint32_t way)
+{
+	size_t before = 0;
 
 	for (uint32_t i = 0; i < level; i++)
 		before += level_entries(i);
@@ -61,84 +110,109 @@ static struct mt_rules_entry *place(uint32_t level, uint64_t hash, uint32_t way)
 	       (hash >> (64 - MT_RULES_LEVEL0_BITS - level * LEVEL_STEP_BITS) ^ way);
 }
 
-static uint32_t learn(uintptr_t pc, bool exact, bool *ret_may_keep)
+/* What .eh_frame says of the code at `looked_up`. *ret_is_code: it lies in an object. */
+static struct mt_rule learn(uintptr_t pc, uintptr_t looked_up, bool *ret_is_code)
 {
 	struct mt_module_found found;
 	struct mt_cfi_module module;
 	struct mt_cfi_row row;
-	uintptr_t looked_up = exact ? pc : pc - 1;
 
-	*ret_may_keep = false;
-	if (!mt_module_find((const void *)looked_up, &found))
-		return mt_rule(MT_RULE_NONE, MT_CUT_NO_CFI, 0);
-	*ret_may_keep = true;
+	*ret_is_code = mt_module_find((const void *)looked_up, &found);
+	if (!*ret_is_code)
+		return mt_rule_none(MT_CUT_NO_CFI);
 	module.header = (uintptr_t)found.eh_frame;
 	/* .eh_frame stands beside its header. */
 	if (!mt_module_segment(&found, module.header, &module.start, &module.end))
-		return mt_rule(MT_RULE_NONE, MT_CUT_NO_CFI, 0);
+		return mt_rule_none(MT_CUT_NO_CFI);
 	switch (mt_cfi_find(&module, looked_up, &row)) {
 	case 0: return mt_step_rule(&row, pc);
-	case -ENOENT: return mt_rule(MT_RULE_NONE, MT_CUT_NO_CFI, 0);
-	default: return mt_rule(MT_RULE_NONE, MT_CUT_NO_RULE, 0);
+	case -ENOENT:
+		/* The kernel enters the loader there: nobody called it, and it has no frame information. */
+		if (mt_module_is_loader((const void *)pc))
+			return (struct mt_rule){MT_RULE_END, 0, 0};
+		return mt_rule_none(MT_CUT_NO_CFI);
+	default: return mt_rule_none(MT_CUT_NO_RULE);
 	}
 }
 
-void mt_rules_new_epoch(uint32_t epoch)
+struct mt_rule mt_rules_learn_exact(uintptr_t pc)
 {
-	uint64_t count = 0;
+	bool is_code;
 
-	if (epoch % MT_RULES_EPOCHS || !mt_rules)
+	return learn(pc, pc, &is_code);
+}
+
+/* The index of a rule that is too large for an entry; MT_RULES_WIDE: there is no room for it. */
+static uint32_t put_wide(struct mt_rule rule)
+{
+	uint32_t count = atomic_load_explicit(&rules.wide_count, memory_order_relaxed);
+
+	for (uint32_t i = 0; i < count && i < MT_RULES_WIDE; i++)
+		if (mt_rules_wide[i].kind == rule.kind &&
+		    mt_rules_wide[i].offset_bytes == rule.offset_bytes &&
+		    mt_rules_wide[i].saved_bytes == rule.saved_bytes)
+			return i;
+	if (count < MT_RULES_WIDE)
+		count = atomic_fetch_add(&rules.wide_count, 1);
+	if (count >= MT_RULES_WIDE)
+		return MT_RULES_WIDE;
+	mt_rules_wide[count] = rule;
+	return count;
+}
+
+/* The entry's bits of a rule; 0: it cannot be kept. */
+static uint64_t encode(struct mt_rule rule)
+{
+	int32_t offset_words = rule.offset_bytes / MT_RULE_WORD_BYTES;
+	uint32_t saved_words = rule.saved_bytes / MT_RULE_WORD_BYTES;
+	uint32_t index;
+
+	if (saved_words < 16 && offset_words < 512 && offset_words >= -512)
+		return (uint64_t)offset_words << 54 | (uint64_t)saved_words << 50 |
+		       (uint64_t)rule.kind << MT_RULES_PC_BITS;
+	index = put_wide(rule);
+	return index < MT_RULES_WIDE
+	               ? (uint64_t)index << 54 | (uint64_t)MT_RULE_WIDE << MT_RULES_PC_BITS
+	               : 0;
+}
+
+/* Where many threads put the same rule at once, some of them leave two; that is no harm. */
+static void put(_Atomic uint64_t *entry, uintptr_t pc, struct mt_rule rule)
+{
+	uint64_t bits = encode(rule);
+
+	if (bits == 0)
 		return;
-	for (uint32_t level = 0; level < LEVELS; level++)
-		count += level_entries(level);
-	for (uint64_t i = 0; i < count; i++)
-		atomic_store_explicit(&mt_rules[i].key, EMPTY, memory_order_relaxed);
+	/* release: mt_rules_wide; partner: mt_rules_find() */
+	atomic_store_explicit(entry, bits | pc, memory_order_release);
+	/* Afterwards, so that mt_rules_forget() never leaves an entry uncounted. */
+	atomic_fetch_add_explicit(&rules.kept, 1, memory_order_relaxed);
 }
 
-/* Who loses the entry to another thread does without. */
-static void put(struct mt_rules_entry *entry, uint64_t old_key, uint64_t key, uint32_t rule)
+__attribute__((noinline)) struct mt_rule mt_rules_find_slow(uintptr_t pc, bool *ret_lasts)
 {
-	if (old_key == BUSY ||
-	    !atomic_compare_exchange_strong_explicit(&entry->key, &old_key, BUSY,
-	                                             memory_order_acquire, memory_order_relaxed))
-		return;
-	/* release: whoever sees this value does not find the old key any more */
-	atomic_store_explicit(&entry->value, rule, memory_order_release);
-	atomic_store_explicit(&entry->key, key, memory_order_release);
-}
-
-static bool is_free(uint64_t key, uint32_t epoch)
-{
-	return key != BUSY &&
-	       (key == EMPTY || (key >> 1) % MT_RULES_EPOCHS != epoch % MT_RULES_EPOCHS);
-}
-
-MT_COLD uint32_t mt_rules_find_slow(uintptr_t pc, bool exact, uint32_t epoch)
-{
-	uint64_t key = mt_rules_key(pc, exact, epoch);
 	uint64_t hash = mt_rules_hash(pc);
-	struct mt_rules_entry *free_entry = place(LEVELS - 1, hash, 0);
-	uint64_t free_key = atomic_load_explicit(&free_entry->key, memory_order_relaxed);
-	bool has_free = false, may_keep;
-	uint32_t rule;
+	_Atomic uint64_t *free_entry = NULL;
+	struct mt_rule rule;
+	bool is_code;
 
-	for (uint32_t level = 0; level < LEVELS; level++) {
-		for (uint32_t way = 0; way < GROUP; way++) {
-			struct mt_rules_entry *entry = place(level, hash, way);
-			uint64_t found = atomic_load_explicit(&entry->key, memory_order_relaxed);
+	if (pc >> MT_RULES_PC_BITS)
+		return mt_rule_none(MT_CUT_NO_CFI);
+	for (uint32_t level = 0; level < LEVELS && !free_entry; level++) {
+		for (uint32_t way = 0; way < GROUP && !free_entry; way++) {
+			_Atomic uint64_t *at = place(level, hash, way);
+			uint64_t entry = atomic_load_explicit(at, memory_order_acquire);
 
-			rule = mt_rules_read(entry, key);
-			if (rule != MT_RULE_MISSING)
-				return rule;
-			if (!has_free && is_free(found, epoch)) {
-				has_free = true;
-				free_entry = entry;
-				free_key = found;
-			}
+			if (mt_rules_is_of(entry, pc))
+				return mt_rules_decode(entry);
+			if (entry == 0)
+				free_entry = at;
 		}
 	}
-	rule = learn(pc, exact, &may_keep);
-	if (may_keep)
-		put(free_entry, free_key, key, rule);
+	rule = learn(pc, pc - 1, &is_code);
+	if (is_leaving(pc - 1))
+		*ret_lasts = false;
+	else if (is_code)
+		put(free_entry ? free_entry : place(LEVELS - 1, hash, 0), pc, rule);
 	return rule;
 }

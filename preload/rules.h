@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * rules.h - how one frame is stepped over, learned once per pc.
+ * rules.h - how one frame is stepped over, learned once per return address.
  *
- * Used by walk.c, in the traced process, any context, any thread. The table is lock-free, never grows and never
- * allocates; what finds no room in it is learned again.
+ * Used by tail.h and walk.c, in the traced process, any context, any thread. The table is lock-free, never grows
+ * and never allocates; what finds no room in it is learned again.
  *
- * An entry is two words:
+ * An entry is one word, so it is read and written whole:
  *
- *	key     pc << 17 | low bits of the epoch << 1 | exact; 0: empty, 1: being written
- *	value   the rule
+ *	bits  0-46   the return address; the word 0: empty
+ *	     47-49   enum mt_rule_kind
+ *	     50-53   saved words
+ *	     54-63   offset in words, signed; of NONE the reason; of WIDE an index into mt_rules_wide
  *
- * What a key stands for never changes, so a reader that finds the key before and after it has read the value has
- * read that key's value. An entry of another epoch is as good as empty: its code may be gone.
+ * The rule of a return address is that of the byte before it: a call that does not return may be the last
+ * instruction of its function. An interrupted pc has its own rule, which is never in the table: there are many,
+ * and each is rare.
  *
- * `exact` tells an interrupted pc from a return address. The rule of the latter is that of the byte before it:
- * a call that does not return may be the last instruction of its function.
+ * The table is emptied when code may have been unloaded. A thread that learns a rule meanwhile may put it in: it is
+ * about a frame on its own stack, whose code is there.
  */
 #ifndef MT_PRELOAD_RULES_H
 #define MT_PRELOAD_RULES_H
@@ -25,67 +28,78 @@
 
 #include "preload/step.h"
 
-#define MT_RULES_LEVEL0_BITS 12u
-#define MT_RULES_EPOCHS      0x10000u /* then the table is emptied */
+#define MT_RULES_LEVEL0_BITS 14u
+#define MT_RULES_PC_BITS     47u
+#define MT_RULES_WIDE        512u
 
-struct mt_rules_entry {
-	_Atomic uint64_t key;
-	_Atomic uint64_t value;
-};
-
-extern struct mt_rules_entry *mt_rules;
+/* The rule of an entry that has been found. */
+extern _Atomic uint64_t *mt_rules;
+extern struct mt_rule mt_rules_wide[MT_RULES_WIDE];
 
 /* Makes the table's mapping. -errno. */
 int mt_rules_init(void);
 
-/* Called when the epoch has moved: keys of long ago must not come to life again. */
-void mt_rules_new_epoch(uint32_t epoch);
+/* Code may have been unloaded. */
+void mt_rules_forget(void);
 
-/* Looks further than mt_rules_find() does, and learns the rule where nobody knows it. */
-uint32_t mt_rules_find_slow(uintptr_t pc, bool exact, uint32_t epoch);
+/* The object that this address lies in is about to be unloaded: what is learned of it from now on does not last. */
+void mt_rules_forget_object(const void *address);
 
-/* Also of an interrupted pc: it is told apart by its key only. */
+/*
+ * Looks further than mt_rules_find() does, and learns the rule where nobody knows it. False in *ret_lasts: only for
+ * now, because the code is being unloaded.
+ */
+struct mt_rule mt_rules_find_slow(uintptr_t pc, bool *ret_lasts);
+
+/* The rule of an interrupted pc. */
+struct mt_rule mt_rules_learn_exact(uintptr_t pc);
+
 static inline uint64_t mt_rules_hash(uintptr_t pc)
 {
 	return pc * 0x9e3779b97f4a7c15u;
 }
 
-static inline uint64_t mt_rules_key(uintptr_t pc, bool exact, uint32_t epoch)
+static inline bool mt_rules_is_of(uint64_t entry, uintptr_t pc)
 {
-	return (uint64_t)pc << 17 | (uint64_t)(epoch % MT_RULES_EPOCHS) << 1 | exact;
+	return (entry & (((uint64_t)1 << MT_RULES_PC_BITS) - 1)) == pc;
 }
 
-/* The rule in this entry; MT_RULE_MISSING: it is another pc's. */
-static inline uint32_t mt_rules_read(const struct mt_rules_entry *entry, uint64_t key)
+static inline struct mt_rule mt_rules_decode(uint64_t entry)
 {
-	uint32_t rule;
+	struct mt_rule rule = {
+	        .kind = (enum mt_rule_kind)(entry >> MT_RULES_PC_BITS & 7),
+	        .offset_bytes = (int32_t)((int64_t)entry >> 51) & ~7,
+	        .saved_bytes = (uint32_t)(entry >> 47) & 0x78,
+	};
 
-	/* acquire: the value after the key, and the key again after the value; partner: put() */
-	if (__builtin_expect(atomic_load_explicit(&entry->key, memory_order_acquire) != key, 0))
-		return MT_RULE_MISSING;
-	rule = (uint32_t)atomic_load_explicit(&entry->value, memory_order_acquire);
-	if (__builtin_expect(atomic_load_explicit(&entry->key, memory_order_relaxed) != key, 0))
-		return MT_RULE_MISSING;
+	if (__builtin_expect(rule.kind == MT_RULE_WIDE, 0))
+		return mt_rules_wide[entry >> 54];
 	return rule;
 }
 
-/* The rule of a return address if it stands in its first place; else MT_RULE_MISSING. */
-static inline uint32_t mt_rules_peek(const struct mt_rules_entry *rules, uintptr_t pc,
-                                     uint32_t epoch)
+/* The entry of this return address if it stands where it is looked for first; else 0. `rules` is mt_rules. */
+static inline uint64_t mt_rules_peek(const _Atomic uint64_t *rules, uintptr_t pc)
 {
-	uint64_t index = mt_rules_hash(pc) >> (64 - MT_RULES_LEVEL0_BITS);
+	const _Atomic uint64_t *place = rules + (mt_rules_hash(pc) >> (64 - MT_RULES_LEVEL0_BITS));
+	uint64_t entry = atomic_load_explicit(place, memory_order_relaxed);
 
-	return mt_rules_read(&rules[index], mt_rules_key(pc, false, epoch));
+	return mt_rules_is_of(entry, pc) ? entry : 0;
 }
 
-/* The rule of a return address in this epoch; never MT_RULE_MISSING. `rules` is mt_rules, in a register. */
-static inline uint32_t mt_rules_find(const struct mt_rules_entry *rules, uintptr_t pc,
-                                     uint32_t epoch)
+/* The rule of this return address; never MISSING, never WIDE. */
+static inline struct mt_rule mt_rules_find(const _Atomic uint64_t *rules, uintptr_t pc,
+                                           bool *ret_lasts)
 {
-	uint32_t rule = mt_rules_peek(rules, pc, epoch);
+	uint64_t index = mt_rules_hash(pc) >> (64 - MT_RULES_LEVEL0_BITS);
+	/* acquire: what mt_rules_wide holds; partner: put() */
+	uint64_t entry = atomic_load_explicit(&rules[index], memory_order_acquire);
 
-	return __builtin_expect(rule != MT_RULE_MISSING, 1) ? rule
-	                                                    : mt_rules_find_slow(pc, false, epoch);
+	if (__builtin_expect(mt_rules_is_of(entry, pc), 1))
+		return mt_rules_decode(entry);
+	entry = atomic_load_explicit(&rules[index ^ 1], memory_order_acquire);
+	if (mt_rules_is_of(entry, pc))
+		return mt_rules_decode(entry);
+	return mt_rules_find_slow(pc, ret_lasts);
 }
 
 #endif

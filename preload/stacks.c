@@ -87,23 +87,27 @@ static struct identity identify(const struct mt_walk *walk, uint32_t epoch)
 /* The id; 0: not there. *ret_free: where it may be put, NULL: nowhere. */
 static uint32_t look_up(struct identity identity, struct entry **ret_free)
 {
+	/* Each has its own first place in its group. */
+	uint32_t first = identity.hash % GROUP;
+
 	*ret_free = NULL;
 	for (uint32_t level = 0; level < LEVELS; level++) {
 		struct entry *group = group_of(level, identity.hash);
 
 		for (uint32_t i = 0; i < GROUP; i++) {
-			uint64_t hash = atomic_load_explicit(&group[i].hash, memory_order_relaxed);
+			struct entry *entry = &group[i ^ first];
+			uint64_t hash = atomic_load_explicit(&entry->hash, memory_order_relaxed);
 
 			if (hash == identity.hash) {
 				/* acquire: an id is used after its definition; partner: put() */
 				uint64_t value =
-				        atomic_load_explicit(&group[i].value, memory_order_acquire);
+				        atomic_load_explicit(&entry->value, memory_order_acquire);
 
 				if ((uint32_t)(value >> 32) == identity.check && (uint32_t)value)
 					return (uint32_t)value;
 			} else if (hash == 0) {
-				*ret_free = &group[i];
-				return 0; /* groups fill from the left, levels from the first */
+				*ret_free = entry;
+				return 0; /* what would stand further on would stand here */
 			}
 		}
 	}
@@ -164,26 +168,59 @@ MT_COLD static uint32_t take_new(struct mt_thread *thread, struct mt_ring_writer
 	return id;
 }
 
+/* The id of a stack that is known by `walk`; defines it when it is new. */
+static uint32_t take(struct mt_thread *thread, struct mt_ring_writer *writer, struct mt_walk *walk,
+                     uint32_t epoch, struct identity identity)
+{
+	struct entry *free_entry;
+	uint32_t id = look_up(identity, &free_entry);
+
+	return mt_likely(id != 0) ? id : take_new(thread, writer, walk, epoch, free_entry);
+}
+
+/* The same for most stacks, without the shared table, whose lines are seldom in the cache. */
+static inline uint32_t take_recent(struct mt_thread *thread, struct mt_ring_writer *writer,
+                                   struct mt_walk *walk, uint32_t epoch)
+{
+	struct identity identity = identify(walk, epoch);
+	struct mt_recent *recent = &thread->recent[identity.hash >> (64 - MT_RECENT_BITS)];
+	uint32_t id;
+
+	if (recent->hash == identity.hash && recent->check == identity.check && recent->id)
+		return recent->id;
+	id = take(thread, writer, walk, epoch, identity);
+	/* A siglongjmp out of a handler may cut this off anywhere. */
+	recent->id = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	recent->hash = identity.hash;
+	recent->check = identity.check;
+	atomic_signal_fence(memory_order_seq_cst);
+	recent->id = id;
+	return id;
+}
+
 uint32_t mt_stacks_take(struct mt_thread *thread, uint32_t level, struct mt_ring_writer *writer,
                         const struct mt_caller *caller)
 {
 	void *alone[1] = {(void *)caller->address};
-	struct entry *free_entry;
-	struct mt_walk walk;
+	struct mt_walk walk = {.frames = alone, .depth = 1, .cut = MT_CUT_NESTED};
 	uint32_t epoch, id;
 
 	/* acquire: ranges of the new epoch are looked up after it; partner: mt_module_new_epoch() */
 	epoch = atomic_load_explicit(&mt_process.epoch, memory_order_acquire);
-	if (mt_likely(level == 0)) {
+	if (mt_likely(level == 0))
 		mt_unwind_walk(thread, caller, epoch, &walk);
-	} else {
-		walk = (struct mt_walk){.frames = alone, .depth = 1, .cut = MT_CUT_NESTED};
+	else
 		mt_walk_identify(&walk);
-	}
 	if (mt_unlikely(walk.cut > MT_CUT_DEPTH))
 		atomic_fetch_add_explicit(&mt_process.slot->stacks_cut, 1, memory_order_relaxed);
-	id = look_up(identify(&walk, epoch), &free_entry);
-	if (mt_likely(id != 0))
-		return id;
-	return take_new(thread, writer, &walk, epoch, free_entry);
+	/* What belongs to the thread is level 0's. */
+	if (mt_unlikely(level != 0))
+		return take(thread, writer, &walk, epoch, identify(&walk, epoch));
+	if (walk.id && *walk.id)
+		return *walk.id;
+	id = take_recent(thread, writer, &walk, epoch);
+	if (walk.id)
+		*walk.id = id;
+	return id;
 }

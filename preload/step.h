@@ -5,11 +5,7 @@
  * Used by rules.c (making rules) and walk.c (following them). A machine that has no step_<machine>.h has no
  * MT_STEP, and its stacks are walked by libunwind.
  *
- * A rule is 32 bits that say everything about one pc:
- *
- *	bits 0-2    kind, below
- *	bits 3-8    where the caller's frame pointer was saved: words below the CFA; 0: it still is in its register
- *	bits 9-31   offset in words, signed; of NONE: the reason, an enum mt_cut
+ * A rule says everything about one pc: how to get from a frame to its caller.
  */
 #ifndef MT_PRELOAD_STEP_H
 #define MT_PRELOAD_STEP_H
@@ -27,12 +23,19 @@ enum mt_rule_kind {
 	MT_RULE_REALIGNED,   /* CFA = what fp + offset holds; the caller's fp is what fp holds */
 	MT_RULE_SIGNAL,      /* everything is in the signal's frame at sp */
 	MT_RULE_END,         /* the outermost frame */
-	MT_RULE_NONE,        /* no rule can express it */
+	MT_RULE_NONE,        /* no rule can express it: mt_rule_reason() */
+	MT_RULE_WIDE,        /* in the table only: see rules.h */
 };
 
-#define MT_RULE_WORD_BYTES   8u
-#define MT_RULE_SAVED_MAX    63
-#define MT_RULE_OFFSET_LIMIT (1 << 17) /* words: 1 MiB, more than any frame that was seen */
+#define MT_RULE_WORD_BYTES 8
+#define MT_RULE_BYTES_MAX  (1 << 20) /* more than any frame that was seen */
+
+struct mt_rule {
+	enum mt_rule_kind kind;
+	int32_t offset_bytes;
+	uint32_t
+	        saved_bytes; /* the caller's fp was saved so far below the CFA; 0: it is still in its register */
+};
 
 /* The registers that a walk carries: a return address (or interrupted pc), its sp and its fp. */
 struct mt_step {
@@ -41,29 +44,14 @@ struct mt_step {
 	uintptr_t fp;
 };
 
-static inline uint32_t mt_rule(enum mt_rule_kind kind, int32_t offset_words, uint32_t saved_words)
+static inline struct mt_rule mt_rule_none(enum mt_cut reason)
 {
-	return (uint32_t)offset_words << 9 | saved_words << 3 | (uint32_t)kind;
+	return (struct mt_rule){MT_RULE_NONE, (int32_t)reason * MT_RULE_WORD_BYTES, 0};
 }
 
-static inline enum mt_rule_kind mt_rule_kind(uint32_t rule)
+static inline enum mt_cut mt_rule_reason(struct mt_rule rule)
 {
-	return (enum mt_rule_kind)(rule & 7);
-}
-
-static inline intptr_t mt_rule_offset_bytes(uint32_t rule)
-{
-	return ((int32_t)rule >> 9) * (intptr_t)MT_RULE_WORD_BYTES;
-}
-
-static inline uintptr_t mt_rule_saved_bytes(uint32_t rule)
-{
-	return (rule >> 3 & 0x3f) * MT_RULE_WORD_BYTES;
-}
-
-static inline enum mt_cut mt_rule_reason(uint32_t rule)
-{
-	return (enum mt_cut)(rule >> 9);
+	return (enum mt_cut)(rule.offset_bytes / MT_RULE_WORD_BYTES);
 }
 
 #if defined(__x86_64__) && defined(__LP64__)

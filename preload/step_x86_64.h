@@ -70,7 +70,7 @@ static inline bool mt_step_is_saved_at(const struct mt_cfi_row *row, unsigned in
 	       mt_step_is_address(rule, MT_STEP_SP, false, &found) && found == (int64_t)offset;
 }
 
-static inline uint32_t mt_step_signal_rule(const struct mt_cfi_row *row)
+static inline struct mt_rule mt_step_signal_rule(const struct mt_cfi_row *row)
 {
 	int64_t offset;
 
@@ -79,8 +79,8 @@ static inline uint32_t mt_step_signal_rule(const struct mt_cfi_row *row)
 	    offset == MT_STEP_SIGNAL_SP &&
 	    mt_step_is_saved_at(row, MT_STEP_RA, MT_STEP_SIGNAL_PC) &&
 	    mt_step_is_saved_at(row, MT_STEP_FP, MT_STEP_SIGNAL_FP))
-		return mt_rule(MT_RULE_SIGNAL, 0, 0);
-	return mt_rule(MT_RULE_NONE, MT_CUT_NO_RULE, 0);
+		return (struct mt_rule){MT_RULE_SIGNAL, 0, 0};
+	return mt_rule_none(MT_CUT_NO_RULE);
 }
 
 /* The expression of .plt: sp + 8, and 8 more once the entry has pushed its index. 0: it is not that one. */
@@ -96,56 +96,54 @@ static inline int64_t mt_step_plt_offset(const struct mt_cfi_rule *rule, uintptr
 	return (pc & 15) >= ours[6] - 0x30u ? 16 : 8;
 }
 
-static inline bool mt_step_in_words(int64_t bytes)
+static inline bool mt_step_is_plain(int64_t bytes)
 {
-	return bytes % (int64_t)MT_RULE_WORD_BYTES == 0 &&
-	       bytes / (int64_t)MT_RULE_WORD_BYTES < MT_RULE_OFFSET_LIMIT &&
-	       bytes / (int64_t)MT_RULE_WORD_BYTES > -MT_RULE_OFFSET_LIMIT;
+	return bytes % MT_RULE_WORD_BYTES == 0 && bytes < MT_RULE_BYTES_MAX &&
+	       bytes > -MT_RULE_BYTES_MAX;
 }
 
-/* How many words below the CFA the caller's fp was saved; 0: it was not; -1: not expressible. */
-static inline int mt_step_saved_words(const struct mt_cfi_row *row)
+/* How far below the CFA the caller's fp was saved; 0: it was not; -1: not expressible. */
+static inline int32_t mt_step_saved_bytes(const struct mt_cfi_row *row)
 {
 	const struct mt_cfi_rule *fp = &row->registers[MT_STEP_FP];
-	int64_t words = -fp->value / (int64_t)MT_RULE_WORD_BYTES;
 
 	if (fp->how == MT_CFI_UNSAID || fp->how == MT_CFI_SAME)
 		return 0;
 	/* The word just below the CFA is the return address. */
-	if (fp->how != MT_CFI_OFFSET || !mt_step_in_words(fp->value) || words < 2 ||
-	    words > MT_RULE_SAVED_MAX)
+	if (fp->how != MT_CFI_OFFSET || !mt_step_is_plain(fp->value) ||
+	    fp->value > -2 * MT_RULE_WORD_BYTES)
 		return -1;
-	return (int)words;
+	return (int32_t)-fp->value;
 }
 
 /* A frame whose prologue has realigned the stack: r10 or its like was saved at a place known from rbp. */
-static inline uint32_t mt_step_realigned_rule(const struct mt_cfi_row *row)
+static inline struct mt_rule mt_step_realigned_rule(const struct mt_cfi_row *row)
 {
 	const struct mt_cfi_rule *fp = &row->registers[MT_STEP_FP];
 	int64_t offset, fp_offset;
 
-	if (mt_step_is_address(&row->cfa, MT_STEP_FP, true, &offset) && mt_step_in_words(offset) &&
+	if (mt_step_is_address(&row->cfa, MT_STEP_FP, true, &offset) && mt_step_is_plain(offset) &&
 	    fp->how == MT_CFI_EXPRESSION && mt_step_is_address(fp, MT_STEP_FP, false, &fp_offset) &&
 	    fp_offset == 0)
-		return mt_rule(MT_RULE_REALIGNED, (int32_t)(offset / (int)MT_RULE_WORD_BYTES), 0);
-	return mt_rule(MT_RULE_NONE, MT_CUT_NO_RULE, 0);
+		return (struct mt_rule){MT_RULE_REALIGNED, (int32_t)offset, 0};
+	return mt_rule_none(MT_CUT_NO_RULE);
 }
 
 /* The rule that says what this row says. */
-static inline uint32_t mt_step_rule(const struct mt_cfi_row *row, uintptr_t pc)
+static inline struct mt_rule mt_step_rule(const struct mt_cfi_row *row, uintptr_t pc)
 {
 	const struct mt_cfi_rule *ra = &row->registers[MT_STEP_RA];
 	enum mt_rule_kind kind = MT_RULE_SP;
-	int saved_words = mt_step_saved_words(row);
+	int32_t saved_bytes = mt_step_saved_bytes(row);
 	int64_t offset = row->cfa.value;
 
 	if (ra->how == MT_CFI_UNDEFINED)
-		return mt_rule(MT_RULE_END, 0, 0);
+		return (struct mt_rule){MT_RULE_END, 0, 0};
 	if (row->is_signal)
 		return mt_step_signal_rule(row);
-	if (ra->how != MT_CFI_OFFSET || ra->value != -(int)MT_RULE_WORD_BYTES ||
+	if (ra->how != MT_CFI_OFFSET || ra->value != -MT_RULE_WORD_BYTES ||
 	    row->registers[MT_STEP_SP].how != MT_CFI_UNSAID)
-		return mt_rule(MT_RULE_NONE, MT_CUT_NO_RULE, 0);
+		return mt_rule_none(MT_CUT_NO_RULE);
 	if (row->cfa.how == MT_CFI_EXPRESSION) {
 		offset = mt_step_plt_offset(&row->cfa, pc);
 		if (offset == 0)
@@ -153,11 +151,11 @@ static inline uint32_t mt_step_rule(const struct mt_cfi_row *row, uintptr_t pc)
 	} else if (row->cfa.reg == MT_STEP_FP) {
 		kind = MT_RULE_FP;
 	} else if (row->cfa.reg != MT_STEP_SP) {
-		return mt_rule(MT_RULE_NONE, MT_CUT_NO_RULE, 0);
+		return mt_rule_none(MT_CUT_NO_RULE);
 	}
-	if (saved_words < 0 || !mt_step_in_words(offset))
-		return mt_rule(MT_RULE_NONE, MT_CUT_NO_RULE, 0);
-	return mt_rule(kind, (int32_t)(offset / (int)MT_RULE_WORD_BYTES), (uint32_t)saved_words);
+	if (saved_bytes < 0 || !mt_step_is_plain(offset))
+		return mt_rule_none(MT_CUT_NO_RULE);
+	return (struct mt_rule){kind, (int32_t)offset, (uint32_t)saved_bytes};
 }
 
 /*

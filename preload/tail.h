@@ -51,13 +51,18 @@ struct mt_tail_frame {
 };
 
 struct mt_tail_state {
-	uint64_t hash; /* of this frame and all further out */
-	uint64_t check;
+	union {
+		struct {
+			uint64_t hash; /* of this frame and all further out */
+			uint64_t check;
+		};
+		struct mt_rule rule; /* of a new frame that is not yet in its place */
+	};
 	uintptr_t
 	        fp; /* what fp must be here for the frames further out to be what they are, if NEEDS_FP */
 	uint32_t
 	        slots; /* how many of slots[] belong to this frame and those further out | NEEDS_FP */
-	uint32_t rule; /* of a new frame that is not yet in its place */
+	uint32_t id;   /* of the stack that ends here, once stacks.c has looked it up; else 0 */
 };
 
 #define MT_TAIL_NEEDS_FP 0x80000000u
@@ -154,28 +159,28 @@ static inline void mt_tail_put_slot(struct mt_tail *tail, struct mt_tail_end *en
 
 /* Puts a frame behind `end`, and moves that. `fp` is asked for only where the stack was realigned. */
 static inline void mt_tail_put(struct mt_tail *tail, struct mt_tail_end *end, uint32_t index,
-                               struct mt_tail_frame frame, uint32_t rule, uintptr_t fp)
+                               struct mt_tail_frame frame, struct mt_rule rule, uintptr_t fp)
 {
 	struct mt_tail_state *state = &tail->states[index];
 	uint64_t weight = mt_tail_weight(frame.pc);
-	uintptr_t saved_bytes = mt_rule_saved_bytes(rule);
+	bool is_realigned = mt_tail_unlikely(rule.kind == MT_RULE_REALIGNED);
 
 	end->hash = end->hash * MT_TAIL_HASH_BASE + weight;
 	end->check = mt_tail_turn(end->check, MT_TAIL_CHECK_TURN) ^ weight;
 	if (mt_tail_unlikely(end->needs_fp)) {
-		if (mt_rule_kind(rule) == MT_RULE_REALIGNED)
+		if (is_realigned)
 			mt_tail_put_slot(tail, end, fp, end->fp);
-		else if (saved_bytes)
-			mt_tail_put_slot(tail, end, end->sp - saved_bytes, end->fp);
+		else if (rule.saved_bytes)
+			mt_tail_put_slot(tail, end, end->sp - rule.saved_bytes, end->fp);
 		/* else it is the same in both, so both need it */
-		end->needs_fp = mt_rule_kind(rule) != MT_RULE_REALIGNED && !saved_bytes;
+		end->needs_fp = !is_realigned && !rule.saved_bytes;
 	}
-	if (mt_tail_unlikely(mt_rule_kind(rule) != MT_RULE_SP)) {
-		if (mt_rule_kind(rule) == MT_RULE_REALIGNED)
-			mt_tail_put_slot(tail, end, fp + (uintptr_t)mt_rule_offset_bytes(rule),
+	if (mt_tail_unlikely(rule.kind != MT_RULE_SP)) {
+		if (is_realigned)
+			mt_tail_put_slot(tail, end, fp + (uintptr_t)(intptr_t)rule.offset_bytes,
 			                 end->sp);
 		else
-			fp = end->sp - (uintptr_t)mt_rule_offset_bytes(rule);
+			fp = end->sp - (uintptr_t)(intptr_t)rule.offset_bytes;
 		end->fp = fp;
 		end->needs_fp = true;
 	}
@@ -185,6 +190,7 @@ static inline void mt_tail_put(struct mt_tail *tail, struct mt_tail_end *end, ui
 	state->check = end->check;
 	state->fp = end->fp;
 	state->slots = end->slots | (end->needs_fp ? MT_TAIL_NEEDS_FP : 0);
+	state->id = 0;
 }
 
 /* The outermost frame; where it is not the root its callers may need its fp. */
@@ -239,18 +245,18 @@ static inline uint32_t mt_tail_unchanged(const struct mt_tail *tail, uint32_t ou
  * Does a frame at `sp` with this rule have `end` as its caller? A frame that is found by its fp does if its fp is the
  * one that it then needs.
  */
-static inline bool mt_tail_is_caller(const struct mt_tail_end *end, uintptr_t sp, uint32_t rule)
+static inline bool mt_tail_is_caller(const struct mt_tail_end *end, uintptr_t sp,
+                                     struct mt_rule rule)
 {
-	uintptr_t saved_bytes = mt_rule_saved_bytes(rule);
-	uintptr_t base = end->sp - (uintptr_t)mt_rule_offset_bytes(rule);
+	uintptr_t base = end->sp - (uintptr_t)(intptr_t)rule.offset_bytes;
 
-	if (mt_rule_kind(rule) == MT_RULE_SP ? base != sp : mt_rule_kind(rule) != MT_RULE_FP)
+	if (rule.kind == MT_RULE_SP ? base != sp : rule.kind != MT_RULE_FP)
 		return false;
 	if (mt_tail_likely(!end->needs_fp))
 		return true;
-	if (saved_bytes)
-		return mt_tail_load(end->sp - saved_bytes) == end->fp;
-	return mt_rule_kind(rule) == MT_RULE_SP || base == end->fp;
+	if (rule.saved_bytes)
+		return mt_tail_load(end->sp - rule.saved_bytes) == end->fp;
+	return rule.kind == MT_RULE_SP || base == end->fp;
 }
 
 /*
@@ -258,18 +264,18 @@ static inline bool mt_tail_is_caller(const struct mt_tail_end *end, uintptr_t sp
  * but the same shape. Whether they are on the stack at all is seen when the walk meets one of them or not. Gives
  * the last one that holds.
  */
-static inline uint32_t mt_tail_reshape(struct mt_tail *tail, uint32_t index, uint32_t inner,
-                                       uint32_t epoch)
+static inline uint32_t mt_tail_reshape(struct mt_tail *tail, uint32_t index, uint32_t inner)
 {
-	const struct mt_rules_entry *rules = mt_rules;
+	const _Atomic uint64_t *rules = mt_rules;
 	struct mt_tail_end end = mt_tail_end_at(tail, index);
 
 	while (index < inner) {
 		struct mt_tail_frame frame = tail->frames[index + 1];
-		uint32_t rule;
+		struct mt_rule rule;
 
 		frame.pc = mt_tail_load(frame.sp - 8);
-		rule = mt_rules_peek(rules, frame.pc, epoch);
+		/* A word of no entry decodes to no kind. */
+		rule = mt_rules_decode(mt_rules_peek(rules, frame.pc));
 		if (mt_tail_unlikely(!mt_tail_is_caller(&end, frame.sp, rule)))
 			break;
 		mt_tail_put(tail, &end, ++index, frame, rule, 0);

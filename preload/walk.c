@@ -82,7 +82,6 @@ struct walker {
 	struct mt_tail *tail;
 	struct mt_step at;
 	uintptr_t high; /* what may be read ends here */
-	uint32_t epoch;
 	uint32_t limit;
 	uint32_t cursor;    /* the innermost frame of the tail that may still be met; 0: none */
 	uint32_t compared;  /* from there to the cursor the tail holds */
@@ -90,6 +89,7 @@ struct walker {
 	uint32_t bottom;    /* the outermost new frame; MT_TAIL_FRAMES: none yet */
 	enum mt_cut cut;
 	bool is_exact; /* `at` was interrupted, it is no return address */
+	bool lasts;    /* no frame is of code that is being unloaded */
 	bool has_signal;
 	bool has_root;
 };
@@ -182,13 +182,13 @@ static bool step_signal(struct walker *w)
  * Steps to the caller. False: that would leave what may be read. `low` is as far down as a register may have been
  * saved: at sp, or where an epilogue was interrupted, in the red zone below it, where the popped ones still are.
  */
-static inline bool step(struct mt_step *at, uint32_t rule, uintptr_t low, uintptr_t high)
+static inline bool step(struct mt_step *at, struct mt_rule rule, uintptr_t low, uintptr_t high)
 {
-	uintptr_t base = mt_rule_kind(rule) == MT_RULE_SP ? at->sp : at->fp;
-	uintptr_t cfa = base + (uintptr_t)mt_rule_offset_bytes(rule);
-	uintptr_t saved = cfa - mt_rule_saved_bytes(rule);
+	uintptr_t base = rule.kind == MT_RULE_SP ? at->sp : at->fp;
+	uintptr_t cfa = base + (uintptr_t)(intptr_t)rule.offset_bytes;
+	uintptr_t saved = cfa - rule.saved_bytes;
 
-	if (mt_unlikely(mt_rule_kind(rule) == MT_RULE_REALIGNED)) {
+	if (mt_unlikely(rule.kind == MT_RULE_REALIGNED)) {
 		if (cfa & 7 || cfa < at->sp || cfa > high - 8)
 			return false;
 		cfa = mt_tail_load(cfa);
@@ -208,7 +208,7 @@ static inline bool step(struct mt_step *at, uint32_t rule, uintptr_t low, uintpt
 }
 
 static inline void keep(struct mt_tail *tail, uint32_t bottom, const struct mt_step *at,
-                        uint32_t rule)
+                        struct mt_rule rule)
 {
 	tail->frames[bottom] = (struct mt_tail_frame){at->pc, at->sp};
 	tail->states[bottom].fp = at->fp;
@@ -216,11 +216,11 @@ static inline void keep(struct mt_tail *tail, uint32_t bottom, const struct mt_s
 }
 
 /* The last frame of a walk; false: it is not the last. */
-static inline bool is_last(struct walker *w, uint32_t rule)
+static inline bool is_last(struct walker *w, struct mt_rule rule)
 {
-	if (mt_rule_kind(rule) == MT_RULE_NONE)
+	if (rule.kind == MT_RULE_NONE)
 		w->cut = mt_rule_reason(rule);
-	else if (mt_rule_kind(rule) != MT_RULE_END)
+	else if (rule.kind != MT_RULE_END)
 		return false;
 	w->has_root = true;
 	return true;
@@ -231,14 +231,14 @@ MT_COLD static void run_plain(struct walker *w)
 {
 	w->cursor = 0;
 	while (MT_TAIL_FRAMES - w->bottom <= w->limit) {
-		uint32_t rule = w->is_exact ? mt_rules_find_slow(w->at.pc, true, w->epoch)
-		                            : mt_rules_find(mt_rules, w->at.pc, w->epoch);
+		struct mt_rule rule = w->is_exact ? mt_rules_learn_exact(w->at.pc)
+		                                  : mt_rules_find(mt_rules, w->at.pc, &w->lasts);
 		bool has_stepped;
 
 		keep(w->tail, --w->bottom, &w->at, rule);
 		if (is_last(w, rule))
 			return;
-		if (mt_rule_kind(rule) == MT_RULE_SIGNAL) {
+		if (rule.kind == MT_RULE_SIGNAL) {
 			has_stepped = step_signal(w);
 		} else {
 			uintptr_t low = w->at.sp - (w->is_exact ? MT_STEP_RED_ZONE_BYTES : 0);
@@ -263,9 +263,9 @@ static bool run_known(struct walker *w)
 	struct mt_tail *tail = w->tail;
 	struct mt_step at = w->at;
 	uintptr_t high = w->high;
-	uint32_t cursor = w->cursor, bottom = w->bottom, epoch = w->epoch;
-	const struct mt_rules_entry *rules = mt_rules;
-	uint32_t rule;
+	uint32_t cursor = w->cursor, bottom = w->bottom;
+	const _Atomic uint64_t *rules = mt_rules;
+	struct mt_rule rule;
 
 	for (;;) {
 		while (tail->frames[cursor].sp < at.sp)
@@ -278,9 +278,9 @@ static bool run_known(struct walker *w)
 			}
 			cursor = 0;
 		}
-		rule = mt_rules_find(rules, at.pc, epoch);
+		rule = mt_rules_find(rules, at.pc, &w->lasts);
 		keep(tail, --bottom, &at, rule);
-		if (mt_unlikely(mt_rule_kind(rule) > MT_RULE_REALIGNED))
+		if (mt_unlikely(rule.kind > MT_RULE_REALIGNED))
 			break;
 		if (mt_unlikely(!step(&at, rule, at.sp, high))) {
 			w->cut = MT_CUT_OFF_STACK;
@@ -302,7 +302,7 @@ static bool run_known(struct walker *w)
 	w->at = at;
 	w->cursor = 0;
 	w->bottom = bottom;
-	if (mt_rule_kind(rule) == MT_RULE_SIGNAL) {
+	if (rule.kind == MT_RULE_SIGNAL) {
 		if (step_signal(w))
 			run_plain(w);
 		else
@@ -313,15 +313,16 @@ static bool run_known(struct walker *w)
 }
 
 /* The walk ends at tail->top: what it is known by. */
-static inline void tell(const struct mt_tail *tail, uint32_t limit, struct mt_walk *ret_walk)
+static inline void tell(struct mt_tail *tail, uint32_t limit, struct mt_walk *ret_walk)
 {
-	const struct mt_tail_state *inner = &tail->states[tail->top];
+	struct mt_tail_state *inner = &tail->states[tail->top];
 
 	ret_walk->frames = NULL;
 	ret_walk->depth = tail->top;
 	ret_walk->hash = inner->hash;
 	ret_walk->check = inner->check;
 	ret_walk->cut = tail->cut;
+	ret_walk->id = &inner->id;
 	if (mt_unlikely(tail->top > limit || !tail->has_root)) {
 		uint32_t depth = tail->top < limit ? tail->top : limit;
 		const struct mt_tail_state *outer = &tail->states[tail->top - depth];
@@ -341,6 +342,7 @@ static __attribute__((noinline)) void walk_on(struct walker *w, struct mt_walk *
 	bool may_remember = false;
 
 	w->bottom = MT_TAIL_FRAMES;
+	w->lasts = true;
 	if (mt_likely(w->high != 0)) {
 		may_remember = run_known(w);
 	} else {
@@ -353,12 +355,15 @@ static __attribute__((noinline)) void walk_on(struct walker *w, struct mt_walk *
 	tell(tail, w->limit, ret_walk);
 	ret_walk->has_signal = w->has_signal;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	tail->count = may_remember ? tail->top : 0;
+	if (mt_likely(may_remember && w->lasts))
+		tail->count = tail->top;
+	else
+		ret_walk->id = NULL;
 }
 
 /* How much of the tail may be met: what lies below the walk's start is gone. */
-static inline uint32_t look_at_tail(struct mt_tail *tail, uint32_t inner, uint32_t limit,
-                                    uint32_t *ret_unchanged, uint32_t *ret_compared)
+static inline uint32_t look_at_tail(struct mt_tail *tail, uintptr_t sp, uint32_t inner,
+                                    uint32_t limit, uint32_t *ret_unchanged, uint32_t *ret_compared)
 {
 	uint32_t compared = inner > limit ? inner - limit + 1 : 1;
 	uint32_t unchanged, cursor;
@@ -371,9 +376,10 @@ static inline uint32_t look_at_tail(struct mt_tail *tail, uint32_t inner, uint32
 	if (mt_unlikely(unchanged < compared))
 		return 0;
 	*ret_unchanged = unchanged;
-	if (unchanged == inner)
-		return inner;
-	cursor = mt_tail_reshape(tail, unchanged, inner, tail->epoch);
+	/* Where the innermost frame is at another sp, few of those in between have kept their shape. */
+	if (unchanged == inner || tail->frames[inner].sp != sp)
+		return unchanged;
+	cursor = mt_tail_reshape(tail, unchanged, inner);
 	tail->stepped += cursor - unchanged;
 	return cursor;
 }
@@ -392,9 +398,9 @@ void mt_walk_take(struct mt_tail *tail, struct mt_step start, uint32_t limit, ui
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	while (tail->frames[inner].sp < start.sp)
 		inner--;
-	cursor = look_at_tail(tail, inner, limit, &unchanged, &compared);
-	if (mt_likely(cursor && tail->frames[cursor].sp == start.sp) && tail->has_root &&
-	    cursor <= limit && is_met(tail, cursor, start.fp)) {
+	cursor = look_at_tail(tail, start.sp, inner, limit, &unchanged, &compared);
+	if (cursor && tail->frames[cursor].sp == start.sp && tail->has_root && cursor <= limit &&
+	    is_met(tail, cursor, start.fp)) {
 		tail->kept += unchanged;
 		tail->top = cursor;
 		tell(tail, limit, ret_walk);
@@ -406,7 +412,6 @@ void mt_walk_take(struct mt_tail *tail, struct mt_step start, uint32_t limit, ui
 		        .tail = tail,
 		        .at = start,
 		        .high = high,
-		        .epoch = epoch,
 		        .limit = limit,
 		        .cursor = cursor,
 		        .compared = compared,

@@ -25,6 +25,8 @@ struct mt_walk {
 	bool has_signal; /* a signal's frame is among them */
 	/* Innermost first; NULL: in the thread's tail, mt_walk_frames(). */
 	void *const *frames;
+	/* Where the stack's id is kept as long as the tail knows the stack, 0 at first; NULL: nowhere. */
+	uint32_t *id;
 };
 
 /* Says where the main thread's stack ends: any address above its first frame, and on it. */

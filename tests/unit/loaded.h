@@ -27,4 +27,10 @@ bool mt_module_segment(const struct mt_module_found *found, uintptr_t addr, uint
 	return addr >= *ret_start && addr < *ret_end;
 }
 
+bool mt_module_is_loader(const void *pc)
+{
+	(void)pc;
+	return false;
+}
+
 #endif

@@ -197,18 +197,18 @@ static bool is_saved_by_breg(Dwarf_Frame *frame, unsigned int saved, unsigned in
 }
 
 /* What the rule says is what libdw says. What no rule can express must say so. */
-static bool same_rule(Dwarf_Frame *frame, uint32_t rule)
+static bool same_rule(Dwarf_Frame *frame, struct mt_rule rule)
 {
-	uintptr_t saved_bytes = mt_rule_saved_bytes(rule);
-	int64_t offset = mt_rule_offset_bytes(rule);
+	uintptr_t saved_bytes = rule.saved_bytes;
+	int64_t offset = rule.offset_bytes;
 	Dwarf_Op *ops;
 	size_t count;
 
 	assert_int_equal(dwarf_frame_cfa(frame, &ops, &count), 0);
-	switch (mt_rule_kind(rule)) {
+	switch (rule.kind) {
 	case MT_RULE_SP:
 	case MT_RULE_FP: {
-		unsigned int base = mt_rule_kind(rule) == MT_RULE_SP ? RSP : RBP;
+		unsigned int base = rule.kind == MT_RULE_SP ? RSP : RBP;
 		Dwarf_Op *fp_ops;
 		size_t fp_count;
 		struct mt_cfi_rule fp = theirs(frame, RBP, &fp_ops, &fp_count);
@@ -247,11 +247,12 @@ static bool same_rule(Dwarf_Frame *frame, uint32_t rule)
 static void check_rule(Dwarf_Frame *frame, const struct mt_cfi_row *row, uint64_t pc,
                        struct counts *counts)
 {
-	uint32_t rule = mt_step_rule(row, (uintptr_t)pc);
+	struct mt_rule rule = mt_step_rule(row, (uintptr_t)pc);
 
-	counts->rules[mt_rule_kind(rule)]++;
+	counts->rules[rule.kind]++;
 	if (!same_rule(frame, rule))
-		fail_msg("pc 0x%lx: rule 0x%x is not what libdw says", (unsigned long)pc, rule);
+		fail_msg("pc 0x%lx: the rule is not what libdw says: kind %d, %d, %u",
+		         (unsigned long)pc, rule.kind, rule.offset_bytes, rule.saved_bytes);
 }
 
 #else

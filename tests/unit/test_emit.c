@@ -168,7 +168,7 @@ static void the_module_of_a_frame_is_told_with_its_build_id(void **state)
 	int type;
 
 	(void)state;
-	mt_module_new_epoch(); /* everything is told anew */
+	mt_module_new_epoch(NULL); /* everything is told anew */
 	allocate(0x2000);
 	while ((type = next(0, &seen))) {
 		const struct mt_module_payload *payload = (const void *)seen.payload;
