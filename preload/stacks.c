@@ -150,6 +150,7 @@ MT_COLD static uint32_t take_new(struct mt_thread *thread, struct mt_ring_writer
                                  struct mt_walk *walk, uint32_t epoch, struct entry *free_entry)
 {
 	struct identity identity;
+	int saved_errno = errno;
 	uint32_t id;
 
 	if (!walk->frames) {
@@ -160,11 +161,12 @@ MT_COLD static uint32_t take_new(struct mt_thread *thread, struct mt_ring_writer
 		shorten(walk);
 	identity = identify(walk, epoch);
 	id = free_entry ? 0 : look_up(identity, &free_entry);
-	if (id)
-		return id;
-	id = define(writer, walk->frames, walk->depth, walk->cut);
-	if (id && free_entry)
-		put(free_entry, identity, id);
+	if (!id) {
+		id = define(writer, walk->frames, walk->depth, walk->cut);
+		if (id && free_entry)
+			put(free_entry, identity, id);
+	}
+	errno = saved_errno;
 	return id;
 }
 

@@ -62,11 +62,17 @@ struct mt_tls {
 	const void *recorded;       /* the last block recorded */
 	const void *freeing;        /* the block that operator delete or realloc is giving back */
 
-	bool own;       /* what is allocated now is memtrace's own */
-	bool walked;    /* the unwinder is ready for this thread: it will not allocate any more */
-	bool libunwind; /* so is libunwind, where it is not the unwinder but its fallback */
-	bool wants_libunwind; /* it should be made ready when this event is done (unwind.c) */
-	bool transient;       /* past its destructors: detach again after each event */
+	/* What is seldom the case, so that one test asks for all of it. */
+	union {
+		struct {
+			bool own;             /* what is allocated now is memtrace's own */
+			bool cold;            /* the unwinder may still allocate in this thread */
+			bool wants_libunwind; /* it should be made ready when this event is done */
+			bool transient; /* past its destructors: detach again after each event */
+		};
+		uint32_t odd;
+	};
+	bool libunwind; /* libunwind is ready, where it is not the unwinder but its fallback */
 	bool attaching;
 };
 
@@ -114,7 +120,7 @@ static inline void mt_thread_leave(uint32_t level)
 {
 	atomic_signal_fence(memory_order_seq_cst);
 	mt_tls.level = level;
-	if (mt_unlikely(mt_tls.transient) && level == 0)
+	if (mt_unlikely(mt_tls.odd) && mt_tls.transient && level == 0)
 		mt_thread_detach();
 }
 
