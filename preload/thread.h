@@ -27,19 +27,9 @@
 /* A walk also sees memtrace's own frames and operator new's: room for them beside the option's depth. */
 #define MT_WALK_MARGIN 16u
 
-/* A stack that this thread has taken lately: its id without a look at the shared table. */
-struct mt_recent {
-	uint64_t hash;
-	uint32_t check;
-	uint32_t id; /* 0: none */
-};
-
-#define MT_RECENT_BITS 8u
-
 struct mt_thread {
 	struct mt_ring_writer writers[MT_LEVELS]; /* ring == NULL: not claimed yet */
 	void *frames[MT_EVENT_FRAMES_MAX + MT_WALK_MARGIN];
-	struct mt_recent recent[1u << MT_RECENT_BITS]; /* by the hash's upper bits */
 	struct mt_tail tail;
 };
 static_assert(sizeof(struct mt_thread) <= 65536, "memory a thread");
