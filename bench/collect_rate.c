@@ -3,11 +3,12 @@
  * collect_rate.c - how many events a second the collector's drain thread takes, with live table, totals, peak
  * and timeline, by the number of live blocks and of rings.
  *
- *	make bench && bench/collect_rate [LIVE_BLOCKS [RINGS]]
+ *	bench/collect_rate [LIVE_BLOCKS [RINGS [handoff]]]	make -C build bench/collect_rate
  *
  * Each step frees a random live block and allocates one of the same number again, from one of 1024 stacks.
  * Filling the rings is not timed, reading them is: one thread, one core, nothing else to wait for. With
- * several rings the steps go round, which is the worst case for the merge: runs of two records.
+ * several rings the steps go round: runs of two records. With handoff, each record goes to a ring at
+ * random, so blocks are freed by other threads than allocated them: the worst case for the merge.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,7 +21,8 @@
 #include "collect/segment.h"
 
 #define STACKS      1024u
-#define RING_KIB    8192u
+#define DATA_KIB    32768u /* of all rings */
+#define RINGS_MAX   16u
 #define SECONDS_MIN 1.5
 
 struct bench {
@@ -29,8 +31,10 @@ struct bench {
 	struct mt_mailbox to_service;
 	uint32_t slot;
 	uint32_t generation;
-	struct mt_ring_writer writers[4];
+	struct mt_ring_writer writers[RINGS_MAX];
 	uint32_t rings;
+	uint32_t ring_bytes;
+	bool hands_off;
 	uint64_t seed;
 };
 
@@ -100,7 +104,7 @@ static void put_stack(struct bench *bench, uint32_t id)
 static void add_ring(struct bench *bench, uint32_t index)
 {
 	struct mt_ring *ring = &mt_segment_rings(bench->segment)[index];
-	uint32_t bytes = RING_KIB * 1024;
+	uint32_t bytes = bench->ring_bytes;
 
 	ring->size_bytes = bytes;
 	ring->offset_bytes = MT_SEGMENT_DATA_AT + (uint64_t)index * bytes;
@@ -114,7 +118,7 @@ static void add_ring(struct bench *bench, uint32_t index)
 	put(bench, index, MT_EVENT_THREAD_BEGIN, 0, 1000 + index, bench->slot, bench->generation);
 }
 
-static void open_bench(struct bench *bench, uint32_t rings)
+static void open_bench(struct bench *bench, uint32_t rings, bool hands_off)
 {
 	enum mt_clock clock = mt_stamp_choose("");
 	struct mt_mail mail = {.type = MT_MAIL_JOINED, .pid = 1, .previous_slot = MT_SLOTS};
@@ -123,7 +127,9 @@ static void open_bench(struct bench *bench, uint32_t rings)
 
 	memset(bench, 0, sizeof(*bench));
 	bench->rings = rings;
-	if (mt_segment_create(RING_KIB, clock, &bench->segment, &fd, &error) < 0)
+	bench->ring_bytes = 1u << (31 - __builtin_clz(DATA_KIB * 1024 / rings));
+	bench->hands_off = hands_off;
+	if (mt_segment_create(bench->ring_bytes / 1024, clock, &bench->segment, &fd, &error) < 0)
 		fail(error.text);
 	close(fd);
 	mt_mailbox_init(&bench->to_service);
@@ -158,26 +164,29 @@ static void step(struct bench *bench, uint64_t i, uint64_t blocks)
 {
 	uint64_t random = next_random(bench);
 	uint64_t addr = addresses[random % blocks];
-	uint32_t ring = (uint32_t)(i % bench->rings);
+	uint32_t ring = (uint32_t)(bench->hands_off ? random >> 36 : i) % bench->rings;
 
 	put(bench, ring, MT_EVENT_FREE, MT_KIND_FREE, addr, 0, 0);
+	if (bench->hands_off)
+		ring = (uint32_t)(random >> 50) % bench->rings;
 	put(bench, ring, MT_EVENT_ALLOC, MT_KIND_MALLOC, addr, 16 + (random >> 40) % 400,
 	    1 + (uint32_t)(random >> 20) % STACKS);
 }
 
-static void measure(uint64_t blocks, uint32_t rings)
+static void measure(uint64_t blocks, uint32_t rings, bool hands_off)
 {
-	uint64_t steps = (uint64_t)RING_KIB * 1024 * rings / 48 * 9 / 10;
+	/* With random rings, one is filled more than another. */
+	uint64_t steps = (uint64_t)DATA_KIB * 1024 / 48 * 8 / 10;
 	static struct bench bench;
 	const struct mt_process *process;
 	uint64_t events = 0, ns = 0;
 
-	open_bench(&bench, rings);
+	open_bench(&bench, rings, hands_off);
 	make_addresses(&bench, blocks);
 	for (uint64_t i = 0; i < blocks; i++) {
 		put(&bench, 0, MT_EVENT_ALLOC, MT_KIND_MALLOC, addresses[i], 100,
 		    1 + (uint32_t)i % STACKS);
-		if (i % 100000 == 0)
+		if (i % 10000 == 0)
 			mt_collector_round(bench.collector);
 	}
 	mt_collector_round(bench.collector);
@@ -193,10 +202,10 @@ static void measure(uint64_t blocks, uint32_t rings)
 	process = bench.collector->ledger.by_slot[bench.slot];
 	if (process->live.count != blocks || process->unmatched_frees || process->overwritten)
 		fail("the books are wrong");
-	printf("%10" PRIu64 " live blocks, %" PRIu32
-	       " ring%s  %6.1f million events/s  %5.1f ns each\n",
-	       blocks, rings, rings == 1 ? ", " : "s,", (double)events * 1e3 / (double)ns,
-	       (double)ns / (double)events);
+	printf("%10" PRIu64 " live blocks, %2" PRIu32
+	       " ring%s %s %6.1f million events/s  %5.1f ns each\n",
+	       blocks, rings, rings == 1 ? ", " : "s,", hands_off ? "handing off," : "            ",
+	       (double)events * 1e3 / (double)ns, (double)ns / (double)events);
 	fflush(stdout);
 	close_bench(&bench);
 }
@@ -206,11 +215,16 @@ int main(int argc, char **argv)
 	static const uint64_t blocks[] = {100, 10000, 100000, 1000000, 10000000};
 
 	if (argc > 1) {
-		measure(strtoull(argv[1], NULL, 10), argc > 2 ? (uint32_t)atoi(argv[2]) : 1);
+		uint32_t rings = argc > 2 ? (uint32_t)atoi(argv[2]) : 1;
+
+		if (rings < 1 || rings > RINGS_MAX)
+			fail("1 to 16 rings");
+		measure(strtoull(argv[1], NULL, 10), rings, argc > 3);
 		return 0;
 	}
 	for (size_t i = 0; i < sizeof(blocks) / sizeof(*blocks); i++)
 		for (uint32_t rings = 1; rings <= 4; rings *= 4)
-			measure(blocks[i], rings);
+			measure(blocks[i], rings, false);
+	measure(10000, 16, true);
 	return 0;
 }

@@ -37,7 +37,7 @@ static __attribute__((noinline)) void leaf_walk(void)
 	struct mt_step start = {frame[1], (uintptr_t)(frame + 2), frame[0]};
 	struct mt_walk walk;
 
-	mt_walk_take(&tail, start, LIMIT, 0, &walk);
+	mt_walk_take(&tail, &start, LIMIT, 0, &walk);
 	sum += walk.hash;
 }
 

@@ -117,12 +117,18 @@ static inline bool make_space(struct mt_ring_writer *writer, uint32_t bytes)
 	return mt_likely(writer->head + bytes <= writer->limit) || find_space(writer, bytes);
 }
 
+static inline uint64_t stamp(void)
+{
+	return mt_clock_now(mt_process.segment,
+	                    !atomic_load_explicit(&mt_process.has_threads, memory_order_relaxed));
+}
+
 static inline bool put_fixed(struct mt_ring_writer *writer, uint64_t word, uint64_t size,
                              uint32_t stack, uint32_t flags)
 {
 	if (mt_unlikely(!make_space(writer, sizeof(struct mt_event_fixed))))
 		return false;
-	mt_ring_put_unit(writer, 0, mt_clock_now(mt_process.segment), word);
+	mt_ring_put_unit(writer, 0, stamp(), word);
 	mt_ring_put_unit(writer, MT_EVENT_UNIT, size, (uint64_t)flags << 32 | stack);
 	mt_ring_publish(writer, sizeof(struct mt_event_fixed));
 	return true;
@@ -144,7 +150,7 @@ bool mt_emit_large(struct mt_ring_writer *writer, enum mt_event_type type, uint3
 
 	if (length_bytes > MT_EVENT_PAYLOAD_MAX || !make_space(writer, bytes))
 		return false;
-	event.head.stamp = mt_clock_now(mt_process.segment);
+	event.head.stamp = stamp();
 	mt_ring_put(writer, 0, &event, sizeof(event));
 	mt_ring_put(writer, sizeof(event), first, first_bytes);
 	if (second_bytes)
@@ -245,7 +251,7 @@ void mt_emit_free(unsigned int kind, const void *block)
 	}
 	writer = mt_thread_writer(thread, level);
 	if (mt_likely(writer && make_space(writer, MT_EVENT_UNIT))) {
-		mt_ring_put_unit(writer, 0, mt_clock_now(mt_process.segment),
+		mt_ring_put_unit(writer, 0, stamp(),
 		                 mt_event_word(MT_EVENT_FREE, kind, (uintptr_t)block));
 		mt_ring_publish(writer, MT_EVENT_UNIT);
 	}

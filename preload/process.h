@@ -42,6 +42,7 @@ struct mt_process {
 	uint32_t slot_generation;
 	pid_t pid;                    /* the owner of slot; a vfork child has another */
 	_Atomic uint32_t threads;     /* attached now */
+	_Atomic bool has_threads;     /* a second thread has attached since the process began */
 	_Atomic uint64_t fork_serial; /* forks so far, failed ones too */
 	bool fork_was_threaded; /* this process was forked from one that had several threads */
 	_Atomic bool ended;     /* MT_EVENT_EXIT is written */

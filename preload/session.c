@@ -398,7 +398,7 @@ bool mt_process_adopt_child(bool counted_in_flight)
 		slot->parent_slot = mt_process.slot_index;
 		slot->parent_generation = mt_process.slot_generation;
 		slot->fork_serial = mt_tls.fork_serial;
-		slot->begin_stamp = mt_clock_now(segment);
+		slot->begin_stamp = mt_clock_now(segment, false);
 		mt_segment_clear_slot(slot);
 		/* release: the fields; partner: the collector's acquire load of state */
 		atomic_store_explicit(&slot->state, MT_SLOT_LIVE, memory_order_release);
@@ -410,6 +410,7 @@ bool mt_process_adopt_child(bool counted_in_flight)
 		        mt_process.fork_was_threaded ||
 		        atomic_load_explicit(&mt_process.threads, memory_order_relaxed) > 1;
 		atomic_store_explicit(&mt_process.threads, 0, memory_order_relaxed);
+		atomic_store_explicit(&mt_process.has_threads, false, memory_order_relaxed);
 		atomic_store_explicit(&mt_process.ended, false, memory_order_relaxed);
 		mt_process.slot = slot;
 		mt_process.slot_index = index;

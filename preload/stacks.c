@@ -193,17 +193,20 @@ static inline uint32_t take(struct mt_thread *thread, struct mt_ring_writer *wri
 uint32_t mt_stacks_take(struct mt_thread *thread, uint32_t level, struct mt_ring_writer *writer,
                         const struct mt_caller *caller)
 {
-	void *alone[1] = {(void *)caller->address};
-	struct mt_walk walk = {.frames = alone, .depth = 1, .cut = MT_CUT_NESTED};
+	void *alone[1];
+	struct mt_walk walk;
 	uint32_t epoch, id;
 
 	/* acquire: ranges of the new epoch are looked up after it; partner: mt_module_new_epoch() */
 	epoch = atomic_load_explicit(&mt_process.epoch, memory_order_acquire);
 	/* What belongs to the thread is level 0's. */
-	if (mt_likely(level == 0))
+	if (mt_likely(level == 0)) {
 		mt_unwind_walk(thread, caller, epoch, &walk);
-	else
+	} else {
+		alone[0] = (void *)caller->address;
+		walk = (struct mt_walk){.frames = alone, .depth = 1, .cut = MT_CUT_NESTED};
 		mt_walk_identify(&walk);
+	}
 	if (mt_unlikely(walk.cut > MT_CUT_DEPTH))
 		atomic_fetch_add_explicit(&mt_process.slot->stacks_cut, 1, memory_order_relaxed);
 	if (walk.id && *walk.id)

@@ -153,6 +153,16 @@ MT_COLD struct mt_ring_writer *mt_thread_writer_slow(struct mt_thread *thread, u
 	return ring ? writer : NULL;
 }
 
+/* From the second thread on stamps take a fence (clock.h). Before this thread's first event, so that whoever knows of
+ * that finds it set. */
+static void note_second_thread(uint64_t generation)
+{
+	static _Atomic uint64_t first_of; /* the process in which a first thread has attached */
+
+	if (atomic_exchange(&first_of, generation) == generation)
+		atomic_store(&mt_process.has_threads, true);
+}
+
 MT_COLD struct mt_thread *mt_thread_attach_slow(void)
 {
 	struct mt_tls *tls = &mt_tls;
@@ -184,6 +194,7 @@ MT_COLD struct mt_thread *mt_thread_attach_slow(void)
 	tls->thread = thread;
 	tls->generation = generation;
 	atomic_fetch_add_explicit(&mt_process.threads, 1, memory_order_relaxed);
+	note_second_thread(generation);
 	if (!begin(&thread->writers[0], ring, tid))
 		goto fail;
 	/* The key is among the first ones of the process: setting it does not allocate. */

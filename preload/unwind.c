@@ -25,12 +25,7 @@
 #include "preload/say.h"
 #include "preload/verify.h"
 
-/* How often a thread adds its counts to the slot: a line that all threads share. */
-#define ACCOUNT_EVERY 4096u
-/* Between an operator new of ours and the malloc that it calls. */
-#define OUTER_FRAME_MAX_BYTES 65536u
-
-static atomic_bool is_missed; /* some stack was cut that libunwind could have walked */
+atomic_bool mt_unwind_is_missed;
 static atomic_flag is_entered = ATOMIC_FLAG_INIT; /* as a fallback */
 
 static bool is_libunwind_walker(void)
@@ -134,20 +129,6 @@ static void walk_libunwind(struct mt_thread *thread, const struct mt_caller *cal
 
 /* --- the cheap walk ----------------------------------------------------------------------------------- */
 
-/* The hook's caller, as it will be when the hook returns. False: its frame cannot be trusted to be there still. */
-static bool start_at(const struct mt_caller *caller, struct mt_step *ret_step)
-{
-	const uintptr_t *frame = caller->frame;
-	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-
-	/* An operator new that threw has left its frame's address behind. */
-	if (!frame || (uintptr_t)frame - here > OUTER_FRAME_MAX_BYTES ||
-	    frame[1] != (uintptr_t)caller->address)
-		return false;
-	*ret_step = (struct mt_step){frame[1], (uintptr_t)(frame + 2), frame[0]};
-	return true;
-}
-
 /* After a stack that was walked to its end by rules: is this the moment to open libunwind? */
 MT_COLD static void consider_libunwind(const struct mt_thread *thread, const struct mt_walk *walk)
 {
@@ -185,7 +166,7 @@ MT_COLD static void fall_back(struct mt_thread *thread, const struct mt_caller *
 	struct mt_walk other;
 
 	if (!mt_tls.libunwind) {
-		atomic_store_explicit(&is_missed, true, memory_order_relaxed);
+		atomic_store_explicit(&mt_unwind_is_missed, true, memory_order_relaxed);
 		return;
 	}
 	if (mt_process.fork_was_threaded || atomic_flag_test_and_set(&is_entered))
@@ -197,28 +178,29 @@ MT_COLD static void fall_back(struct mt_thread *thread, const struct mt_caller *
 		*walk = other;
 }
 
+MT_COLD void mt_unwind_attend(struct mt_thread *thread, const struct mt_caller *caller,
+                              struct mt_walk *walk)
+{
+	if (walk->cut == MT_CUT_NO_RULE)
+		fall_back(thread, caller, walk);
+	else if (atomic_load_explicit(&mt_unwind_is_missed, memory_order_relaxed))
+		consider_libunwind(thread, walk);
+	if (thread->tail.walks >= MT_UNWIND_ACCOUNT_EVERY)
+		mt_unwind_account(thread);
+}
+
 static void walk_rules(struct mt_thread *thread, const struct mt_caller *caller, uint32_t epoch,
                        struct mt_walk *ret_walk)
 {
 	struct mt_step start;
 
-	if (!start_at(caller, &start)) {
+	if (!mt_unwind_start(caller, &start)) {
 		walk_caller_only(caller, thread->frames, MT_CUT_EARLY, ret_walk);
 		return;
 	}
-	mt_walk_take(&thread->tail, start, mt_config.depth, epoch, ret_walk);
-	if (mt_unlikely(thread->tail.walks >= ACCOUNT_EVERY))
+	mt_walk_take(&thread->tail, &start, mt_config.depth, epoch, ret_walk);
+	if (thread->tail.walks >= MT_UNWIND_ACCOUNT_EVERY)
 		mt_unwind_account(thread);
-}
-
-static void walk_auto(struct mt_thread *thread, const struct mt_caller *caller, uint32_t epoch,
-                      struct mt_walk *ret_walk)
-{
-	walk_rules(thread, caller, epoch, ret_walk);
-	if (mt_unlikely(ret_walk->cut == MT_CUT_NO_RULE))
-		fall_back(thread, caller, ret_walk);
-	else if (mt_unlikely(atomic_load_explicit(&is_missed, memory_order_relaxed)))
-		consider_libunwind(thread, ret_walk);
 }
 
 static void walk_both(struct mt_thread *thread, const struct mt_caller *caller, uint32_t epoch,
@@ -242,7 +224,7 @@ static void walk_by_fp(struct mt_thread *thread, const struct mt_caller *caller,
 {
 	struct mt_step start;
 
-	if (start_at(caller, &start))
+	if (mt_unwind_start(caller, &start))
 		mt_walk_by_fp(&thread->tail, start, mt_config.depth, thread->frames, ret_walk);
 	else
 		walk_caller_only(caller, thread->frames, MT_CUT_EARLY, ret_walk);
@@ -256,12 +238,12 @@ void mt_unwind_fetch_libunwind(void)
 
 #endif
 
-void mt_unwind_walk(struct mt_thread *thread, const struct mt_caller *caller, uint32_t epoch,
-                    struct mt_walk *ret_walk)
+void mt_unwind_walk_otherwise(struct mt_thread *thread, const struct mt_caller *caller,
+                              uint32_t epoch, struct mt_walk *ret_walk)
 {
 	switch (mt_config.unwind) {
 #ifdef MT_STEP
-	case MT_CONFIG_UNWIND_AUTO: walk_auto(thread, caller, epoch, ret_walk); break;
+	case MT_CONFIG_UNWIND_AUTO: walk_rules(thread, caller, epoch, ret_walk); break;
 	case MT_CONFIG_UNWIND_VERIFY: walk_both(thread, caller, epoch, ret_walk); break;
 	case MT_CONFIG_UNWIND_FRAME_POINTER: walk_by_fp(thread, caller, ret_walk); break;
 #endif

@@ -385,10 +385,10 @@ static inline uint32_t look_at_tail(struct mt_tail *tail, uintptr_t sp, uint32_t
 	return cursor;
 }
 
-void mt_walk_take(struct mt_tail *tail, struct mt_step start, uint32_t limit, uint32_t epoch,
+void mt_walk_take(struct mt_tail *tail, const struct mt_step *start, uint32_t limit, uint32_t epoch,
                   struct mt_walk *ret_walk)
 {
-	uintptr_t high = top_of_stack(tail, start.sp);
+	uintptr_t high = top_of_stack(tail, start->sp);
 	uint32_t inner = mt_likely(tail->epoch == epoch && high) ? tail->count : 0;
 	uint32_t unchanged, compared, cursor;
 
@@ -397,11 +397,11 @@ void mt_walk_take(struct mt_tail *tail, struct mt_step start, uint32_t limit, ui
 	tail->frames[0].sp = UINTPTR_MAX;
 	tail->walks++;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	while (tail->frames[inner].sp < start.sp)
+	while (tail->frames[inner].sp < start->sp)
 		inner--;
-	cursor = look_at_tail(tail, start.sp, inner, limit, &unchanged, &compared);
-	if (cursor && tail->frames[cursor].sp == start.sp && tail->has_root && cursor <= limit &&
-	    is_met(tail, cursor, start.fp)) {
+	cursor = look_at_tail(tail, start->sp, inner, limit, &unchanged, &compared);
+	if (cursor && tail->frames[cursor].sp == start->sp && tail->has_root && cursor <= limit &&
+	    is_met(tail, cursor, start->fp)) {
 		tail->kept += unchanged;
 		tail->top = cursor;
 		tell(tail, limit, ret_walk);
@@ -411,7 +411,7 @@ void mt_walk_take(struct mt_tail *tail, struct mt_step start, uint32_t limit, ui
 	} else {
 		struct walker w = {
 		        .tail = tail,
-		        .at = start,
+		        .at = *start,
 		        .high = high,
 		        .limit = limit,
 		        .cursor = cursor,

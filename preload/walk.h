@@ -33,7 +33,7 @@ struct mt_walk {
 void mt_walk_init(uintptr_t main_stack_end);
 
 /* Walks from `start`, a frame by its return address, sp and fp. At most `limit` frames are told. */
-void mt_walk_take(struct mt_tail *tail, struct mt_step start, uint32_t limit, uint32_t epoch,
+void mt_walk_take(struct mt_tail *tail, const struct mt_step *start, uint32_t limit, uint32_t epoch,
                   struct mt_walk *ret_walk);
 
 /*

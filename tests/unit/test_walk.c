@@ -61,7 +61,7 @@ static void walk_as_hook(struct mt_tail *with, const uintptr_t *frame, struct mt
 {
 	struct mt_step start = {frame[1], (uintptr_t)(frame + 2), frame[0]};
 
-	mt_walk_take(with, start, limit, epoch, ret_walk);
+	mt_walk_take(with, &start, limit, epoch, ret_walk);
 }
 
 /* True when ours is what libunwind has from the same caller on, up to our cut. */
