@@ -12,6 +12,12 @@
  *	     50-53   saved words
  *	     54-63   offset in words, signed; of NONE the reason; of WIDE an index into mt_rules_wide
  *
+ * A rule that is too large for its entry stands in mt_rules_wide, from where it never goes away:
+ *
+ *	bits  0-2    enum mt_rule_kind; the word 0: none yet
+ *	      3-31   saved words
+ *	     32-63   offset in bytes
+ *
  * The rule of a return address is that of the byte before it: a call that does not return may be the last
  * instruction of its function. An interrupted pc has its own rule, which is never in the table: there are many,
  * and each is rare.
@@ -34,7 +40,7 @@
 
 /* The rule of an entry that has been found. */
 extern _Atomic uint64_t *mt_rules;
-extern struct mt_rule mt_rules_wide[MT_RULES_WIDE];
+extern _Atomic uint64_t mt_rules_wide[MT_RULES_WIDE];
 
 /* Makes the table's mapping. -errno. */
 int mt_rules_init(void);
@@ -72,8 +78,16 @@ static inline struct mt_rule mt_rules_decode(uint64_t entry)
 	        .saved_bytes = (uint32_t)(entry >> 47) & 0x78,
 	};
 
-	if (__builtin_expect(rule.kind == MT_RULE_WIDE, 0))
-		return mt_rules_wide[entry >> 54];
+	if (__builtin_expect(rule.kind == MT_RULE_WIDE, 0)) {
+		uint64_t wide =
+		        atomic_load_explicit(&mt_rules_wide[entry >> 54], memory_order_relaxed);
+
+		rule = (struct mt_rule){
+		        .kind = (enum mt_rule_kind)(wide & 7),
+		        .offset_bytes = (int32_t)(wide >> 32),
+		        .saved_bytes = (uint32_t)wide & ~7u,
+		};
+	}
 	return rule;
 }
 

@@ -201,7 +201,8 @@ void mt_thread_detach(void)
 	mt_unwind_account(thread);
 	tls->generation = MT_DETACHED;
 	tls->thread = NULL;
-	for (uint32_t i = 0; i < MT_LEVELS; i++) {
+	/* Level 0's ring last: the place goes with it, and is another thread's from then on. */
+	for (uint32_t i = MT_LEVELS; i-- > 0;) {
 		struct mt_ring_writer *writer = &thread->writers[i];
 
 		if (!writer->ring)
