@@ -176,6 +176,9 @@ MT_COLD struct mt_thread *mt_thread_attach_slow(void)
 	thread = &places[index];
 	for (uint32_t i = 0; i < MT_LEVELS; i++)
 		thread->writers[i].ring = NULL;
+	/* The stack of whoever had the place before may not even be mapped any more. */
+	thread->tail.count = 0;
+	thread->tail.has_looked = false;
 	tls->level = 0;
 	tls->thread = thread;
 	tls->generation = generation;
