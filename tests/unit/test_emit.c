@@ -332,14 +332,16 @@ struct racing {
 	uint32_t events;
 };
 
-static bool read_races(struct racing *racing, unsigned int ring)
+static void read_races(struct racing *racing, unsigned int ring)
 {
+	const struct mt_ring *from = &mt_segment_rings(mt_process.segment)[ring];
 	struct seen seen;
-	bool has_read = false;
 	int type;
 
+	/* acquire: where it is; partner: claim_ring() */
+	if (atomic_load_explicit(&from->state, memory_order_acquire) == MT_RING_UNUSED)
+		return;
 	while ((type = next_event(ring, &seen))) {
-		has_read = true;
 		if (type == MT_EVENT_STACK) {
 			assert_true(seen.event.id < sizeof(racing->sites_of));
 			assert_int_equal(racing->sites_of[seen.event.id], 0);
@@ -356,7 +358,6 @@ static bool read_races(struct racing *racing, unsigned int ring)
 		}
 		racing->events += type == MT_EVENT_ALLOC;
 	}
-	return has_read;
 }
 
 static void threads_that_define_stacks_at_once_agree_on_them(void **state)
