@@ -142,6 +142,24 @@ struct mt_rule mt_rules_learn_exact(uintptr_t pc)
 	return learn(pc, pc, &is_code);
 }
 
+bool mt_rules_is_return(uintptr_t pc)
+{
+	struct mt_module_found found;
+	uintptr_t start, end;
+	bool is_code;
+
+	if (!mt_module_find((const void *)(pc - 1), &found) ||
+	    !mt_module_segment(&found, pc - 1, &start, &end))
+		return false;
+	if (pc - start >= MT_STEP_CALL_MAX && mt_step_is_after_call((const uint8_t *)pc))
+		return true;
+	switch (learn(pc, pc - 1, &is_code).kind) {
+	case MT_RULE_SIGNAL:
+	case MT_RULE_END: return true;
+	default: return false;
+	}
+}
+
 /* The index of a rule that is too large for an entry; MT_RULES_WIDE: there is no room for it. */
 static uint32_t put_wide(struct mt_rule rule)
 {

@@ -60,6 +60,9 @@ struct mt_rule mt_rules_find_slow(uintptr_t pc, bool *ret_lasts);
 /* The rule of an interrupted pc. */
 struct mt_rule mt_rules_learn_exact(uintptr_t pc);
 
+/* Can this be where a function returns to? An object's code, behind a call, or what the kernel or libc puts there. */
+bool mt_rules_is_return(uintptr_t pc);
+
 static inline uint64_t mt_rules_hash(uintptr_t pc)
 {
 	return pc * 0x9e3779b97f4a7c15u;
