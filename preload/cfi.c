@@ -417,7 +417,7 @@ int mt_cfi_find(const struct mt_cfi_module *module, uintptr_t pc, struct mt_cfi_
 			return -EINVAL;
 		fde.at += bytes;
 	}
-	if (fde.bad)
+	if (fde.bad || start + length < start)
 		return -EINVAL;
 	if (pc - start >= length)
 		return -ENOENT;
@@ -428,6 +428,7 @@ int mt_cfi_find(const struct mt_cfi_module *module, uintptr_t pc, struct mt_cfi_
 	error = run(&machine, cie.program, UINTPTR_MAX);
 	if (error)
 		return error;
+	initial.start = start;
 	*ret_row = initial;
 	ret_row->is_signal = cie.is_signal;
 	machine.initial = &initial;

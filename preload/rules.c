@@ -27,7 +27,7 @@
 #define LEAVING         8u
 
 _Atomic uint64_t *mt_rules;
-struct mt_rule mt_rules_wide[MT_RULES_WIDE];
+_Atomic uint64_t mt_rules_wide[MT_RULES_WIDE];
 
 /* Objects that are about to be unloaded; the oldest is forgotten first. */
 struct leaving {
@@ -142,21 +142,40 @@ struct mt_rule mt_rules_learn_exact(uintptr_t pc)
 	return learn(pc, pc, &is_code);
 }
 
+bool mt_rules_is_return(uintptr_t pc)
+{
+	struct mt_module_found found;
+	uintptr_t start, end;
+	bool is_code;
+
+	if (!mt_module_find((const void *)(pc - 1), &found) ||
+	    !mt_module_segment(&found, pc - 1, &start, &end))
+		return false;
+	if (pc - start >= MT_STEP_CALL_MAX && mt_step_is_after_call((const uint8_t *)pc))
+		return true;
+	switch (learn(pc, pc - 1, &is_code).kind) {
+	case MT_RULE_SIGNAL:
+	case MT_RULE_END: return true;
+	default: return false;
+	}
+}
+
 /* The index of a rule that is too large for an entry; MT_RULES_WIDE: there is no room for it. */
 static uint32_t put_wide(struct mt_rule rule)
 {
+	uint64_t wide = (uint64_t)(uint32_t)rule.offset_bytes << 32 | rule.saved_bytes |
+	                (uint64_t)rule.kind;
 	uint32_t count = atomic_load_explicit(&rules.wide_count, memory_order_relaxed);
 
 	for (uint32_t i = 0; i < count && i < MT_RULES_WIDE; i++)
-		if (mt_rules_wide[i].kind == rule.kind &&
-		    mt_rules_wide[i].offset_bytes == rule.offset_bytes &&
-		    mt_rules_wide[i].saved_bytes == rule.saved_bytes)
+		/* acquire: who finds the entry that we put then sees it, too; partner below */
+		if (atomic_load_explicit(&mt_rules_wide[i], memory_order_acquire) == wide)
 			return i;
 	if (count < MT_RULES_WIDE)
 		count = atomic_fetch_add(&rules.wide_count, 1);
 	if (count >= MT_RULES_WIDE)
 		return MT_RULES_WIDE;
-	mt_rules_wide[count] = rule;
+	atomic_store_explicit(&mt_rules_wide[count], wide, memory_order_release);
 	return count;
 }
 

@@ -14,6 +14,12 @@
  *
  * Bits 47-63 are the rule's shape: entries of the same shape have the same rule.
  *
+ * A rule that is too large for its entry stands in mt_rules_wide, from where it never goes away:
+ *
+ *	bits  0-2    enum mt_rule_kind; the word 0: none yet
+ *	      3-31   saved words
+ *	     32-63   offset in bytes
+ *
  * The rule of a return address is that of the byte before it: a call that does not return may be the last
  * instruction of its function. An interrupted pc has its own rule, which is never in the table: there are many,
  * and each is rare.
@@ -36,7 +42,7 @@
 
 /* The rule of an entry that has been found. */
 extern _Atomic uint64_t *mt_rules;
-extern struct mt_rule mt_rules_wide[MT_RULES_WIDE];
+extern _Atomic uint64_t mt_rules_wide[MT_RULES_WIDE];
 
 /* Makes the table's mapping. -errno. */
 int mt_rules_init(void);
@@ -55,6 +61,9 @@ struct mt_rule mt_rules_find_slow(uintptr_t pc, bool *ret_lasts);
 
 /* The rule of an interrupted pc. */
 struct mt_rule mt_rules_learn_exact(uintptr_t pc);
+
+/* Can this be where a function returns to? An object's code, behind a call, or what the kernel or libc puts there. */
+bool mt_rules_is_return(uintptr_t pc);
 
 static inline uint64_t mt_rules_hash(uintptr_t pc)
 {
@@ -76,10 +85,15 @@ static inline struct mt_rule mt_rules_decode(uint64_t entry)
 	};
 
 	if (__builtin_expect(rule.kind == MT_RULE_WIDE, 0)) {
-		uint32_t shape = rule.shape;
+		uint64_t wide =
+		        atomic_load_explicit(&mt_rules_wide[entry >> 54], memory_order_relaxed);
 
-		rule = mt_rules_wide[entry >> 54];
-		rule.shape = shape;
+		rule = (struct mt_rule){
+		        .kind = (enum mt_rule_kind)(wide & 7),
+		        .offset_bytes = (int32_t)(wide >> 32),
+		        .saved_bytes = (uint32_t)wide & ~7u,
+		        .shape = rule.shape,
+		};
 	}
 	return rule;
 }

@@ -32,6 +32,21 @@
 #define MT_STEP_SIGNAL_PC    168u
 #define MT_STEP_SIGNAL_BYTES 176u
 
+/* No call instruction is longer. */
+#define MT_STEP_CALL_MAX 8u
+
+/* Is the instruction before `pc` a call? What stands there may be read MT_STEP_CALL_MAX bytes back. */
+static inline bool mt_step_is_after_call(const uint8_t *pc)
+{
+	if (pc[-5] == 0xe8)
+		return true;
+	/* ff /2: 2 bytes, with a SIB byte, displacement or both up to 7 */
+	for (int bytes = 2; bytes < (int)MT_STEP_CALL_MAX; bytes++)
+		if (pc[-bytes] == 0xff && (pc[1 - bytes] >> 3 & 7) == 2)
+			return true;
+	return false;
+}
+
 /* True for "register + offset", dereferenced or not, and nothing else. */
 static inline bool mt_step_is_address(const struct mt_cfi_rule *rule, unsigned int reg,
                                       bool is_loaded, int64_t *ret_offset)

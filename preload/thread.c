@@ -190,6 +190,9 @@ MT_COLD struct mt_thread *mt_thread_attach_slow(void)
 	thread = &places[index];
 	for (uint32_t i = 0; i < MT_LEVELS; i++)
 		thread->writers[i].ring = NULL;
+	/* The stack of whoever had the place before may not even be mapped any more. */
+	thread->tail.count = 0;
+	thread->tail.has_looked = false;
 	tls->level = 0;
 	tls->thread = thread;
 	tls->generation = generation;
@@ -218,7 +221,8 @@ void mt_thread_detach(void)
 	mt_unwind_account(thread);
 	tls->generation = MT_DETACHED;
 	tls->thread = NULL;
-	for (uint32_t i = 0; i < MT_LEVELS; i++) {
+	/* Level 0's ring last: the place goes with it, and is another thread's from then on. */
+	for (uint32_t i = MT_LEVELS; i-- > 0;) {
 		struct mt_ring_writer *writer = &thread->writers[i];
 
 		if (!writer->ring)

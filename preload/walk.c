@@ -245,6 +245,11 @@ MT_COLD static void run_plain(struct walker *w)
 			uintptr_t low = w->at.sp - (w->is_exact ? MT_STEP_RED_ZONE_BYTES : 0);
 
 			has_stepped = step(&w->at, rule, low, w->high);
+			/* Inline assembly may have moved sp without a word to anybody. */
+			if (has_stepped && w->is_exact && !mt_rules_is_return(w->at.pc)) {
+				w->cut = MT_CUT_NO_CFI;
+				return;
+			}
 			w->is_exact = false;
 			w->high = reach_of(w->tail, w->at.sp);
 		}

@@ -239,6 +239,152 @@ static void a_thread_gives_its_ring_to_the_next_one(void **state)
 	assert_int_equal(next_event(1, &seen), 0);
 }
 
+static void *thread_that_stays(void *barrier)
+{
+	allocate(0x4000);
+	pthread_barrier_wait(barrier);
+	pthread_barrier_wait(barrier);
+	return NULL;
+}
+
+static void run_on(void *stack, size_t bytes, void *(*body)(void *))
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	pthread_attr_init(&attributes);
+	assert_int_equal(pthread_attr_setstack(&attributes, stack, bytes), 0);
+	assert_int_equal(pthread_create(&thread, &attributes, body, NULL), 0);
+	pthread_join(thread, NULL);
+	pthread_attr_destroy(&attributes);
+}
+
+/* What a thread remembers of its stack must not be believed by the next one at its place. */
+static void a_thread_knows_nothing_of_the_stack_of_the_one_before_it(void **state)
+{
+	size_t bytes = 1 << 20;
+	char *stack = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pthread_barrier_t barrier;
+	pthread_t other;
+	struct seen seen;
+	int type, events = 0;
+
+	(void)state;
+	assert_true(stack != MAP_FAILED);
+	/* It has the place of the threads before, so that the next ones get one that nobody had. */
+	pthread_barrier_init(&barrier, NULL, 2);
+	assert_int_equal(pthread_create(&other, NULL, thread_that_stays, &barrier), 0);
+	pthread_barrier_wait(&barrier);
+	run_on(stack, bytes, thread_body);
+	/* Where its frames were is nothing now, and the next stack lies where its lower end was. */
+	munmap(stack + bytes / 2, bytes / 2);
+	run_on(stack, bytes / 2, thread_body);
+	munmap(stack, bytes / 2);
+	pthread_barrier_wait(&barrier);
+	pthread_join(other, NULL);
+	pthread_barrier_destroy(&barrier);
+	for (uint32_t ring = 0; ring < atomic_load(&mt_process.segment->ring_count); ring++)
+		while ((type = next_event(ring, &seen)))
+			events += type == MT_EVENT_ALLOC;
+	assert_int_equal(events, 3);
+}
+
+#define RACERS       4u
+#define RACES        3000u
+#define RACING_SITES 5u
+
+static __attribute__((noinline)) void allocate_at(uint32_t site, uintptr_t addr)
+{
+	/* Five call sites: the compiler must not make one of them. */
+	switch (site) {
+	case 0:
+		allocate(addr);
+		__asm__ volatile("nop");
+		break;
+	case 1:
+		allocate(addr);
+		__asm__ volatile("nop;nop");
+		break;
+	case 2:
+		allocate(addr);
+		__asm__ volatile("nop;nop;nop");
+		break;
+	case 3:
+		allocate(addr);
+		__asm__ volatile("nop;nop;nop;nop");
+		break;
+	default: allocate(addr); __asm__ volatile("nop;nop;nop;nop;nop");
+	}
+}
+
+/* As after the thread's destructors: it takes a place for each event, and gives it back to the others. */
+static void *race(void *which)
+{
+	mt_tls.transient = true;
+	for (uint32_t i = 0; i < RACES; i++)
+		allocate_at(i % RACING_SITES, 0x100000 + i % RACING_SITES);
+	return which;
+}
+
+struct racing {
+	uint64_t frames[RACING_SITES][4]; /* the innermost ones of each site's stack */
+	uint8_t sites_of[4096];           /* by stack id: site + 1 */
+	uint32_t events;
+};
+
+static void read_races(struct racing *racing, unsigned int ring)
+{
+	const struct mt_ring *from = &mt_segment_rings(mt_process.segment)[ring];
+	struct seen seen;
+	int type;
+
+	/* acquire: where it is; partner: claim_ring() */
+	if (atomic_load_explicit(&from->state, memory_order_acquire) == MT_RING_UNUSED)
+		return;
+	while ((type = next_event(ring, &seen))) {
+		if (type == MT_EVENT_STACK) {
+			assert_true(seen.event.id < sizeof(racing->sites_of));
+			assert_int_equal(racing->sites_of[seen.event.id], 0);
+			for (uint32_t site = 0; site < RACING_SITES; site++) {
+				if (racing->frames[site][0] &&
+				    memcmp(racing->frames[site], seen.payload, 32) != 0)
+					continue;
+				memcpy(racing->frames[site], seen.payload, 32);
+				racing->sites_of[seen.event.id] = (uint8_t)(site + 1);
+				break;
+			}
+			/* Of five sites come five stacks, however often they are defined. */
+			assert_int_not_equal(racing->sites_of[seen.event.id], 0);
+		}
+		racing->events += type == MT_EVENT_ALLOC;
+	}
+}
+
+static void threads_that_define_stacks_at_once_agree_on_them(void **state)
+{
+	static struct racing racing;
+	pthread_t threads[RACERS];
+	uint32_t count;
+
+	(void)state;
+	for (uintptr_t i = 0; i < RACERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, race, NULL), 0);
+	while (racing.events < RACERS * RACES) {
+		count = atomic_load(&mt_process.segment->ring_count);
+		for (uint32_t ring = 0; ring < count; ring++)
+			read_races(&racing, ring);
+		sched_yield();
+	}
+	for (uint32_t i = 0; i < RACERS; i++)
+		pthread_join(threads[i], NULL);
+	count = atomic_load(&mt_process.segment->ring_count);
+	for (uint32_t ring = 0; ring < count; ring++)
+		read_races(&racing, ring);
+	assert_int_equal(racing.events, RACERS * RACES);
+	for (uint32_t site = 0; site < RACING_SITES; site++)
+		assert_int_not_equal(racing.frames[site][0], 0);
+}
+
 static void on_signal(int number)
 {
 	(void)number;
@@ -399,6 +545,8 @@ int main(int argc, char **argv)
 	        cmocka_unit_test(a_forked_child_claims_a_slot_and_rings_of_its_own),
 	        cmocka_unit_test(a_deep_stack_is_cut_at_the_limit_and_marked),
 	        cmocka_unit_test(a_full_ring_drops_and_counts_when_asked_to),
+	        cmocka_unit_test(a_thread_knows_nothing_of_the_stack_of_the_one_before_it),
+	        cmocka_unit_test(threads_that_define_stacks_at_once_agree_on_them),
 	};
 
 	(void)argc;

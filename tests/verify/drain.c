@@ -4,7 +4,8 @@
  *
  * Stands in for memtrace-collect where only the library is under test (tests/verify/run, bench): put as
  * "memtrace-collect" beside a copy of the library, it is started by it in the same way. One line per process goes
- * to the file output=, appended: what its slot has counted, and its stacks by the reason of their cut.
+ * to the file output=, appended: what its slot has counted; by the reason of their cut its stacks, and the
+ * events that have them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,11 +41,17 @@ static struct {
 	unsigned int joined;
 } drain;
 
+/* What is known of a stack, by its id. An event may be read before the definition, from another ring. */
+struct stack {
+	uint64_t events;
+	uint64_t cut;
+};
+
 /* By slot; a slot that is claimed again begins anew. */
 static struct {
 	uint64_t events;
-	uint64_t stacks[MT_CUT_COUNT];
-	uint64_t frames;
+	struct stack *stacks;
+	uint32_t stacks_room;
 	uint32_t lost_beats;
 	char command[64];
 } counts[MT_SLOTS];
@@ -106,6 +113,28 @@ static void listen_for_more(void)
 		exit(1);
 }
 
+static void forget_counts(uint32_t slot)
+{
+	free(counts[slot].stacks);
+	memset(&counts[slot], 0, sizeof(counts[slot]));
+}
+
+static struct stack *stack_of(uint32_t slot, uint32_t id)
+{
+	if (id >= counts[slot].stacks_room) {
+		uint32_t room = id < 512 ? 1024 : id * 2;
+		struct stack *stacks = realloc(counts[slot].stacks, room * sizeof(*stacks));
+
+		if (!stacks)
+			abort();
+		memset(stacks + counts[slot].stacks_room, 0,
+		       (room - counts[slot].stacks_room) * sizeof(*stacks));
+		counts[slot].stacks = stacks;
+		counts[slot].stacks_room = room;
+	}
+	return &counts[slot].stacks[id];
+}
+
 static uint32_t claim_slot(uint32_t pid)
 {
 	struct mt_slot *slots = mt_segment_slots(drain.segment);
@@ -119,7 +148,7 @@ static uint32_t claim_slot(uint32_t pid)
 		slots[i].pid = pid;
 		slots[i].parent_slot = MT_SLOTS;
 		mt_segment_clear_slot(&slots[i]);
-		memset(&counts[i], 0, sizeof(counts[i]));
+		forget_counts(i);
 		atomic_store(&slots[i].state, MT_SLOT_LIVE);
 		return i;
 	}
@@ -180,6 +209,7 @@ static void talk(void)
 static void report(uint32_t index)
 {
 	struct mt_slot *slot = &mt_segment_slots(drain.segment)[index];
+	uint64_t stacks[MT_CUT_COUNT] = {0}, events[MT_CUT_COUNT] = {0};
 	char line[1024];
 	size_t at = 0;
 	int fd;
@@ -198,11 +228,21 @@ static void report(uint32_t index)
 	                       (unsigned long long)atomic_load(&slot->walks_different),
 	                       (unsigned long long)atomic_load(&slot->dropped),
 	                       (unsigned long long)atomic_load(&slot->stacks_cut));
+	for (uint32_t id = 1; id < counts[index].stacks_room; id++) {
+		const struct stack *stack = &counts[index].stacks[id];
+
+		stacks[stack->cut] += stack->events > 0;
+		events[stack->cut] += stack->events;
+	}
 	for (unsigned int i = 0; i < MT_CUT_COUNT; i++)
-		if (counts[index].stacks[i])
+		if (stacks[i])
 			at += (size_t)snprintf(line + at, sizeof(line) - at, " %s=%llu",
-			                       cut_names[i],
-			                       (unsigned long long)counts[index].stacks[i]);
+			                       cut_names[i], (unsigned long long)stacks[i]);
+	at += (size_t)snprintf(line + at, sizeof(line) - at, " events-of-stacks:");
+	for (unsigned int i = 0; i < MT_CUT_COUNT; i++)
+		if (events[i])
+			at += (size_t)snprintf(line + at, sizeof(line) - at, " %s=%llu",
+			                       cut_names[i], (unsigned long long)events[i]);
 	line[at++] = '\n';
 	fd = open(drain.output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	if (fd >= 0) {
@@ -217,7 +257,7 @@ static void end_process(uint32_t index)
 	struct mt_slot *slot = &mt_segment_slots(drain.segment)[index];
 
 	report(index);
-	memset(&counts[index], 0, sizeof(counts[index]));
+	forget_counts(index);
 	atomic_store(&slot->committed, 1);
 	futex_wake(&slot->committed);
 	atomic_store(&slot->state, MT_SLOT_FREE);
@@ -235,7 +275,11 @@ static bool drain_ring(struct mt_ring *ring)
 	if (head == tail)
 		return false;
 	while (tail < head) {
-		struct mt_event_large event;
+		union {
+			struct mt_event_head head;
+			struct mt_event_large large;
+			struct mt_event_fixed fixed;
+		} event;
 		uint32_t bytes;
 		unsigned int type;
 
@@ -245,13 +289,13 @@ static bool drain_ring(struct mt_ring *ring)
 		if (bytes > 16)
 			mt_ring_get(data, mask, tail, &event, sizeof(event));
 		if (type >= MT_EVENT_STACK)
-			bytes = mt_event_bytes(type, event.length_bytes);
+			bytes = mt_event_bytes(type, event.large.length_bytes);
 		if (bytes == 0)
 			abort();
-		if (type == MT_EVENT_STACK && event.argument < MT_CUT_COUNT) {
-			counts[slot].stacks[event.argument]++;
-			counts[slot].frames += event.length_bytes / 8;
-		}
+		if (type == MT_EVENT_STACK && event.large.argument < MT_CUT_COUNT)
+			stack_of(slot, event.large.id)->cut = event.large.argument;
+		else if (type < MT_EVENT_THREAD_BEGIN && type != MT_EVENT_FREE && event.fixed.stack)
+			stack_of(slot, event.fixed.stack)->events++;
 		if (type < MT_EVENT_THREAD_BEGIN)
 			counts[slot].events++;
 		ended = ended || type == MT_EVENT_EXIT;
