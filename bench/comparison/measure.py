@@ -20,8 +20,8 @@ def _bytes_in(folder):
     return sum(os.path.getsize(os.path.join(path, name)) for path, _, names in os.walk(folder) for name in names)
 
 
-def once(tool, program, folder, limit):
-    """One run; None where it took longer than limit (s). What the tool writes goes to folder."""
+def once(tool, program, folder, limit_seconds=None):
+    """One run; None where it took longer than the limit. What the tool writes goes to folder."""
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     result = folder + ".result"
@@ -36,11 +36,13 @@ def once(tool, program, folder, limit):
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                cwd=folder, start_new_session=True)
     try:
-        process.wait(limit)
+        process.wait(limit_seconds)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
         return None
+    finally:  # also where this script is told to end
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     with open(result, encoding="ascii") as file:
         wall_ns, all_ns, cpu_ns, rss_kb, status = map(int, file.read().split())
     return {"wall": wall_ns / 1e9, "all": all_ns / 1e9, "cpu": cpu_ns / 1e9, "rss_kb": rss_kb,
@@ -54,7 +56,7 @@ def _spread(values):
 def _row(program, tool, pairs, limit):
     row = {"program": program.name, "tool": tool.name, "runs": len(pairs)}
     if not pairs:
-        row["note"] = f"stopped after {limit:.0f} s"
+        row["note"] = f"stopped at {limit:.0f} times"
         return row
     statuses = {(sample["status"], base["status"]) for sample, base in pairs}
     row.update({
@@ -71,7 +73,7 @@ def _row(program, tool, pairs, limit):
 
 
 def compare(program, chosen, runs, limit, folder):
-    """The rows of one program; the first of the chosen is the untraced run."""
+    """The rows of one program; the first of the chosen is the untraced run; limit: times as long as that."""
     assert chosen[0].name == tools.UNTRACED
     pairs = {tool.name: [] for tool in chosen}
     done = set()
@@ -80,9 +82,9 @@ def compare(program, chosen, runs, limit, folder):
         for tool in chosen:
             if tool.name in done:
                 continue
-            sample = once(tool, program, os.path.join(folder, "run"), limit)
+            sample = once(tool, program, os.path.join(folder, "run"), base and limit * base["wall"])
             base = base or sample
-            if base is None or base["status"] != 0:
+            if base["status"] != 0:
                 raise RuntimeError(f"{program.name} does not run untraced")
             is_slow = sample is None or (turn == 0 and sample["wall"] > SLOW * base["wall"])
             if sample and (turn > 0 or is_slow):

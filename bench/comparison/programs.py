@@ -6,8 +6,8 @@ import subprocess
 
 from comparison import machine, units
 
-CHURN_STEPS = {1: 6000000, 2: 4000000, 4: 2000000, 16: 500000}
-DEPTH_STEPS = {4: 12000000, 16: 6000000, 64: 2000000}
+CHURN_STEPS = {1: 6000000, 2: 3000000, 4: 1500000, 16: 400000}
+DEPTH_STEPS = {4: 8000000, 16: 4000000, 64: 1500000}
 
 PYTHON = """
 class Node:
@@ -75,8 +75,8 @@ def every(folder):
              for count, steps in CHURN_STEPS.items()]
     found += [Program(f"churn, 1 thread, {depth} frames", [churn, str(steps), "1", str(depth)])
               for depth, steps in DEPTH_STEPS.items()]
-    found.append(Program("hand-off, 8 threads", [machine.built("handoff"), "8", "800000"]))
-    found.append(Program("large blocks", [machine.built("large"), "4000"]))
+    found.append(Program("hand-off, 8 threads", [machine.built("handoff"), "8", "600000"]))
+    found.append(Program("large blocks", [machine.built("large"), "3000"]))
     found += _compilers(folder)
     if os.path.exists("/usr/bin/python3"):
         found.append(Program("python3, PYTHONMALLOC=malloc", ["/usr/bin/python3", "-c", PYTHON],

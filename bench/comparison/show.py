@@ -73,8 +73,8 @@ def _rings(row):
 
 # ---- markdown ----
 
-def _table(head, lines):
-    rule = ["---" if i == 0 else "---:" for i in range(len(head))]
+def _table(head, lines, text_columns=1):
+    rule = ["---" if i < text_columns else "---:" for i in range(len(head))]
     return ["| " + " | ".join(line) + " |" for line in [head, rule, *lines]] + [""]
 
 
@@ -134,7 +134,7 @@ def _fixed(results):
         lines += _table(["", "", "added", "least–most", "untraced"],
                         [[row["tool"], row["which"], f"{row['added_ms']:.2f} ms",
                           f"{row['least_ms']:.2f}–{row['most_ms']:.2f} ms", f"{row['untraced_ms']:.2f} ms"]
-                         for row in results["start_up"]])
+                         for row in results["start_up"]], text_columns=2)
     if results.get("memory"):
         lines += ["## Memory", "",
                   "Resident memory of a program whose threads have allocated and rest. *Private* has memtrace's stack"
@@ -177,14 +177,14 @@ def markdown(results):
         "Churn allocates and frees and does nothing else: its ratios are the worst that there are.", ""]
     lines += _table(["tool", "version", "what it records"],
                     [[tool["name"], tool["version"] or "", tool["what"]] for tool in here
-                     if not tool["missing"]])
+                     if not tool["missing"]], text_columns=3)
     missing = [f"{tool['name']} ({tool['missing']})" for tool in here if tool["missing"]]
     if missing:
         lines += ["Not in the tables: " + ", ".join(missing) + ".", ""]
     if rows:
         lines += ["## Wall time", ""] + _overview(programs, names, "wall")
         lines += ["## CPU of all processes", ""] + _overview(programs, names, "cpu")
-        lines += ["A dash: it was stopped because it took too long.", "", "## Where a peer is better", "",
+        lines += ["A dash: it was stopped because it took too long, see below.", "", "## Where a peer is better", "",
                   "Than memtrace with its defaults; what each records is in the table above.", ""]
         lines += _wins(programs, peers) + [""]
     lines += _fixed(results)
