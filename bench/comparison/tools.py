@@ -68,7 +68,7 @@ def _peers(output):
                  "liblsan0", [machine.library("liblsan.so.0")], LSAN_OPTIONS=f"exitcode=0:log_path={output}"),
         _preload("mtrace", "every call with its caller, as text", "libc6",
                  [machine.built("mtrace_on.so"), machine.library("libc_malloc_debug.so.0")], MALLOC_TRACE=output),
-        _preload("memusage", "sizes and totals, no stacks", "libc-devtools",
+        _preload("memusage", "sizes and totals, no stacks", "libc6",
                  [machine.library("libmemusage.so")], MEMUSAGE_OUTPUT=output),
         _command("massif", "the heap over time, sums by stack", "valgrind",
                  ["valgrind", "-q", "--tool=massif", "--massif-out-file=" + output]),
