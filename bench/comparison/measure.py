@@ -55,10 +55,13 @@ def _spread(values):
 
 def _row(program, tool, pairs, limit):
     row = {"program": program.name, "tool": tool.name, "runs": len(pairs)}
+    failed = sorted({sample["status"] for sample, base in pairs if sample["status"] != base["status"]})
     if not pairs:
         row["note"] = f"stopped at {limit:.0f} times"
+    elif failed:  # it ended early: its figures say nothing
+        row["note"] = "failed: exit status " + ", ".join(map(str, failed))
+    if "note" in row:
         return row
-    statuses = {(sample["status"], base["status"]) for sample, base in pairs}
     row.update({
         "wall": _spread([sample["wall"] / base["wall"] for sample, base in pairs]),
         "cpu": _spread([sample["cpu"] / base["cpu"] for sample, base in pairs]),
@@ -66,9 +69,6 @@ def _row(program, tool, pairs, limit):
         "bytes": statistics.median(sample["bytes"] - base["bytes"] for sample, base in pairs),
         "wall_seconds": statistics.median(sample["wall"] for sample, _ in pairs),
         "rss_kb": statistics.median(sample["rss_kb"] for sample, _ in pairs)})
-    failed = sorted({status for status, base in statuses if status != base})
-    if failed:
-        row["note"] = "exit status " + ", ".join(map(str, failed))
     return row
 
 

@@ -26,10 +26,9 @@ def _by_program(rows):
 
 def _cells(row):
     """tool, wall, its spread, CPU, its spread, RSS, written, runs"""
-    if not row["runs"]:
-        return [row["tool"], row["note"], "", "", "", "", "", "0"]
-    tool = row["tool"] + (f" ({row['note']})" if "note" in row else "")
-    return [tool, _ratio(row["wall"][0]), _spread(row["wall"]), _ratio(row["cpu"][0]), _spread(row["cpu"]),
+    if "note" in row:
+        return [f"{row['tool']} ({row['note']})", "", "", "", "", "", "", str(row["runs"])]
+    return [row["tool"], _ratio(row["wall"][0]), _spread(row["wall"]), _ratio(row["cpu"][0]), _spread(row["cpu"]),
             f"{'+' if row['rss_added_kb'][0] >= 0 else ''}{_size(row['rss_added_kb'][0])}",
             _size(row["bytes"] / 1024), str(row["runs"])]
 
@@ -41,7 +40,7 @@ def text_of_program(rows):
     base = rows[0]
     lines = [f"\n{base['program']}: {base['wall_seconds']:.2f} s, {_size(base['rss_kb'])} untraced"]
     cells = [HEAD] + [_cells(row) for row in rows[1:]]
-    widths = [max(len(line[i]) for line in cells if line[7] != "0") for i in range(len(HEAD))]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(HEAD))]
     for line in cells:
         lines.append("  " + line[0].ljust(widths[0]) + "".join(
             "  " + cell.rjust(width) for cell, width in zip(line[1:], widths[1:])))
@@ -86,14 +85,14 @@ def _overview(programs, names, metric):
         cells = []
         for name in used:
             row = rows.get(name)
-            cells.append("" if row is None else _ratio(row[metric][0]) if row["runs"] else "—")
+            cells.append("" if row is None else "—" if "note" in row else _ratio(row[metric][0]))
         lines.append([program, *cells])
     return _table(["", *used], lines)
 
 
 def _value(row, metric):
     """The less the better; None where the tool does not have it."""
-    if not row["runs"] or "note" in row:
+    if "note" in row:
         return None
     if metric == "rss":
         return row["rss_added_kb"][0]
@@ -184,7 +183,7 @@ def markdown(results):
     if rows:
         lines += ["## Wall time", ""] + _overview(programs, names, "wall")
         lines += ["## CPU of all processes", ""] + _overview(programs, names, "cpu")
-        lines += ["A dash: it was stopped because it took too long, see below.", "", "## Where a peer is better", "",
+        lines += ["A dash: it was stopped because it took too long, or the program failed under it; see below.", "", "## Where a peer is better", "",
                   "Than memtrace with its defaults; what each records is in the table above.", ""]
         lines += _wins(programs, peers) + [""]
     lines += _fixed(results)

@@ -15,6 +15,7 @@ results()
 		  {"name": "memtrace", "what": "all", "is_peer": false, "missing": "", "version": ""},
 		  {"name": "other", "what": "less", "is_peer": true, "missing": "", "version": "1.0"},
 		  {"name": "slow", "what": "less", "is_peer": true, "missing": "", "version": "2.0"},
+		  {"name": "broken", "what": "less", "is_peer": true, "missing": "", "version": "3.0"},
 		  {"name": "absent", "what": "", "is_peer": true, "missing": "not installed", "version": ""}],
 		 "rows": [
 		  {"program": "p", "tool": "untraced", "runs": 3, "wall": [1, 1, 1], "cpu": [1, 1, 1],
@@ -23,7 +24,8 @@ results()
 		   "rss_added_kb": [1000, 900, 1100], "bytes": 10240, "wall_seconds": 1, "rss_kb": 3048},
 		  {"program": "p", "tool": "other", "runs": 1, "wall": [$2, $2, $2], "cpu": [3.5, 3.5, 3.5],
 		   "rss_added_kb": [-4, -4, -4], "bytes": $3, "wall_seconds": 1, "rss_kb": 3048},
-		  {"program": "p", "tool": "slow", "runs": 0, "note": "stopped at 30 times"}],
+		  {"program": "p", "tool": "slow", "runs": 0, "note": "stopped at 30 times"},
+		  {"program": "p", "tool": "broken", "runs": 3, "note": "failed: exit status 134"}],
 		 "start_up": [], "memory": [], "rest": []}
 	END
 }
@@ -33,9 +35,10 @@ cp faster.json before.json
 
 check "it reads what was stored" "$source/bench/run" --from=faster.json --markdown
 "$source/bench/run" --from=faster.json --markdown >faster.md
-contains "the overview has medians, and a dash for what was stopped" faster.md '^| p | 2\.00 | 1\.50 | — |$'
+contains "the overview has medians, and a dash for what did not end well" faster.md '^| p | 2\.00 | 1\.50 | — | — |$'
 contains "each program has the range of its ratios" faster.md \
 	'^| memtrace | 2\.00 | 1\.90–2\.25 | 3\.00 | 3\.00–3\.00 | +1000 kB | 10 kB | 3 |$'
+contains "or why there are none" faster.md '^| broken (failed: exit status 134) |  |  |  |  |  |  | 3 |$'
 contains "a peer that is faster is said to be" faster.md '^- \*\*other\*\*, wall time: p (1\.50 against 2\.00)$'
 contains "and one that takes less memory" faster.md '^- \*\*other\*\*, peak RSS: p (-4 kB against +1000 kB)$'
 is "but not one that takes more CPU or writes more" "$(grep -c '^- \*\*' faster.md)" 2
@@ -43,7 +46,7 @@ contains "what is not installed is named" faster.md '^Not in the tables: absent 
 contains "so is the command" faster.md '^    bench/run --only=faster\.json$'
 
 "$source/bench/run" --from=faster.json --from=slower.json --markdown >slower.md
-contains "of two results the later counts" slower.md '^| p | 2\.00 | 12\.5 | — |$'
+contains "of two results the later counts" slower.md '^| p | 2\.00 | 12\.5 | — | — |$'
 contains "and what it is better at" slower.md '^- \*\*other\*\*, bytes written: p (5 kB against 10 kB)$'
 is "which is no longer time" "$(grep -c 'other.*wall time' slower.md)" 0
 same "what was stored stays as it is" before.json faster.json
