@@ -20,7 +20,7 @@ struct early {
 
 static struct early early;
 
-void mt_early_keep(enum mt_event_type type, struct mt_caller caller, const void *addr,
+void mt_early_keep(enum mt_event_type type, const struct mt_caller *caller, const void *addr,
                    size_t size_bytes)
 {
 	unsigned int index = atomic_fetch_add_explicit(&early.count, 1, memory_order_relaxed);
@@ -28,7 +28,7 @@ void mt_early_keep(enum mt_event_type type, struct mt_caller caller, const void 
 	if (index >= EARLY_EVENTS)
 		return;
 	early.events[index].type = type;
-	early.events[index].caller = caller;
+	early.events[index].caller = *caller;
 	early.events[index].caller.frame = NULL;
 	early.events[index].addr = addr;
 	early.events[index].size_bytes = size_bytes;
@@ -40,7 +40,7 @@ void mt_early_flush(void)
 
 	for (unsigned int i = 0; i < count && i < EARLY_EVENTS; i++) {
 		if (early.events[i].type == MT_EVENT_ALLOC)
-			mt_emit_alloc(early.events[i].caller, early.events[i].addr,
+			mt_emit_alloc(&early.events[i].caller, early.events[i].addr,
 			              early.events[i].size_bytes);
 		else if (early.events[i].type == MT_EVENT_FREE)
 			mt_emit_free(early.events[i].caller.kind, early.events[i].addr);

@@ -42,16 +42,16 @@ static inline struct mt_caller take_caller(unsigned int kind, const void *addres
 	return caller;
 }
 
-/* Records a block unless a hook further in has done so; `before` is what it was recorded last, before. */
-static inline void record(struct mt_caller caller, const void *block, size_t size_bytes)
+/* Records a block unless a hook further in has done so. */
+static inline void record(const struct mt_caller *caller, const void *block, size_t size_bytes)
 {
 	struct mt_tls *tls = &mt_tls;
 
-	if (mt_unlikely(caller.size_bytes != 0))
-		size_bytes = caller.size_bytes;
-	if (tls->recorded != block)
-		mt_emit_alloc(caller, block, size_bytes);
-	if (caller.kind == MT_KIND_NEW || caller.kind == MT_KIND_NEW_ARRAY)
+	if (mt_likely(tls->recorded != block))
+		mt_emit_alloc(caller, block,
+		              mt_unlikely(caller->size_bytes != 0) ? caller->size_bytes
+		                                                   : size_bytes);
+	if (caller->kind == MT_KIND_NEW || caller->kind == MT_KIND_NEW_ARRAY)
 		tls->outer_recorded = block;
 }
 
@@ -70,7 +70,7 @@ MT_HOOK void *malloc(size_t size)
 	mt_tls.recorded = NULL;
 	block = mt_real.malloc(size);
 	if (mt_likely(block != NULL))
-		record(caller, block, size);
+		record(&caller, block, size);
 	return block;
 }
 
@@ -83,7 +83,7 @@ MT_HOOK void *calloc(size_t count, size_t size)
 	mt_tls.recorded = NULL;
 	block = mt_real.calloc(count, size);
 	if (mt_likely(block != NULL))
-		record(caller, block, count * size);
+		record(&caller, block, count * size);
 	return block;
 }
 
@@ -99,7 +99,7 @@ __attribute__((always_inline)) static inline void *reallocate(void *old, size_t 
 	if (!old) {
 		block = mt_real.realloc(NULL, size);
 		if (block)
-			record(caller, block, size);
+			record(&caller, block, size);
 		return block;
 	}
 	mt_emit_realloc(old);
@@ -107,7 +107,7 @@ __attribute__((always_inline)) static inline void *reallocate(void *old, size_t 
 	block = mt_real.realloc(old, size);
 	tls->freeing = NULL;
 	if (block)
-		record(caller, block, size);
+		record(&caller, block, size);
 	else if (size != 0)
 		mt_emit_realloc_failed(old);
 	/* realloc(old, 0) that gives NULL has freed. */
@@ -180,7 +180,7 @@ MT_HOOK int posix_memalign(void **ret_block, size_t alignment, size_t size)
 	mt_tls.recorded = NULL;
 	error = mt_real.posix_memalign(ret_block, alignment, size);
 	if (!error && *ret_block)
-		record(caller, *ret_block, size);
+		record(&caller, *ret_block, size);
 	return error;
 }
 
@@ -194,7 +194,7 @@ MT_HOOK int posix_memalign(void **ret_block, size_t alignment, size_t size)
 		mt_tls.recorded = NULL;                             \
 		block = mt_real.name(alignment, size);              \
 		if (block)                                          \
-			record(caller, block, size);                \
+			record(&caller, block, size);               \
 		return block;                                       \
 	}
 
@@ -211,7 +211,7 @@ ALIGNED_HOOK(memalign)
 		mt_tls.recorded = NULL;                             \
 		block = mt_real.name(size);                         \
 		if (block)                                          \
-			record(caller, block, size);                \
+			record(&caller, block, size);               \
 		return block;                                       \
 	}
 

@@ -37,7 +37,7 @@ map(void *(*real)(void *, size_t, int, int, int, off_t), void *start, size_t siz
 	else
 		mapped = (void *)syscall(SYS_mmap, start, size, protection, flags, fd, offset);
 	if (mapped != MAP_FAILED)
-		mt_emit_map(caller, mapped, size, map_flags(protection, flags));
+		mt_emit_map(&caller, mapped, size, map_flags(protection, flags));
 	return mapped;
 }
 
@@ -57,13 +57,13 @@ MT_HOOK int munmap(void *start, size_t size)
 	struct mt_caller caller = CALLER(MT_KIND_MUNMAP);
 	int result;
 
-	mt_emit_unmap(caller, start, size);
+	mt_emit_unmap(&caller, start, size);
 	if (mt_likely(mt_real.munmap != NULL))
 		result = mt_real.munmap(start, size);
 	else
 		result = (int)syscall(SYS_munmap, start, size);
 	if (result != 0)
-		mt_emit_unmap_failed(caller, start, size);
+		mt_emit_unmap_failed(&caller, start, size);
 	return result;
 }
 
@@ -80,15 +80,15 @@ MT_HOOK void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...
 		wanted = va_arg(more, void *);
 		va_end(more);
 	}
-	mt_emit_unmap(caller, old, old_size);
+	mt_emit_unmap(&caller, old, old_size);
 	if (mt_likely(mt_real.mremap != NULL))
 		mapped = mt_real.mremap(old, old_size, new_size, flags, wanted);
 	else
 		mapped = (void *)syscall(SYS_mremap, old, old_size, new_size, flags, wanted);
 	if (mapped == MAP_FAILED)
-		mt_emit_unmap_failed(caller, old, old_size);
+		mt_emit_unmap_failed(&caller, old, old_size);
 	else
-		mt_emit_map(caller, mapped, new_size, (uint32_t)flags << 8);
+		mt_emit_map(&caller, mapped, new_size, (uint32_t)flags << 8);
 	return mapped;
 }
 
@@ -103,7 +103,7 @@ MT_HOOK int brk(void *wanted)
 	before = mt_real.sbrk(0);
 	result = mt_real.brk(wanted);
 	if (result == 0)
-		mt_emit_break(caller, wanted, (char *)wanted - before);
+		mt_emit_break(&caller, wanted, (char *)wanted - before);
 	return result;
 }
 
@@ -116,6 +116,6 @@ MT_HOOK void *sbrk(intptr_t change)
 		mt_real_init();
 	before = mt_real.sbrk(change);
 	if (change != 0 && before != (void *)-1)
-		mt_emit_break(caller, (char *)before + change, change);
+		mt_emit_break(&caller, (char *)before + change, change);
 	return before;
 }
