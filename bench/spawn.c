@@ -10,7 +10,8 @@
  *	without MEDIAN LEAST MOST
  *	with MEDIAN LEAST MOST
  *
- * Run under the tool itself, it starts processes that join a session.
+ * What the command prints goes to standard error. Run under the tool itself, it starts processes that join a
+ * session.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ static double start(char **command, char *variable, int with)
 	int status;
 
 	if (pid == 0) {
+		dup2(STDERR_FILENO, STDOUT_FILENO);
 		if (with) {
 			putenv(variable);
 		} else {

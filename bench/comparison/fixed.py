@@ -25,14 +25,20 @@ def _fresh(folder):
 # ---- start-up ----
 
 def _spawn(runs, variable, command, folder, environment):
-    """What bench/spawn says: {'without': [median, least, most], 'with': …}, in ms."""
-    said = subprocess.run([machine.built("spawn"), str(runs), variable, *command], cwd=folder, text=True,
-                          env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, check=True).stdout
-    return {line.split()[0]: [float(number) / 1000 for number in line.split()[1:]] for line in said.splitlines()}
+    """What bench/spawn says: {'without': [median, least, most], 'with': …}, in ms; None where the command fails."""
+    spawn = subprocess.run([machine.built("spawn"), str(runs), variable, *command], cwd=folder, text=True,
+                           env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.DEVNULL, check=False)
+    if spawn.returncode != 0:
+        return None
+    return {line.split()[0]: [float(number) / 1000 for number in line.split()[1:]]
+            for line in spawn.stdout.splitlines()}
 
 
 def _start_row(tool, which, taken, base):
+    if taken is None or base is None:
+        return {"tool": tool.name, "which": which, "note": "failed"}
+    taken, base = taken["with"], base["without"]
     return {"tool": tool.name, "which": which, "untraced_ms": base[0], "added_ms": taken[0] - base[0],
             "least_ms": taken[1] - base[0], "most_ms": taken[2] - base[0]}
 
@@ -48,16 +54,16 @@ def start_up(chosen, runs, folder):
         if tool.prefix:
             taken = _spawn(max(runs // 10, 5), "SPAWN=", tool.prefix + [NOTHING], run, {})
             base = _spawn(runs, "SPAWN=", [NOTHING], run, {})
-            rows.append(_start_row(tool, "first", taken["with"], base["without"]))
+            rows.append(_start_row(tool, "first", taken, base))
         elif "LD_PRELOAD" in tool.environment:
             # memtrace chooses the name of its file: a second session must not find that of the first.
             first = {k: v for k, v in environment.items() if k != "MEMTRACE_OPTIONS"}
             variable = "LD_PRELOAD=" + tool.environment["LD_PRELOAD"]
             taken = _spawn(runs, variable, [NOTHING], run, first)
-            rows.append(_start_row(tool, "first", taken["with"], taken["without"]))
+            rows.append(_start_row(tool, "first", taken, taken))
             if tool.name == tools.MEMTRACE:
                 taken = _spawn(runs, variable, [NOTHING], run, tool.environment)
-                rows.append(_start_row(tool, "joins a session", taken["with"], taken["without"]))
+                rows.append(_start_row(tool, "joins a session", taken, taken))
     return rows
 
 

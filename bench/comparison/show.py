@@ -50,6 +50,9 @@ def text_of_program(rows):
 def text_of_fixed(results):
     lines = []
     for row in results.get("start_up", []):
+        if "note" in row:
+            lines.append(f"start-up, {row['tool']}, {row['which']}: {row['note']}")
+            continue
         lines.append(f"start-up, {row['tool']}, {row['which']}: {row['added_ms']:+.2f} ms"
                      f" ({row['least_ms']:+.2f} to {row['most_ms']:+.2f}; untraced {row['untraced_ms']:.2f} ms)")
     for row in results.get("memory", []):
@@ -131,7 +134,8 @@ def _fixed(results):
                   "Time added to `/bin/true` from its start to its end, medians; *first*: it starts a session; *joins*:"
                   " a traced program started it.", ""]
         lines += _table(["", "", "added", "least–most", "untraced"],
-                        [[row["tool"], row["which"], f"{row['added_ms']:.2f} ms",
+                        [[row["tool"], row["which"], row["note"], "", ""] if "note" in row else
+                         [row["tool"], row["which"], f"{row['added_ms']:.2f} ms",
                           f"{row['least_ms']:.2f}–{row['most_ms']:.2f} ms", f"{row['untraced_ms']:.2f} ms"]
                          for row in results["start_up"]], text_columns=2)
     if results.get("memory"):
