@@ -110,20 +110,27 @@ def _shown(value, metric):
     return _size(value / 1024) if metric == "bytes" else _ratio(value)
 
 
+def _range(values, metric):
+    return " to ".join(dict.fromkeys((_shown(min(values), metric), _shown(max(values), metric))))
+
+
 def _wins(programs, peers):
     """Where a peer is better than memtrace with its defaults: one line a peer and metric."""
     lines = []
     for peer in peers:
         for metric, title in METRICS.items():
-            better = []
-            for program, rows in programs.items():
-                if peer not in rows or tools.MEMTRACE not in rows:
-                    continue
-                theirs, ours = _value(rows[peer], metric), _value(rows[tools.MEMTRACE], metric)
-                if theirs is not None and ours is not None and theirs < ours:
-                    better.append(f"{program} ({_shown(theirs, metric)} against {_shown(ours, metric)})")
-            if better:
-                lines.append(f"- **{peer}**, {title}: {'; '.join(better)}")
+            both = [(program, _value(rows[peer], metric), _value(rows[tools.MEMTRACE], metric))
+                    for program, rows in programs.items() if peer in rows and tools.MEMTRACE in rows]
+            both = [(program, theirs, ours) for program, theirs, ours in both if None not in (theirs, ours)]
+            better = [(program, theirs, ours) for program, theirs, ours in both if theirs < ours]
+            if len(better) > 1 and len(better) == len(both):
+                lines.append(f"- **{peer}**, {title}: in all {len(both)} programs that end well under it"
+                             f" ({_range([theirs for _, theirs, _ in both], metric)}"
+                             f" against {_range([ours for _, _, ours in both], metric)})")
+            elif better:
+                lines.append(f"- **{peer}**, {title}: " + "; ".join(
+                    f"{program} ({_shown(theirs, metric)} against {_shown(ours, metric)})"
+                    for program, theirs, ours in better))
     return lines or ["- nowhere"]
 
 
