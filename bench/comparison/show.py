@@ -123,10 +123,10 @@ def _wins(programs, peers):
                     for program, rows in programs.items() if peer in rows and tools.MEMTRACE in rows]
             both = [(program, theirs, ours) for program, theirs, ours in both if None not in (theirs, ours)]
             better = [(program, theirs, ours) for program, theirs, ours in both if theirs < ours]
-            if len(better) > 1 and len(better) == len(both):
-                lines.append(f"- **{peer}**, {title}: in all {len(both)} programs that end well under it"
-                             f" ({_range([theirs for _, theirs, _ in both], metric)}"
-                             f" against {_range([ours for _, _, ours in both], metric)})")
+            if len(better) > 4:
+                lines.append(f"- **{peer}**, {title}: {len(better)} of {len(both)} programs"
+                             f" ({_range([theirs for _, theirs, _ in better], metric)}"
+                             f" against {_range([ours for _, _, ours in better], metric)})")
             elif better:
                 lines.append(f"- **{peer}**, {title}: " + "; ".join(
                     f"{program} ({_shown(theirs, metric)} against {_shown(ours, metric)})"
