@@ -178,18 +178,19 @@ static void print_notes(struct mt_table *notes, const char *indent)
 static void print_walks(struct mt_table *table)
 {
 	struct mt_arena *arena = &table->arena;
+	int64_t walks = number(table, 0, "walks");
 	int64_t stepped = number(table, 0, "frames_stepped");
 	int64_t kept = number(table, 0, "frames_kept");
 
-	if (number(table, 0, "walks") == 0)
+	if (walks == 0)
 		return;
-	print_fact("walks", mt_arena_print(arena,
-	                                   "%s; %s of their frames stayed from the walk before, %s "
-	                                   "were stepped, %s walks by libunwind",
-	                                   cell(table, 0, "walks"),
-	                                   mt_units_share(kept, kept + stepped).text,
-	                                   cell(table, 0, "frames_stepped"),
-	                                   cell(table, 0, "walks_libunwind")));
+	print_fact("walks",
+	           mt_arena_print(
+	                   arena,
+	                   "%s; %s of their frames stayed from the walk before, %.1f a walk were "
+	                   "stepped; %s by libunwind",
+	                   cell(table, 0, "walks"), mt_units_share(kept, kept + stepped).text,
+	                   (double)stepped / (double)walks, cell(table, 0, "walks_libunwind")));
 	if (number(table, 0, "walks_verified") > 0)
 		print_fact("verified",
 		           mt_arena_print(arena, "%s walks compared with libunwind's, %s differ",

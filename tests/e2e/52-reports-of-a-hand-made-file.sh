@@ -38,6 +38,11 @@ report "tree of what is large" tree --min-percent=20 --process=100 made.db
 report "tree, csv" tree --format=csv --process=100 made.db
 report "info" info made.db
 report "info, json" info --format=json --process=101 made.db
+"$memtrace" info --format=json --process=100 made.db >out
+is "info, json: the walks of a process that was walked" "$("$python" -c 'import json
+process = json.load(open("out"))["processes"][0]
+print(*(process[key] for key in ("events", "stacks", "walks", "frames_stepped", "frames_kept", "walks_libunwind")))')" \
+	"30 4 16 24 136 1"
 report "sql" sql made.db "SELECT id, path, build_id FROM module WHERE id > 1; SELECT NULL AS none, 1.5 AS real, x'00ff' AS blob"
 report "sql, csv" sql --format=csv made.db "SELECT 'a \"b\", c' AS text, 7 AS number"
 report "sql, json" sql --format=json made.db "SELECT NULL AS none, 'a' AS text, 7 AS number"

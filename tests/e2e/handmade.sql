@@ -16,6 +16,8 @@ VALUES
 	 3, 3, 90, 90, 0, 0, 30, 1, NULL, 0, 0, 0, 0, 7, 700, 2, 1, 5, 9, 0, 0, 0),
 	(3, 102, 2, 'exec', 'app', 'app', '/nowhere/bin/app', 1100000000, 1200000000, 'exec', NULL, NULL,
 	 1, 0, 64, 0, 1, 64, 64, 1, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0);
+-- 136 of 160 frames were kept, and 24 stepped in 16 walks.
+INSERT INTO walk VALUES (1, 16, 24, 136, 1, 0, 0);
 INSERT INTO thread VALUES (1, 1, 100, 'app', 0, NULL), (2, 1, 105, NULL, 5, 6);
 INSERT INTO note VALUES (1, NULL, 0, 'option', 1, 'option ''dept'': there is no such option'),
 	(2, 1, 5, 'cut', 2, 'a stack was cut');

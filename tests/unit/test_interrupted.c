@@ -150,7 +150,7 @@ static void on_trap(int number, siginfo_t *info, void *context)
 	(void)number;
 	(void)info;
 	keep_account((uintptr_t)registers[REG_RIP], (uintptr_t)registers[REG_RSP]);
-	mt_walk_take(&tail, start, LIMIT, 0, &walk);
+	mt_walk_take(&tail, &start, LIMIT, 0, &walk);
 	mt_walk_frames(&tail, &walk, frames);
 	compare((uintptr_t)registers[REG_RIP], &walk, frames);
 	if (++account.steps == STEPS_MAX)

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The programs that are run, each for a few tenths of a second to two seconds untraced."""
+import os
+import shutil
+import subprocess
+
+from comparison import machine, units
+
+CHURN_STEPS = {1: 6000000, 2: 3000000, 4: 1500000, 16: 400000}
+DEPTH_STEPS = {4: 8000000, 16: 4000000, 64: 1500000}
+
+PYTHON = """
+class Node:
+    def __init__(self, key): self.key, self.parts = key, key.split('7')
+for _ in range(3):
+    nodes = {str(i * 7919 % 1000003): Node(str(i)) for i in range(90000)}
+    print(len(sorted(nodes.values(), key=lambda node: node.parts)))
+"""
+PERL = """
+for my $round (1..6) {
+    my %h;
+    $h{$_} = [1..5, "x$_"] for 1..60000;
+    delete $h{$_} for 1..30000;
+    print scalar(keys %h), "\\n";
+}
+"""
+SQL = """
+create table item(id integer primary key, name text, weight integer);
+with recursive c(x) as (select 1 union all select x + 1 from c where x < 150000)
+insert into item select x, 'item ' || (x * 7919 % 150001), x * 31 % 997 from c;
+select weight, count(*), group_concat(replace(upper(name), 'ITEM', 'i'), ',') from item group by weight order by 2;
+select count(distinct a.name || b.name) from item a join item b on b.id = a.weight * 31 % 150000 + 1;
+"""
+NODE = """
+for (let round = 0; round < 4; round++) {
+    const m = new Map();
+    for (let i = 0; i < 150000; i++) m.set('k' + i, {i, name: 'n' + i});
+    console.log(JSON.stringify([...m.values()]).length, Buffer.alloc(1 << 20, round).toString('base64').length);
+}
+"""
+
+
+class Program:
+    """`command` is traced; `driver`, where there is one, is not: it gets the command as its arguments."""
+
+    def __init__(self, name, command, driver=(), environment=(), is_quick=False):
+        self.name = name
+        self.command = command
+        self.driver = list(driver)
+        self.environment = list(environment)
+        self.is_quick = is_quick
+
+
+def _compilers(folder):
+    for compiler, language, options, source, text in (
+            ("gcc", "cc1", [], "unit.c", units.c_unit()),
+            ("g++", "cc1plus", ["-std=c++17"], "unit.cc", units.cpp_unit())):
+        if not shutil.which(compiler):
+            continue
+        path = os.path.join(folder, source)
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+        preprocessed = path + ".i"
+        subprocess.run([compiler, *options, "-E", "-P", path, "-o", preprocessed], check=True)
+        yield Program(f"{language} -O2",
+                      [machine.output_of(compiler, "-print-prog-name=" + language), "-quiet", *options, "-O2",
+                       preprocessed, "-o", path + ".s"], is_quick=language == "cc1")
+
+
+def every(folder):
+    """All programs that are here; what they need is made in the folder."""
+    churn = machine.built("churn")
+    found = [Program(f"churn, {count} thread{'s' if count > 1 else ''}, 17 frames",
+                     [churn, str(steps), str(count), "17"], is_quick=count <= 2)
+             for count, steps in CHURN_STEPS.items()]
+    found += [Program(f"churn, 1 thread, {depth} frames", [churn, str(steps), "1", str(depth)])
+              for depth, steps in DEPTH_STEPS.items()]
+    found.append(Program("hand-off, 8 threads", [machine.built("handoff"), "8", "600000"]))
+    found.append(Program("large blocks", [machine.built("large"), "3000"]))
+    found += _compilers(folder)
+    if os.path.exists("/usr/bin/python3"):
+        found.append(Program("python3, PYTHONMALLOC=malloc", ["/usr/bin/python3", "-c", PYTHON],
+                             environment=["PYTHONMALLOC=malloc"]))
+    if shutil.which("perl"):
+        found.append(Program("perl", ["perl", "-e", PERL], is_quick=True))
+    if shutil.which("sqlite3"):
+        found.append(Program("sqlite3", ["sqlite3", "-init", "/dev/null", ":memory:", SQL], is_quick=True))
+    if shutil.which("redis-server") and shutil.which("redis-benchmark"):
+        found.append(Program("redis-server", ["redis-server"],
+                             driver=["sh", os.path.join(machine.ROOT, "bench", "redis.sh")]))
+    if shutil.which("node"):
+        found.append(Program("node", [os.path.realpath(shutil.which("node")), "-e", NODE]))
+    return found
