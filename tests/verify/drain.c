@@ -5,7 +5,7 @@
  * Stands in for memtrace-collect where only the library is under test (tests/verify/run, bench): put as
  * "memtrace-collect" beside a copy of the library, it is started by it in the same way. One line per process goes
  * to the file output=, appended: what its slot has counted; by the reason of their cut its stacks, and the
- * events that have them.
+ * events that have them. The file is locked until the last process has ended: flock FILE true waits for that.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -32,6 +33,7 @@ static struct {
 	struct mt_segment *segment;
 	int segment_fd;
 	char output[OPTION_BYTES];
+	int output_fd; /* locked until all is in it */
 	uint64_t ring_kib;
 	char folder[64];
 	struct sockaddr_un address;
@@ -212,7 +214,6 @@ static void report(uint32_t index)
 	uint64_t stacks[MT_CUT_COUNT] = {0}, events[MT_CUT_COUNT] = {0};
 	char line[1024];
 	size_t at = 0;
-	int fd;
 
 	at += (size_t)snprintf(line + at, sizeof(line) - at,
 	                       "%s pid=%u events=%llu walks=%llu stepped=%llu kept=%llu "
@@ -244,12 +245,8 @@ static void report(uint32_t index)
 			at += (size_t)snprintf(line + at, sizeof(line) - at, " %s=%llu",
 			                       cut_names[i], (unsigned long long)events[i]);
 	line[at++] = '\n';
-	fd = open(drain.output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-	if (fd >= 0) {
-		if (write(fd, line, at) != (ssize_t)at)
-			perror(drain.output);
-		close(fd);
-	}
+	if (write(drain.output_fd, line, at) != (ssize_t)at)
+		perror(drain.output);
 }
 
 static void end_process(uint32_t index)
@@ -380,6 +377,9 @@ int main(int argc, char **argv)
 			read_options(argv[i] + 10);
 	/* Traced itself it would start one more of itself. */
 	if (getenv("LD_PRELOAD"))
+		return 1;
+	drain.output_fd = open(drain.output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	if (drain.output_fd < 0 || flock(drain.output_fd, LOCK_SH) != 0)
 		return 1;
 	if (fork() != 0)
 		return 0;
