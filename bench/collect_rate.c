@@ -123,7 +123,7 @@ static void open_bench(struct bench *bench, uint32_t rings)
 
 	memset(bench, 0, sizeof(*bench));
 	bench->rings = rings;
-	if (mt_segment_create(RING_KIB, clock, &bench->segment, &fd, &error) < 0)
+	if (mt_segment_create("", RING_KIB, clock, &bench->segment, &fd, &error) < 0)
 		fail(error.text);
 	close(fd);
 	mt_mailbox_init(&bench->to_service);

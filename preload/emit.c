@@ -156,12 +156,13 @@ MT_COLD static void missed(enum mt_event_type type, struct mt_caller caller, con
 		atomic_fetch_add_explicit(&mt_process.slot->dropped, 1, memory_order_relaxed);
 }
 
-/* Everything but a plain free: a fixed record, with a stack when `with_stack`. */
-static inline void emit(enum mt_event_type type, struct mt_caller caller, const void *addr,
+/* Everything but a plain free: a fixed record, with a stack when `with_stack`. False: it was not written. */
+static inline bool emit(enum mt_event_type type, struct mt_caller caller, const void *addr,
                         uint64_t size, uint32_t flags, bool with_stack)
 {
 	struct mt_ring_writer *writer;
 	struct mt_thread *thread;
+	bool is_written = false;
 	uint32_t stack = 0;
 	uint32_t level;
 
@@ -169,39 +170,44 @@ static inline void emit(enum mt_event_type type, struct mt_caller caller, const 
 		if (mt_process.slot)
 			atomic_fetch_add_explicit(&mt_process.slot->high_addresses, 1,
 			                          memory_order_relaxed);
-		return;
+		return false;
 	}
 	thread = mt_thread_enter(&level);
 	if (mt_unlikely(!thread)) {
 		missed(type, caller, addr, size);
-		return;
+		return false;
 	}
 	writer = mt_thread_writer(thread, level);
 	if (mt_likely(writer != NULL)) {
 		if (with_stack)
 			stack = mt_stacks_take(thread, level, writer, &caller);
-		mt_emit_fixed(writer, mt_event_word(type, caller.kind, (uintptr_t)addr), size,
-		              stack, flags);
+		is_written =
+		        mt_emit_fixed(writer, mt_event_word(type, caller.kind, (uintptr_t)addr),
+		                      size, stack, flags);
 	} else {
 		missed(type, caller, addr, size);
 	}
 	mt_thread_leave(level);
+	return is_written;
 }
 
-void mt_emit_alloc(struct mt_caller caller, const void *block, size_t size_bytes)
+bool mt_emit_alloc(struct mt_caller caller, const void *block, size_t size_bytes)
 {
 	int saved_errno = errno;
 	struct mt_tls *tls = &mt_tls;
+	bool is_written;
 
 	tls->recorded = block;
 	if (mt_unlikely(tls->freeing == block))
 		tls->freeing = NULL;
 	if (mt_unlikely(!tls->walked))
 		mt_unwind_warm_up(caller.address);
-	emit(MT_EVENT_ALLOC, caller, block, size_bytes, tls->own ? MT_ALLOC_OWN : 0, !tls->own);
+	is_written = emit(MT_EVENT_ALLOC, caller, block, size_bytes, tls->own ? MT_ALLOC_OWN : 0,
+	                  !tls->own);
 	if (mt_unlikely(tls->wants_libunwind))
 		mt_unwind_fetch_libunwind();
 	errno = saved_errno;
+	return is_written;
 }
 
 void mt_emit_free(unsigned int kind, const void *block)
@@ -230,11 +236,11 @@ void mt_emit_free(unsigned int kind, const void *block)
 	errno = saved_errno;
 }
 
-void mt_emit_realloc(const void *block)
+void mt_emit_realloc(unsigned int kind, const void *block)
 {
 	int saved_errno = errno;
 
-	emit(MT_EVENT_REALLOC, (struct mt_caller){.kind = MT_KIND_REALLOC}, block, 0, 0, false);
+	emit(MT_EVENT_REALLOC, (struct mt_caller){.kind = kind}, block, 0, 0, false);
 	errno = saved_errno;
 }
 
