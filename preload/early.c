@@ -21,7 +21,7 @@ struct early {
 
 static struct early early;
 
-void mt_early_keep(enum mt_event_type type, struct mt_caller caller, const void *addr,
+void mt_early_keep(enum mt_event_type type, const struct mt_caller *caller, const void *addr,
                    size_t size_bytes)
 {
 	unsigned int index = atomic_fetch_add_explicit(&early.count, 1, memory_order_relaxed);
@@ -29,7 +29,7 @@ void mt_early_keep(enum mt_event_type type, struct mt_caller caller, const void 
 	if (index >= EARLY_EVENTS)
 		return;
 	early.events[index].type = type;
-	early.events[index].caller = caller;
+	early.events[index].caller = *caller;
 	early.events[index].caller.frame = NULL;
 	early.events[index].addr = addr;
 	early.events[index].size_bytes = size_bytes;
@@ -50,7 +50,7 @@ void mt_early_flush(void)
 			old = NULL;
 		}
 		if (early.events[i].type == MT_EVENT_ALLOC) {
-			mt_gate_alloc(early.events[i].caller, addr, early.events[i].size_bytes);
+			mt_gate_alloc(&early.events[i].caller, addr, early.events[i].size_bytes);
 		} else if (early.events[i].type == MT_EVENT_FREE) {
 			mt_gate_free(early.events[i].caller.kind, addr);
 		} else if (early.events[i].type == MT_EVENT_REALLOC) {

@@ -13,7 +13,7 @@
 #include "preload/emit.h"
 
 /* Keeps one event of the malloc family; others are dropped and counted. Any context. */
-void mt_early_keep(enum mt_event_type type, struct mt_caller caller, const void *addr,
+void mt_early_keep(enum mt_event_type type, const struct mt_caller *caller, const void *addr,
                    size_t size_bytes);
 
 /* Writes what was kept. Called once, by the constructor, when this thread is attached. */

@@ -2,7 +2,8 @@
 /*
  * emit.c - one event into this thread's ring; what to do when the ring is full.
  *
- * Runs in the traced process, any thread, any context.
+ * Runs in the traced process, any thread, any context. errno is saved where something is done that may set it,
+ * which is never so on the usual path.
  */
 #include "preload/emit.h"
 
@@ -84,16 +85,6 @@ MT_COLD static bool wait_for_space(struct mt_ring_writer *writer, uint32_t bytes
 	return true;
 }
 
-static inline bool make_space(struct mt_ring_writer *writer, uint32_t bytes)
-{
-	if (mt_likely(mt_ring_has_space(writer, bytes)))
-		return true;
-	if (!mt_config.overflow_drops && wait_for_space(writer, bytes))
-		return true;
-	atomic_fetch_add_explicit(&mt_process.slot->dropped, 1, memory_order_relaxed);
-	return false;
-}
-
 /* Half a ring was written since the collector was last seen to read: see that it is awake. */
 MT_COLD static void check_bell(struct mt_ring_writer *writer)
 {
@@ -105,24 +96,42 @@ MT_COLD static void check_bell(struct mt_ring_writer *writer)
 	writer->bell_at = writer->head + size_bytes / 4;
 }
 
-static inline void publish(struct mt_ring_writer *writer, uint32_t bytes)
+/* Beyond the writer's limit. False: the event is dropped, and counted. */
+MT_COLD static bool find_space(struct mt_ring_writer *writer, uint32_t bytes)
 {
-	mt_ring_publish(writer, bytes);
-	if (mt_unlikely(writer->head >= writer->bell_at))
+	int saved_errno = errno;
+	bool has_space = mt_ring_has_space(writer, bytes) ||
+	                 (!mt_config.overflow_drops && wait_for_space(writer, bytes));
+
+	if (!has_space)
+		atomic_fetch_add_explicit(&mt_process.slot->dropped, 1, memory_order_relaxed);
+	else if (writer->head >= writer->bell_at)
 		check_bell(writer);
+	writer->limit = writer->space_end < writer->bell_at ? writer->space_end : writer->bell_at;
+	errno = saved_errno;
+	return has_space;
+}
+
+static inline bool make_space(struct mt_ring_writer *writer, uint32_t bytes)
+{
+	return mt_likely(writer->head + bytes <= writer->limit) || find_space(writer, bytes);
+}
+
+static inline bool put_fixed(struct mt_ring_writer *writer, uint64_t word, uint64_t size,
+                             uint32_t stack, uint32_t flags)
+{
+	if (mt_unlikely(!make_space(writer, sizeof(struct mt_event_fixed))))
+		return false;
+	mt_ring_put_unit(writer, 0, mt_clock_now(mt_process.segment), word);
+	mt_ring_put_unit(writer, MT_EVENT_UNIT, size, (uint64_t)flags << 32 | stack);
+	mt_ring_publish(writer, sizeof(struct mt_event_fixed));
+	return true;
 }
 
 bool mt_emit_fixed(struct mt_ring_writer *writer, uint64_t word, uint64_t size, uint32_t stack,
                    uint32_t flags)
 {
-	struct mt_event_fixed event = {{0, word}, size, stack, flags};
-
-	if (!make_space(writer, sizeof(event)))
-		return false;
-	event.head.stamp = mt_clock_now(mt_process.segment);
-	mt_ring_put(writer, 0, &event, sizeof(event));
-	publish(writer, sizeof(event));
-	return true;
+	return put_fixed(writer, word, size, stack, flags);
 }
 
 bool mt_emit_large(struct mt_ring_writer *writer, enum mt_event_type type, uint32_t id,
@@ -140,13 +149,13 @@ bool mt_emit_large(struct mt_ring_writer *writer, enum mt_event_type type, uint3
 	mt_ring_put(writer, sizeof(event), first, first_bytes);
 	if (second_bytes)
 		mt_ring_put(writer, sizeof(event) + first_bytes, second, second_bytes);
-	publish(writer, bytes);
+	mt_ring_publish(writer, bytes);
 	return true;
 }
 
 /* What to do with an event for which there is no ring. */
-MT_COLD static void missed(enum mt_event_type type, struct mt_caller caller, const void *addr,
-                           size_t size_bytes)
+MT_COLD static void missed(enum mt_event_type type, const struct mt_caller *caller,
+                           const void *addr, size_t size_bytes)
 {
 	uint32_t state = atomic_load_explicit(&mt_process.state, memory_order_relaxed);
 
@@ -156,8 +165,15 @@ MT_COLD static void missed(enum mt_event_type type, struct mt_caller caller, con
 		atomic_fetch_add_explicit(&mt_process.slot->dropped, 1, memory_order_relaxed);
 }
 
+MT_COLD static void too_high(void)
+{
+	if (mt_process.slot)
+		atomic_fetch_add_explicit(&mt_process.slot->high_addresses, 1,
+		                          memory_order_relaxed);
+}
+
 /* Everything but a plain free: a fixed record, with a stack when `with_stack`. False: it was not written. */
-static inline bool emit(enum mt_event_type type, struct mt_caller caller, const void *addr,
+static inline bool emit(enum mt_event_type type, const struct mt_caller *caller, const void *addr,
                         uint64_t size, uint32_t flags, bool with_stack)
 {
 	struct mt_ring_writer *writer;
@@ -167,9 +183,7 @@ static inline bool emit(enum mt_event_type type, struct mt_caller caller, const 
 	uint32_t level;
 
 	if (mt_unlikely((uintptr_t)addr >> MT_EVENT_ADDR_BITS)) {
-		if (mt_process.slot)
-			atomic_fetch_add_explicit(&mt_process.slot->high_addresses, 1,
-			                          memory_order_relaxed);
+		too_high();
 		return false;
 	}
 	thread = mt_thread_enter(&level);
@@ -180,10 +194,9 @@ static inline bool emit(enum mt_event_type type, struct mt_caller caller, const 
 	writer = mt_thread_writer(thread, level);
 	if (mt_likely(writer != NULL)) {
 		if (with_stack)
-			stack = mt_stacks_take(thread, level, writer, &caller);
-		is_written =
-		        mt_emit_fixed(writer, mt_event_word(type, caller.kind, (uintptr_t)addr),
-		                      size, stack, flags);
+			stack = mt_stacks_take(thread, level, writer, caller);
+		is_written = put_fixed(writer, mt_event_word(type, caller->kind, (uintptr_t)addr),
+		                       size, stack, flags);
 	} else {
 		missed(type, caller, addr, size);
 	}
@@ -191,29 +204,41 @@ static inline bool emit(enum mt_event_type type, struct mt_caller caller, const 
 	return is_written;
 }
 
-bool mt_emit_alloc(struct mt_caller caller, const void *block, size_t size_bytes)
+/* The thread's first allocation, one of memtrace's own, or one past the thread's end. */
+MT_COLD static bool emit_odd_alloc(const struct mt_caller *caller, const void *block,
+                                   size_t size_bytes)
 {
+	struct mt_tls *tls = &mt_tls;
 	int saved_errno = errno;
+	bool is_written;
+
+	if (tls->cold)
+		mt_unwind_warm_up(caller->address);
+	is_written = emit(MT_EVENT_ALLOC, caller, block, size_bytes, tls->own ? MT_ALLOC_OWN : 0,
+	                  !tls->own);
+	errno = saved_errno;
+	return is_written;
+}
+
+bool mt_emit_alloc(const struct mt_caller *caller, const void *block, size_t size_bytes)
+{
 	struct mt_tls *tls = &mt_tls;
 	bool is_written;
 
 	tls->recorded = block;
 	if (mt_unlikely(tls->freeing == block))
 		tls->freeing = NULL;
-	if (mt_unlikely(!tls->walked))
-		mt_unwind_warm_up(caller.address);
-	is_written = emit(MT_EVENT_ALLOC, caller, block, size_bytes, tls->own ? MT_ALLOC_OWN : 0,
-	                  !tls->own);
+	if (mt_likely(!tls->odd))
+		is_written = emit(MT_EVENT_ALLOC, caller, block, size_bytes, 0, true);
+	else
+		is_written = emit_odd_alloc(caller, block, size_bytes);
 	if (mt_unlikely(tls->wants_libunwind))
 		mt_unwind_fetch_libunwind();
-	errno = saved_errno;
 	return is_written;
 }
 
 void mt_emit_free(unsigned int kind, const void *block)
 {
-	int saved_errno = errno;
-	struct mt_event_head event = {0, mt_event_word(MT_EVENT_FREE, kind, (uintptr_t)block)};
 	struct mt_ring_writer *writer;
 	struct mt_thread *thread;
 	uint32_t level;
@@ -222,71 +247,63 @@ void mt_emit_free(unsigned int kind, const void *block)
 		return;
 	thread = mt_thread_enter(&level);
 	if (mt_unlikely(!thread)) {
-		missed(MT_EVENT_FREE, (struct mt_caller){.kind = kind}, block, 0);
-		errno = saved_errno;
+		missed(MT_EVENT_FREE, &(struct mt_caller){.kind = kind}, block, 0);
 		return;
 	}
 	writer = mt_thread_writer(thread, level);
-	if (mt_likely(writer && make_space(writer, sizeof(event)))) {
-		event.stamp = mt_clock_now(mt_process.segment);
-		mt_ring_put(writer, 0, &event, sizeof(event));
-		publish(writer, sizeof(event));
+	if (mt_likely(writer && make_space(writer, MT_EVENT_UNIT))) {
+		mt_ring_put_unit(writer, 0, mt_clock_now(mt_process.segment),
+		                 mt_event_word(MT_EVENT_FREE, kind, (uintptr_t)block));
+		mt_ring_publish(writer, MT_EVENT_UNIT);
 	}
 	mt_thread_leave(level);
-	errno = saved_errno;
 }
 
 void mt_emit_realloc(unsigned int kind, const void *block)
 {
-	int saved_errno = errno;
+	struct mt_caller caller = {.kind = kind};
 
-	emit(MT_EVENT_REALLOC, (struct mt_caller){.kind = kind}, block, 0, 0, false);
-	errno = saved_errno;
+	emit(MT_EVENT_REALLOC, &caller, block, 0, 0, false);
 }
 
 void mt_emit_realloc_failed(const void *block)
 {
-	int saved_errno = errno;
+	static const struct mt_caller caller = {.kind = MT_KIND_REALLOC};
 
-	emit(MT_EVENT_REALLOC_FAILED, (struct mt_caller){.kind = MT_KIND_REALLOC}, block, 0, 0,
-	     false);
-	errno = saved_errno;
+	emit(MT_EVENT_REALLOC_FAILED, &caller, block, 0, 0, false);
 }
 
 /* The mapping hooks also run inside an allocator that holds its locks, where nothing may allocate. */
-static void emit_mapping(enum mt_event_type type, struct mt_caller caller, const void *addr,
+static void emit_mapping(enum mt_event_type type, const struct mt_caller *caller, const void *addr,
                          uint64_t size, uint32_t flags, bool with_stack)
 {
-	int saved_errno = errno;
-
 	if (!mt_tls.own)
 		emit(type, caller, addr, size, flags, with_stack);
-	errno = saved_errno;
 }
 
-void mt_emit_map(struct mt_caller caller, const void *start, size_t size_bytes, uint32_t flags)
+void mt_emit_map(const struct mt_caller *caller, const void *start, size_t size_bytes,
+                 uint32_t flags)
 {
 	emit_mapping(MT_EVENT_MAP, caller, start, size_bytes, flags, true);
 }
 
-void mt_emit_unmap(struct mt_caller caller, const void *start, size_t size_bytes)
+void mt_emit_unmap(const struct mt_caller *caller, const void *start, size_t size_bytes)
 {
 	emit_mapping(MT_EVENT_UNMAP, caller, start, size_bytes, 0, false);
 }
 
-void mt_emit_unmap_failed(struct mt_caller caller, const void *start, size_t size_bytes)
+void mt_emit_unmap_failed(const struct mt_caller *caller, const void *start, size_t size_bytes)
 {
 	emit_mapping(MT_EVENT_UNMAP_FAILED, caller, start, size_bytes, 0, false);
 }
 
-void mt_emit_break(struct mt_caller caller, const void *new_break, int64_t change_bytes)
+void mt_emit_break(const struct mt_caller *caller, const void *new_break, int64_t change_bytes)
 {
 	emit_mapping(MT_EVENT_BREAK, caller, new_break, (uint64_t)change_bytes, 0, true);
 }
 
 bool mt_emit_life(enum mt_event_type type, unsigned int kind, uint64_t value)
 {
-	int saved_errno = errno;
 	struct mt_ring_writer *writer;
 	struct mt_thread *thread;
 	bool written = false;
@@ -295,10 +312,8 @@ bool mt_emit_life(enum mt_event_type type, unsigned int kind, uint64_t value)
 	thread = mt_thread_enter(&level);
 	if (thread) {
 		writer = mt_thread_writer(thread, level);
-		written =
-		        writer && mt_emit_fixed(writer, mt_event_word(type, kind, 0), value, 0, 0);
+		written = writer && put_fixed(writer, mt_event_word(type, kind, 0), value, 0, 0);
 		mt_thread_leave(level);
 	}
-	errno = saved_errno;
 	return written;
 }

@@ -29,16 +29,17 @@ struct mt_caller {
 };
 
 /* False: it was not written. */
-bool mt_emit_alloc(struct mt_caller caller, const void *block, size_t size_bytes);
+bool mt_emit_alloc(const struct mt_caller *caller, const void *block, size_t size_bytes);
 /* The kind of these two may have MT_FREE_LATER in it. */
 void mt_emit_free(unsigned int kind, const void *block);
 void mt_emit_realloc(unsigned int kind, const void *block);
 void mt_emit_realloc_failed(const void *block);
 
-void mt_emit_map(struct mt_caller caller, const void *start, size_t size_bytes, uint32_t flags);
-void mt_emit_unmap(struct mt_caller caller, const void *start, size_t size_bytes);
-void mt_emit_unmap_failed(struct mt_caller caller, const void *start, size_t size_bytes);
-void mt_emit_break(struct mt_caller caller, const void *new_break, int64_t change_bytes);
+void mt_emit_map(const struct mt_caller *caller, const void *start, size_t size_bytes,
+                 uint32_t flags);
+void mt_emit_unmap(const struct mt_caller *caller, const void *start, size_t size_bytes);
+void mt_emit_unmap_failed(const struct mt_caller *caller, const void *start, size_t size_bytes);
+void mt_emit_break(const struct mt_caller *caller, const void *new_break, int64_t change_bytes);
 
 /* Life events: FORK, EXEC, EXEC_FAILED, EXIT. False: it could not be written. */
 bool mt_emit_life(enum mt_event_type type, unsigned int kind, uint64_t value);

@@ -29,7 +29,8 @@ static inline uint32_t mt_gate(void)
 	                            memory_order_relaxed);
 }
 
-static inline void mt_gate_alloc(struct mt_caller caller, const void *block, size_t size_bytes)
+static inline void mt_gate_alloc(const struct mt_caller *caller, const void *block,
+                                 size_t size_bytes)
 {
 	uint32_t gate = mt_gate();
 

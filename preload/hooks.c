@@ -42,16 +42,16 @@ static inline struct mt_caller take_caller(unsigned int kind, const void *addres
 	return caller;
 }
 
-/* Records a block unless a hook further in has done so; `before` is what it was recorded last, before. */
-static inline void record(struct mt_caller caller, const void *block, size_t size_bytes)
+/* Records a block unless a hook further in has done so. */
+static inline void record(const struct mt_caller *caller, const void *block, size_t size_bytes)
 {
 	struct mt_tls *tls = &mt_tls;
 
-	if (mt_unlikely(caller.size_bytes != 0))
-		size_bytes = caller.size_bytes;
-	if (tls->recorded != block)
-		mt_gate_alloc(caller, block, size_bytes);
-	if (caller.kind == MT_KIND_NEW || caller.kind == MT_KIND_NEW_ARRAY)
+	if (mt_likely(tls->recorded != block))
+		mt_gate_alloc(caller, block,
+		              mt_unlikely(caller->size_bytes != 0) ? caller->size_bytes
+		                                                   : size_bytes);
+	if (caller->kind == MT_KIND_NEW || caller->kind == MT_KIND_NEW_ARRAY)
 		tls->outer_recorded = block;
 }
 
@@ -70,7 +70,7 @@ MT_HOOK void *malloc(size_t size)
 	mt_tls.recorded = NULL;
 	block = mt_real.malloc(size);
 	if (mt_likely(block != NULL))
-		record(caller, block, size);
+		record(&caller, block, size);
 	return block;
 }
 
@@ -83,7 +83,7 @@ MT_HOOK void *calloc(size_t count, size_t size)
 	mt_tls.recorded = NULL;
 	block = mt_real.calloc(count, size);
 	if (mt_likely(block != NULL))
-		record(caller, block, count * size);
+		record(&caller, block, count * size);
 	return block;
 }
 
@@ -100,7 +100,7 @@ __attribute__((always_inline)) static inline void *reallocate(void *old, size_t 
 	if (!old) {
 		block = mt_real.realloc(NULL, size);
 		if (block)
-			record(caller, block, size);
+			record(&caller, block, size);
 		return block;
 	}
 	begun = mt_gate_realloc_begin(old);
@@ -114,7 +114,7 @@ __attribute__((always_inline)) static inline void *reallocate(void *old, size_t 
 	/* realloc(old, 0) that gives NULL has freed. */
 	mt_gate_realloc_done(begun, old);
 	if (block)
-		record(caller, block, size);
+		record(&caller, block, size);
 	return block;
 }
 
@@ -184,7 +184,7 @@ MT_HOOK int posix_memalign(void **ret_block, size_t alignment, size_t size)
 	mt_tls.recorded = NULL;
 	error = mt_real.posix_memalign(ret_block, alignment, size);
 	if (!error && *ret_block)
-		record(caller, *ret_block, size);
+		record(&caller, *ret_block, size);
 	return error;
 }
 
@@ -198,7 +198,7 @@ MT_HOOK int posix_memalign(void **ret_block, size_t alignment, size_t size)
 		mt_tls.recorded = NULL;                             \
 		block = mt_real.name(alignment, size);              \
 		if (block)                                          \
-			record(caller, block, size);                \
+			record(&caller, block, size);               \
 		return block;                                       \
 	}
 
@@ -215,7 +215,7 @@ ALIGNED_HOOK(memalign)
 		mt_tls.recorded = NULL;                             \
 		block = mt_real.name(size);                         \
 		if (block)                                          \
-			record(caller, block, size);                \
+			record(&caller, block, size);               \
 		return block;                                       \
 	}
 

@@ -49,7 +49,7 @@ map(void *(*real)(void *, size_t, int, int, int, off_t), void *start, size_t siz
 	else
 		mapped = (void *)syscall(SYS_mmap, start, size, protection, flags, fd, offset);
 	if (mapped != MAP_FAILED && mt_likely(!is_stopped()))
-		mt_emit_map(caller, mapped, size, map_flags(protection, flags));
+		mt_emit_map(&caller, mapped, size, map_flags(protection, flags));
 	return mapped;
 }
 
@@ -71,13 +71,13 @@ MT_HOOK int munmap(void *start, size_t size)
 	int result;
 
 	if (mt_likely(is_recorded))
-		mt_emit_unmap(caller, start, size);
+		mt_emit_unmap(&caller, start, size);
 	if (mt_likely(mt_real.munmap != NULL))
 		result = mt_real.munmap(start, size);
 	else
 		result = (int)syscall(SYS_munmap, start, size);
 	if (result != 0 && is_recorded)
-		mt_emit_unmap_failed(caller, start, size);
+		mt_emit_unmap_failed(&caller, start, size);
 	return result;
 }
 
@@ -96,15 +96,15 @@ MT_HOOK void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...
 		va_end(more);
 	}
 	if (mt_likely(is_recorded))
-		mt_emit_unmap(caller, old, old_size);
+		mt_emit_unmap(&caller, old, old_size);
 	if (mt_likely(mt_real.mremap != NULL))
 		mapped = mt_real.mremap(old, old_size, new_size, flags, wanted);
 	else
 		mapped = (void *)syscall(SYS_mremap, old, old_size, new_size, flags, wanted);
 	if (mapped != MAP_FAILED && !is_stopped())
-		mt_emit_map(caller, mapped, new_size, (uint32_t)flags << 8);
+		mt_emit_map(&caller, mapped, new_size, (uint32_t)flags << 8);
 	else if (mapped == MAP_FAILED && is_recorded)
-		mt_emit_unmap_failed(caller, old, old_size);
+		mt_emit_unmap_failed(&caller, old, old_size);
 	return mapped;
 }
 
@@ -119,7 +119,7 @@ MT_HOOK int brk(void *wanted)
 	before = mt_real.sbrk(0);
 	result = mt_real.brk(wanted);
 	if (result == 0 && !is_stopped())
-		mt_emit_break(caller, wanted, (char *)wanted - before);
+		mt_emit_break(&caller, wanted, (char *)wanted - before);
 	return result;
 }
 
@@ -132,6 +132,6 @@ MT_HOOK void *sbrk(intptr_t change)
 		mt_real_init();
 	before = mt_real.sbrk(change);
 	if (change != 0 && before != (void *)-1 && !is_stopped())
-		mt_emit_break(caller, (char *)before + change, change);
+		mt_emit_break(&caller, (char *)before + change, change);
 	return before;
 }

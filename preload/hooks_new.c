@@ -51,7 +51,7 @@ static inline void outer_end(unsigned int kind, const void *caller, const void *
 			caller = tls->outer_caller;
 			frame = tls->outer_frame;
 		}
-		mt_gate_alloc((struct mt_caller){kind, caller, 0, frame}, block, size_bytes);
+		mt_gate_alloc(&(struct mt_caller){kind, caller, 0, frame}, block, size_bytes);
 		tls->outer_recorded = block;
 	}
 	tls->outer_kind = 0;

@@ -89,6 +89,7 @@ enum mt_libunwind_state mt_libunwind_state(void)
 enum mt_libunwind_state mt_libunwind_open(void)
 {
 	int expected = MT_LIBUNWIND_CLOSED;
+	int saved_errno = errno;
 
 	if (!environ ||
 	    atomic_load_explicit(&mt_process.state, memory_order_relaxed) != MT_PROCESS_ON)
@@ -97,10 +98,15 @@ enum mt_libunwind_state mt_libunwind_open(void)
 		atomic_store_explicit(&state,
 		                      open_it() == 0 ? MT_LIBUNWIND_OPEN : MT_LIBUNWIND_MISSING,
 		                      memory_order_release);
+	errno = saved_errno;
 	return mt_libunwind_state();
 }
 
 int mt_libunwind_backtrace(void **frames, int limit)
 {
-	return unw_backtrace(frames, limit);
+	int saved_errno = errno;
+	int depth = unw_backtrace(frames, limit);
+
+	errno = saved_errno;
+	return depth;
 }

@@ -129,7 +129,7 @@ static struct mt_rule learn(uintptr_t pc, uintptr_t looked_up, bool *ret_is_code
 	case -ENOENT:
 		/* The kernel enters the loader there: nobody called it, and it has no frame information. */
 		if (mt_module_is_loader((const void *)pc))
-			return (struct mt_rule){MT_RULE_END, 0, 0};
+			return (struct mt_rule){MT_RULE_END, 0, 0, 0};
 		return mt_rule_none(MT_CUT_NO_CFI);
 	default: return mt_rule_none(MT_CUT_NO_RULE);
 	}

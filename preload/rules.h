@@ -12,6 +12,8 @@
  *	     50-53   saved words
  *	     54-63   offset in words, signed; of NONE the reason; of WIDE an index into mt_rules_wide
  *
+ * Bits 47-63 are the rule's shape: entries of the same shape have the same rule.
+ *
  * The rule of a return address is that of the byte before it: a call that does not return may be the last
  * instruction of its function. An interrupted pc has its own rule, which is never in the table: there are many,
  * and each is rare.
@@ -70,20 +72,23 @@ static inline struct mt_rule mt_rules_decode(uint64_t entry)
 	        .kind = (enum mt_rule_kind)(entry >> MT_RULES_PC_BITS & 7),
 	        .offset_bytes = (int32_t)((int64_t)entry >> 51) & ~7,
 	        .saved_bytes = (uint32_t)(entry >> 47) & 0x78,
+	        .shape = (uint32_t)(entry >> MT_RULES_PC_BITS),
 	};
 
-	if (__builtin_expect(rule.kind == MT_RULE_WIDE, 0))
-		return mt_rules_wide[entry >> 54];
+	if (__builtin_expect(rule.kind == MT_RULE_WIDE, 0)) {
+		uint32_t shape = rule.shape;
+
+		rule = mt_rules_wide[entry >> 54];
+		rule.shape = shape;
+	}
 	return rule;
 }
 
-/* The entry of this return address if it stands where it is looked for first; else 0. `rules` is mt_rules. */
-static inline uint64_t mt_rules_peek(const _Atomic uint64_t *rules, uintptr_t pc)
+/* What stands where the return address with this hash is looked for first. `rules` is mt_rules. */
+static inline uint64_t mt_rules_peek(const _Atomic uint64_t *rules, uint64_t hash)
 {
-	const _Atomic uint64_t *place = rules + (mt_rules_hash(pc) >> (64 - MT_RULES_LEVEL0_BITS));
-	uint64_t entry = atomic_load_explicit(place, memory_order_relaxed);
-
-	return mt_rules_is_of(entry, pc) ? entry : 0;
+	return atomic_load_explicit(&rules[hash >> (64 - MT_RULES_LEVEL0_BITS)],
+	                            memory_order_relaxed);
 }
 
 /* The rule of this return address; never MISSING, never WIDE. */

@@ -228,7 +228,7 @@ static bool draw_next(struct mt_tls *tls, size_t size_bytes)
 	return true;
 }
 
-MT_COLD void mt_sample_alloc(struct mt_caller caller, const void *block, size_t size_bytes)
+MT_COLD void mt_sample_alloc(const struct mt_caller *caller, const void *block, size_t size_bytes)
 {
 	struct mt_tls *tls = &mt_tls;
 

@@ -41,7 +41,7 @@ int mt_sample_init(void);
 void mt_sample_forked(void);
 
 /* A block that mt_sample_skips() did not: draws, and records it. */
-void mt_sample_alloc(struct mt_caller caller, const void *block, size_t size_bytes);
+void mt_sample_alloc(const struct mt_caller *caller, const void *block, size_t size_bytes);
 
 /* A block that may be in the set is about to be freed: records that if it is. */
 void mt_sample_free(unsigned int kind, const void *block);

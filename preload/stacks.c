@@ -73,7 +73,7 @@ struct identity {
 	uint32_t check; /* 21 bits of a second hash | 11 bits of depth */
 };
 
-static struct identity identify(const struct mt_walk *walk, uint32_t epoch)
+static inline struct identity identify(const struct mt_walk *walk, uint32_t epoch)
 {
 	uint64_t seed = ((uint64_t)epoch << 8 | walk->cut) * 0x9e3779b97f4a7c15u;
 	__uint128_t product = (__uint128_t)(walk->hash ^ seed) * 0xa0761d6478bd642fu;
@@ -150,6 +150,7 @@ MT_COLD static uint32_t take_new(struct mt_thread *thread, struct mt_ring_writer
                                  struct mt_walk *walk, uint32_t epoch, struct entry *free_entry)
 {
 	struct identity identity;
+	int saved_errno = errno;
 	uint32_t id;
 
 	if (!walk->frames) {
@@ -160,43 +161,33 @@ MT_COLD static uint32_t take_new(struct mt_thread *thread, struct mt_ring_writer
 		shorten(walk);
 	identity = identify(walk, epoch);
 	id = free_entry ? 0 : look_up(identity, &free_entry);
-	if (id)
-		return id;
-	id = define(writer, walk->frames, walk->depth, walk->cut);
-	if (id && free_entry)
-		put(free_entry, identity, id);
+	if (!id) {
+		id = define(writer, walk->frames, walk->depth, walk->cut);
+		if (id && free_entry)
+			put(free_entry, identity, id);
+	}
+	errno = saved_errno;
 	return id;
 }
 
 /* The id of a stack that is known by `walk`; defines it when it is new. */
-static uint32_t take(struct mt_thread *thread, struct mt_ring_writer *writer, struct mt_walk *walk,
-                     uint32_t epoch, struct identity identity)
-{
-	struct entry *free_entry;
-	uint32_t id = look_up(identity, &free_entry);
-
-	return mt_likely(id != 0) ? id : take_new(thread, writer, walk, epoch, free_entry);
-}
-
-/* The same for most stacks, without the shared table, whose lines are seldom in the cache. */
-static inline uint32_t take_recent(struct mt_thread *thread, struct mt_ring_writer *writer,
-                                   struct mt_walk *walk, uint32_t epoch)
+static inline uint32_t take(struct mt_thread *thread, struct mt_ring_writer *writer,
+                            struct mt_walk *walk, uint32_t epoch)
 {
 	struct identity identity = identify(walk, epoch);
-	struct mt_recent *recent = &thread->recent[identity.hash >> (64 - MT_RECENT_BITS)];
+	struct entry *free_entry = group_of(0, identity.hash) + identity.hash % GROUP;
 	uint32_t id;
 
-	if (recent->hash == identity.hash && recent->check == identity.check && recent->id)
-		return recent->id;
-	id = take(thread, writer, walk, epoch, identity);
-	/* A siglongjmp out of a handler may cut this off anywhere. */
-	recent->id = 0;
-	atomic_signal_fence(memory_order_seq_cst);
-	recent->hash = identity.hash;
-	recent->check = identity.check;
-	atomic_signal_fence(memory_order_seq_cst);
-	recent->id = id;
-	return id;
+	if (mt_likely(atomic_load_explicit(&free_entry->hash, memory_order_relaxed) ==
+	              identity.hash)) {
+		/* acquire: an id is used after its definition; partner: put() */
+		uint64_t value = atomic_load_explicit(&free_entry->value, memory_order_acquire);
+
+		if (mt_likely((uint32_t)(value >> 32) == identity.check && (uint32_t)value))
+			return (uint32_t)value;
+	}
+	id = look_up(identity, &free_entry);
+	return mt_likely(id != 0) ? id : take_new(thread, writer, walk, epoch, free_entry);
 }
 
 uint32_t mt_stacks_take(struct mt_thread *thread, uint32_t level, struct mt_ring_writer *writer,
@@ -208,18 +199,16 @@ uint32_t mt_stacks_take(struct mt_thread *thread, uint32_t level, struct mt_ring
 
 	/* acquire: ranges of the new epoch are looked up after it; partner: mt_module_new_epoch() */
 	epoch = atomic_load_explicit(&mt_process.epoch, memory_order_acquire);
+	/* What belongs to the thread is level 0's. */
 	if (mt_likely(level == 0))
 		mt_unwind_walk(thread, caller, epoch, &walk);
 	else
 		mt_walk_identify(&walk);
 	if (mt_unlikely(walk.cut > MT_CUT_DEPTH))
 		atomic_fetch_add_explicit(&mt_process.slot->stacks_cut, 1, memory_order_relaxed);
-	/* What belongs to the thread is level 0's. */
-	if (mt_unlikely(level != 0))
-		return take(thread, writer, &walk, epoch, identify(&walk, epoch));
 	if (walk.id && *walk.id)
 		return *walk.id;
-	id = take_recent(thread, writer, &walk, epoch);
+	id = take(thread, writer, &walk, epoch);
 	if (walk.id)
 		*walk.id = id;
 	return id;

@@ -35,6 +35,7 @@ struct mt_rule {
 	int32_t offset_bytes;
 	uint32_t
 	        saved_bytes; /* the caller's fp was saved so far below the CFA; 0: it is still in its register */
+	uint32_t shape; /* the same for the same rule (rules.h); 0: not known */
 };
 
 /* The registers that a walk carries: a return address (or interrupted pc), its sp and its fp. */
@@ -46,7 +47,7 @@ struct mt_step {
 
 static inline struct mt_rule mt_rule_none(enum mt_cut reason)
 {
-	return (struct mt_rule){MT_RULE_NONE, (int32_t)reason * MT_RULE_WORD_BYTES, 0};
+	return (struct mt_rule){MT_RULE_NONE, (int32_t)reason * MT_RULE_WORD_BYTES, 0, 0};
 }
 
 static inline enum mt_cut mt_rule_reason(struct mt_rule rule)

@@ -79,7 +79,7 @@ static inline struct mt_rule mt_step_signal_rule(const struct mt_cfi_row *row)
 	    offset == MT_STEP_SIGNAL_SP &&
 	    mt_step_is_saved_at(row, MT_STEP_RA, MT_STEP_SIGNAL_PC) &&
 	    mt_step_is_saved_at(row, MT_STEP_FP, MT_STEP_SIGNAL_FP))
-		return (struct mt_rule){MT_RULE_SIGNAL, 0, 0};
+		return (struct mt_rule){MT_RULE_SIGNAL, 0, 0, 0};
 	return mt_rule_none(MT_CUT_NO_RULE);
 }
 
@@ -125,7 +125,7 @@ static inline struct mt_rule mt_step_realigned_rule(const struct mt_cfi_row *row
 	if (mt_step_is_address(&row->cfa, MT_STEP_FP, true, &offset) && mt_step_is_plain(offset) &&
 	    fp->how == MT_CFI_EXPRESSION && mt_step_is_address(fp, MT_STEP_FP, false, &fp_offset) &&
 	    fp_offset == 0)
-		return (struct mt_rule){MT_RULE_REALIGNED, (int32_t)offset, 0};
+		return (struct mt_rule){MT_RULE_REALIGNED, (int32_t)offset, 0, 0};
 	return mt_rule_none(MT_CUT_NO_RULE);
 }
 
@@ -138,7 +138,7 @@ static inline struct mt_rule mt_step_rule(const struct mt_cfi_row *row, uintptr_
 	int64_t offset = row->cfa.value;
 
 	if (ra->how == MT_CFI_UNDEFINED)
-		return (struct mt_rule){MT_RULE_END, 0, 0};
+		return (struct mt_rule){MT_RULE_END, 0, 0, 0};
 	if (row->is_signal)
 		return mt_step_signal_rule(row);
 	if (ra->how != MT_CFI_OFFSET || ra->value != -MT_RULE_WORD_BYTES ||
@@ -155,7 +155,7 @@ static inline struct mt_rule mt_step_rule(const struct mt_cfi_row *row, uintptr_
 	}
 	if (saved_bytes < 0 || !mt_step_is_plain(offset))
 		return mt_rule_none(MT_CUT_NO_RULE);
-	return (struct mt_rule){kind, (int32_t)offset, (uint32_t)saved_bytes};
+	return (struct mt_rule){kind, (int32_t)offset, (uint32_t)saved_bytes, 0};
 }
 
 /*

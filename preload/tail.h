@@ -18,7 +18,7 @@
  *
  * Where the walk comes to an sp of the tail, with the fp that the frames from there on need (if they need any), all
  * that lies further out is a function of those words alone: where they hold what they held, the stack is
- * the same. Where a return address has changed, but its rule leads to the same caller's sp as before, the frame
+ * the same. Where a return address has changed, but its rule is the same, and so its caller's sp, the frame
  * is put right on the spot (most calls of one function come from frames of the same shape). That is a
  * proof only because
  *
@@ -60,12 +60,20 @@ struct mt_tail_state {
 	};
 	uintptr_t
 	        fp; /* what fp must be here for the frames further out to be what they are, if NEEDS_FP */
-	uint32_t
-	        slots; /* how many of slots[] belong to this frame and those further out | NEEDS_FP */
-	uint32_t id;   /* of the stack that ends here, once stacks.c has looked it up; else 0 */
+	/*
+	 * Bits 0-13: how many of slots[] belong to this frame and those further out, 14: MT_TAIL_NEEDS_FP, 15-31: the
+	 * rule's shape.
+	 */
+	uint32_t bits;
+	uint32_t id; /* of the stack that ends here, once stacks.c has looked it up; else 0 */
 };
 
-#define MT_TAIL_NEEDS_FP 0x80000000u
+#define MT_TAIL_NEEDS_FP    0x4000u
+#define MT_TAIL_SLOTS_MASK  0x3fffu
+#define MT_TAIL_SHAPE_SHIFT 15u
+static_assert(MT_TAIL_SHAPE_SHIFT + 32 == MT_RULES_PC_BITS,
+              "a shape stands as high as in an entry");
+static_assert(MT_TAIL_SLOTS <= MT_TAIL_SLOTS_MASK, "they can be counted");
 
 struct mt_tail_slot {
 	uintptr_t at;
@@ -101,12 +109,10 @@ __attribute__((no_sanitize("address"))) static inline uintptr_t mt_tail_load(uin
 	return *(const uintptr_t *)addr;
 }
 
-/* A bijection, so that different frames never weigh the same. */
-static inline uint64_t mt_tail_weight(uintptr_t pc)
+/* A bijection, so that different frames never weigh the same. `hash` is mt_rules_hash(pc). */
+static inline uint64_t mt_tail_weight(uint64_t hash)
 {
-	uint64_t value = pc * 0x9fb21c651e98df25u;
-
-	return value ^ value >> 32;
+	return hash ^ hash >> 32;
 }
 
 static inline uint64_t mt_tail_turn(uint64_t value, uint32_t bits)
@@ -116,7 +122,7 @@ static inline uint64_t mt_tail_turn(uint64_t value, uint32_t bits)
 
 static inline uint32_t mt_tail_slots_up_to(const struct mt_tail *tail, uint32_t index)
 {
-	return tail->states[index].slots & ~MT_TAIL_NEEDS_FP;
+	return tail->states[index].bits & MT_TAIL_SLOTS_MASK;
 }
 
 /* --- adding a frame ----------------------------------------------------------------------------------- */
@@ -140,8 +146,8 @@ static inline struct mt_tail_end mt_tail_end_at(const struct mt_tail *tail, uint
 	        .check = state->check,
 	        .sp = tail->frames[index].sp,
 	        .fp = state->fp,
-	        .slots = state->slots & ~MT_TAIL_NEEDS_FP,
-	        .needs_fp = state->slots & MT_TAIL_NEEDS_FP,
+	        .slots = state->bits & MT_TAIL_SLOTS_MASK,
+	        .needs_fp = state->bits & MT_TAIL_NEEDS_FP,
 	};
 }
 
@@ -162,7 +168,7 @@ static inline void mt_tail_put(struct mt_tail *tail, struct mt_tail_end *end, ui
                                struct mt_tail_frame frame, struct mt_rule rule, uintptr_t fp)
 {
 	struct mt_tail_state *state = &tail->states[index];
-	uint64_t weight = mt_tail_weight(frame.pc);
+	uint64_t weight = mt_tail_weight(mt_rules_hash(frame.pc));
 	bool is_realigned = mt_tail_unlikely(rule.kind == MT_RULE_REALIGNED);
 
 	end->hash = end->hash * MT_TAIL_HASH_BASE + weight;
@@ -189,7 +195,8 @@ static inline void mt_tail_put(struct mt_tail *tail, struct mt_tail_end *end, ui
 	state->hash = end->hash;
 	state->check = end->check;
 	state->fp = end->fp;
-	state->slots = end->slots | (end->needs_fp ? MT_TAIL_NEEDS_FP : 0);
+	state->bits = end->slots | (end->needs_fp ? MT_TAIL_NEEDS_FP : 0) |
+	              rule.shape << MT_TAIL_SHAPE_SHIFT;
 	state->id = 0;
 }
 
@@ -197,7 +204,7 @@ static inline void mt_tail_put(struct mt_tail *tail, struct mt_tail_end *end, ui
 static inline void mt_tail_put_first(struct mt_tail *tail, struct mt_tail_frame frame, uintptr_t fp,
                                      bool is_root)
 {
-	uint64_t weight = mt_tail_weight(frame.pc);
+	uint64_t weight = mt_tail_weight(mt_rules_hash(frame.pc));
 
 	tail->frames[1] = frame;
 	tail->states[0] = (struct mt_tail_state){.hash = 0};
@@ -205,14 +212,18 @@ static inline void mt_tail_put_first(struct mt_tail *tail, struct mt_tail_frame 
 	        .hash = weight,
 	        .check = weight,
 	        .fp = fp,
-	        .slots = is_root ? 0 : MT_TAIL_NEEDS_FP,
+	        .bits = is_root ? 0 : MT_TAIL_NEEDS_FP,
 	};
 }
 
 /* --- what still holds ----------------------------------------------------------------------------------- */
 
-/* Of the frames from `outer` inwards, the innermost up to which no word has changed; outer - 1: not even that. */
-static inline uint32_t mt_tail_unchanged(const struct mt_tail *tail, uint32_t outer, uint32_t inner)
+/*
+ * Of the frames from `outer` inwards, the innermost up to which no word has changed; outer - 1: not even that.
+ * *ret_fit: the innermost up to which no slot has changed, whatever the return addresses.
+ */
+static inline uint32_t mt_tail_unchanged(const struct mt_tail *tail, uint32_t outer, uint32_t inner,
+                                         uint32_t *ret_fit)
 {
 	const struct mt_tail_frame *frames = tail->frames;
 	uint32_t at = outer;
@@ -223,6 +234,7 @@ static inline uint32_t mt_tail_unchanged(const struct mt_tail *tail, uint32_t ou
 	for (; at + MT_TAIL_AT_ONCE <= inner + 1; at += MT_TAIL_AT_ONCE) {
 		uintptr_t difference = 0;
 
+#pragma GCC unroll 4
 		for (uint32_t i = 0; i < MT_TAIL_AT_ONCE; i++)
 			difference |= mt_tail_load(frames[at + i].sp - 8) ^ frames[at + i].pc;
 		if (difference)
@@ -230,55 +242,52 @@ static inline uint32_t mt_tail_unchanged(const struct mt_tail *tail, uint32_t ou
 	}
 	while (at <= inner && mt_tail_load(frames[at].sp - 8) == frames[at].pc)
 		at++;
+	at--;
+	*ret_fit = inner;
 	if (mt_tail_unlikely(slot < slots)) {
+		uint32_t fit = inner;
+
 		while (slot < slots &&
 		       mt_tail_load(tail->slots[slot].at) == tail->slots[slot].value)
 			slot++;
 		/* A changed slot of a frame changes who its caller is. */
-		while (at > outer && slot < mt_tail_slots_up_to(tail, at - 1))
-			at--;
+		while (fit >= outer && slot < mt_tail_slots_up_to(tail, fit))
+			fit--;
+		*ret_fit = fit;
+		if (fit < at)
+			at = fit;
 	}
-	return at - 1;
+	return at;
 }
 
 /*
- * Does a frame at `sp` with this rule have `end` as its caller? A frame that is found by its fp does if its fp is the
- * one that it then needs.
+ * Behind `index`, up to which all is unchanged: puts right the frames up to `inner` that have another return address,
+ * but of the same shape, so that it leads to the same caller's frame. Whether they are on the stack at all is seen
+ * when the walk meets one of them or not. Gives the last one that holds.
  */
-static inline bool mt_tail_is_caller(const struct mt_tail_end *end, uintptr_t sp,
-                                     struct mt_rule rule)
+static inline uint32_t mt_tail_refit(struct mt_tail *tail, uint32_t index, uint32_t inner)
 {
-	uintptr_t base = end->sp - (uintptr_t)(intptr_t)rule.offset_bytes;
-
-	if (rule.kind == MT_RULE_SP ? base != sp : rule.kind != MT_RULE_FP)
-		return false;
-	if (mt_tail_likely(!end->needs_fp))
-		return true;
-	if (rule.saved_bytes)
-		return mt_tail_load(end->sp - rule.saved_bytes) == end->fp;
-	return rule.kind == MT_RULE_SP || base == end->fp;
-}
-
-/*
- * Behind `index`, up to which all is unchanged: puts right the frames up to `inner` that have another return address
- * but the same shape. Whether they are on the stack at all is seen when the walk meets one of them or not. Gives
- * the last one that holds.
- */
-static inline uint32_t mt_tail_reshape(struct mt_tail *tail, uint32_t index, uint32_t inner)
-{
+	const uint64_t shape_mask = ~(uint64_t)0 << MT_RULES_PC_BITS;
 	const _Atomic uint64_t *rules = mt_rules;
-	struct mt_tail_end end = mt_tail_end_at(tail, index);
+	uint64_t sum = tail->states[index].hash;
+	uint64_t check = tail->states[index].check;
 
-	while (index < inner) {
-		struct mt_tail_frame frame = tail->frames[index + 1];
-		struct mt_rule rule;
+	for (; index < inner; index++) {
+		struct mt_tail_frame *frame = &tail->frames[index + 1];
+		struct mt_tail_state *state = &tail->states[index + 1];
+		uintptr_t pc = mt_tail_load(frame->sp - 8);
+		uint64_t hash = mt_rules_hash(pc);
+		uint64_t weight = mt_tail_weight(hash);
 
-		frame.pc = mt_tail_load(frame.sp - 8);
-		/* A word of no entry decodes to no kind. */
-		rule = mt_rules_decode(mt_rules_peek(rules, frame.pc));
-		if (mt_tail_unlikely(!mt_tail_is_caller(&end, frame.sp, rule)))
+		/* A shape is never 0 in an entry, so an empty one is no match. */
+		if (mt_rules_peek(rules, hash) != (((uint64_t)state->bits << 32 & shape_mask) | pc))
 			break;
-		mt_tail_put(tail, &end, ++index, frame, rule, 0);
+		sum = sum * MT_TAIL_HASH_BASE + weight;
+		check = mt_tail_turn(check, MT_TAIL_CHECK_TURN) ^ weight;
+		frame->pc = pc;
+		state->hash = sum;
+		state->check = check;
+		state->id = 0;
 	}
 	return index;
 }

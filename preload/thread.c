@@ -25,7 +25,7 @@
 #define STALE_WITHIN_BYTES (1u << 20)
 
 __thread struct mt_tls mt_tls
-        __attribute__((tls_model("initial-exec"))) = {.generation = MT_DETACHED};
+        __attribute__((tls_model("initial-exec"))) = {.generation = MT_DETACHED, .cold = true};
 
 static struct mt_thread *places; /* MT_RINGS of them, one a ring; wiped in a forked child */
 static unsigned int key;
@@ -119,6 +119,7 @@ static bool begin(struct mt_ring_writer *writer, struct mt_ring *ring, uint32_t 
 	writer->data = (unsigned char *)mt_process.segment + ring->offset_bytes;
 	writer->mask = ring->size_bytes - 1;
 	writer->head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+	writer->limit = 0;
 	writer->space_end = 0;
 	writer->bell_at = writer->head + ring->size_bytes / 2;
 	writer->ring = ring;
@@ -137,17 +138,19 @@ MT_COLD static void no_ring(void)
 
 MT_COLD struct mt_ring_writer *mt_thread_writer_slow(struct mt_thread *thread, uint32_t level)
 {
+	int saved_errno = errno;
 	uint32_t tid = (uint32_t)syscall(SYS_gettid);
 	struct mt_ring_writer *writer = &thread->writers[level];
 	struct mt_ring *ring;
 	uint32_t index;
 
 	ring = claim_ring(tid, &index);
-	if (!ring) {
+	if (!ring)
 		no_ring();
-		return NULL;
-	}
-	return begin(writer, ring, tid) ? writer : NULL;
+	else if (!begin(writer, ring, tid))
+		ring = NULL;
+	errno = saved_errno;
+	return ring ? writer : NULL;
 }
 
 MT_COLD struct mt_thread *mt_thread_attach_slow(void)
@@ -156,6 +159,7 @@ MT_COLD struct mt_thread *mt_thread_attach_slow(void)
 	struct mt_thread *thread;
 	struct mt_ring *ring;
 	uint64_t generation;
+	int saved_errno = errno;
 	uint32_t index, tid;
 
 	if (tls->attaching ||
@@ -186,10 +190,12 @@ MT_COLD struct mt_thread *mt_thread_attach_slow(void)
 	if (have_key && !tls->transient)
 		mt_real.pthread_setspecific(key, thread);
 	tls->attaching = false;
+	errno = saved_errno;
 	return thread;
 
 fail:
 	tls->attaching = false;
+	errno = saved_errno;
 	return NULL;
 }
 
@@ -228,10 +234,12 @@ MT_COLD uint32_t mt_thread_level_slow(uintptr_t here)
 {
 	struct mt_tls *tls = &mt_tls;
 	uint32_t level = tls->level;
+	int saved_errno = errno;
 
 	if (tls->entered[level - 1] < here && here - tls->entered[level - 1] < STALE_WITHIN_BYTES &&
 	    !on_alternate_stack())
 		while (level && tls->entered[level - 1] < here)
 			level--;
+	errno = saved_errno;
 	return level;
 }

@@ -27,19 +27,9 @@
 /* A walk also sees memtrace's own frames and operator new's: room for them beside the option's depth. */
 #define MT_WALK_MARGIN 16u
 
-/* A stack that this thread has taken lately: its id without a look at the shared table. */
-struct mt_recent {
-	uint64_t hash;
-	uint32_t check;
-	uint32_t id; /* 0: none */
-};
-
-#define MT_RECENT_BITS 8u
-
 struct mt_thread {
 	struct mt_ring_writer writers[MT_LEVELS]; /* ring == NULL: not claimed yet */
 	void *frames[MT_EVENT_FRAMES_MAX + MT_WALK_MARGIN];
-	struct mt_recent recent[1u << MT_RECENT_BITS]; /* by the hash's upper bits */
 	struct mt_tail tail;
 };
 static_assert(sizeof(struct mt_thread) <= 65536, "memory a thread");
@@ -68,11 +58,17 @@ struct mt_tls {
 	int64_t sample_left_then; /* sample_left when sample_last was allocated */
 	const void *sample_last;  /* the last block sampled */
 
-	bool own;       /* what is allocated now is memtrace's own */
-	bool walked;    /* the unwinder is ready for this thread: it will not allocate any more */
-	bool libunwind; /* so is libunwind, where it is not the unwinder but its fallback */
-	bool wants_libunwind; /* it should be made ready when this event is done (unwind.c) */
-	bool transient;       /* past its destructors: detach again after each event */
+	/* What is seldom the case, so that one test asks for all of it. */
+	union {
+		struct {
+			bool own;             /* what is allocated now is memtrace's own */
+			bool cold;            /* the unwinder may still allocate in this thread */
+			bool wants_libunwind; /* it should be made ready when this event is done */
+			bool transient; /* past its destructors: detach again after each event */
+		};
+		uint32_t odd;
+	};
+	bool libunwind; /* libunwind is ready, where it is not the unwinder but its fallback */
 	bool attaching;
 };
 
@@ -120,7 +116,7 @@ static inline void mt_thread_leave(uint32_t level)
 {
 	atomic_signal_fence(memory_order_seq_cst);
 	mt_tls.level = level;
-	if (mt_unlikely(mt_tls.transient) && level == 0)
+	if (mt_unlikely(mt_tls.odd) && mt_tls.transient && level == 0)
 		mt_thread_detach();
 }
 

@@ -52,7 +52,7 @@ void mt_unwind_warm_up(const void *caller)
 	void *frames[4];
 
 	if (!is_libunwind_walker()) {
-		tls->walked = true;
+		tls->cold = false;
 		return;
 	}
 	if (tls->own || tls->level || mt_process.fork_was_threaded)
@@ -63,7 +63,7 @@ void mt_unwind_warm_up(const void *caller)
 	tls->own = true;
 	state = mt_libunwind_open();
 	if (state == MT_LIBUNWIND_OPEN) {
-		tls->walked = true;
+		tls->cold = false;
 		mt_libunwind_backtrace(frames, 4);
 	} else if (state == MT_LIBUNWIND_MISSING && !atomic_exchange(&is_said, true)) {
 		mt_say("cannot open " MT_LIBUNWIND ": stacks are cut to the calling function; "
@@ -105,7 +105,7 @@ static void walk_libunwind(struct mt_thread *thread, const struct mt_caller *cal
 	struct mt_walk walk = {.cut = MT_CUT_NONE};
 	void **frames;
 
-	if (!mt_tls.walked) {
+	if (mt_tls.cold) {
 		bool is_early = mt_libunwind_state() == MT_LIBUNWIND_CLOSED;
 
 		walk_caller_only(caller, thread->frames, is_early ? MT_CUT_EARLY : MT_CUT_UNSAFE,
@@ -228,7 +228,7 @@ static void walk_both(struct mt_thread *thread, const struct mt_caller *caller, 
 	uint32_t depth;
 
 	walk_rules(thread, caller, epoch, ret_walk);
-	if (ret_walk->frames || !mt_tls.walked || mt_process.fork_was_threaded)
+	if (ret_walk->frames || mt_tls.cold || mt_process.fork_was_threaded)
 		return;
 	depth = take_libunwind(thread->frames, caller->address, &frames);
 	if (depth > mt_config.depth)

@@ -41,7 +41,7 @@ void mt_walk_identify(struct mt_walk *walk)
 	walk->hash = 0;
 	walk->check = 0;
 	for (uint32_t i = walk->depth; i-- > 0;) {
-		uint64_t weight = mt_tail_weight((uintptr_t)walk->frames[i]);
+		uint64_t weight = mt_tail_weight(mt_rules_hash((uintptr_t)walk->frames[i]));
 
 		walk->hash = walk->hash * MT_TAIL_HASH_BASE + weight;
 		walk->check = mt_tail_turn(walk->check, MT_TAIL_CHECK_TURN) ^ weight;
@@ -85,7 +85,7 @@ struct walker {
 	uint32_t limit;
 	uint32_t cursor;    /* the innermost frame of the tail that may still be met; 0: none */
 	uint32_t compared;  /* from there to the cursor the tail holds */
-	uint32_t unchanged; /* and from there to here it did so before it was reshaped */
+	uint32_t unchanged; /* and from there to here it did so before it was refitted */
 	uint32_t bottom;    /* the outermost new frame; MT_TAIL_FRAMES: none yet */
 	enum mt_cut cut;
 	bool is_exact; /* `at` was interrupted, it is no return address */
@@ -101,7 +101,7 @@ static inline bool is_met(const struct mt_tail *tail, uint32_t cursor, uintptr_t
 {
 	const struct mt_tail_state *state = &tail->states[cursor];
 
-	return mt_likely(!(state->slots & MT_TAIL_NEEDS_FP)) || state->fp == fp;
+	return mt_likely(!(state->bits & MT_TAIL_NEEDS_FP)) || state->fp == fp;
 }
 
 /* Does the tail tell enough of the callers of the frame at the cursor? */
@@ -110,11 +110,12 @@ static inline bool is_enough(const struct walker *w, uint32_t cursor, uint32_t b
 	const struct mt_tail *tail = w->tail;
 	uint32_t total = cursor + MT_TAIL_FRAMES - bottom;
 	uint32_t outer = total > w->limit ? total - w->limit + 1 : 1;
+	uint32_t fit;
 
 	if (mt_unlikely(!tail->has_root && total < w->limit))
 		return false;
 	return mt_likely(outer >= w->compared) ||
-	       mt_tail_unchanged(tail, outer, w->compared) == w->compared;
+	       mt_tail_unchanged(tail, outer, w->compared, &fit) == w->compared;
 }
 
 /* Drops the outer half of the tail, so that there is room for more frames. */
@@ -130,7 +131,7 @@ MT_COLD static uint32_t drop_root(struct walker *w, uint32_t cursor)
 	memmove(&tail->states[0], &tail->states[dropped], (kept + 1) * sizeof(*tail->states));
 	memmove(tail->slots, tail->slots + slots, (MT_TAIL_SLOTS - slots) * sizeof(*tail->slots));
 	for (uint32_t i = 1; i <= kept; i++)
-		tail->states[i].slots -= slots;
+		tail->states[i].bits -= slots;
 	w->compared = w->compared > dropped ? w->compared - dropped : 1;
 	tail->has_root = false;
 	tail->cut = MT_CUT_DEPTH;
@@ -366,20 +367,20 @@ static inline uint32_t look_at_tail(struct mt_tail *tail, uintptr_t sp, uint32_t
                                     uint32_t limit, uint32_t *ret_unchanged, uint32_t *ret_compared)
 {
 	uint32_t compared = inner > limit ? inner - limit + 1 : 1;
-	uint32_t unchanged, cursor;
+	uint32_t unchanged, cursor, fit;
 
 	*ret_unchanged = 0;
 	*ret_compared = compared;
 	if (mt_unlikely(inner == 0))
 		return 0;
-	unchanged = mt_tail_unchanged(tail, compared, inner);
+	unchanged = mt_tail_unchanged(tail, compared, inner, &fit);
 	if (mt_unlikely(unchanged < compared))
 		return 0;
 	*ret_unchanged = unchanged;
 	/* Where the innermost frame is at another sp, few of those in between have kept their shape. */
 	if (unchanged == inner || tail->frames[inner].sp != sp)
 		return unchanged;
-	cursor = mt_tail_reshape(tail, unchanged, inner);
+	cursor = mt_tail_refit(tail, unchanged, fit);
 	tail->stepped += cursor - unchanged;
 	return cursor;
 }

@@ -64,9 +64,20 @@ struct mt_ring_writer {
 	unsigned char *data;
 	uint64_t mask;      /* size - 1 */
 	uint64_t head;      /* what was last published */
+	uint64_t limit;     /* head may go up to here without a further look; 0: no ring yet */
 	uint64_t space_end; /* head may go up to here before tail must be looked at again */
 	uint64_t bell_at;   /* past this the collector should be woken */
 };
+
+/* One unit at head + at, in place; a unit never spans the end. Not yet visible to the reader. */
+static inline void mt_ring_put_unit(struct mt_ring_writer *w, uint64_t at, uint64_t word0,
+                                    uint64_t word1)
+{
+	uint64_t *unit = (uint64_t *)(void *)(w->data + ((w->head + at) & w->mask));
+
+	unit[0] = word0;
+	unit[1] = word1;
+}
 
 /* True when `bytes` fit now. Looks at the reader's line only when its own copy says no. */
 static inline bool mt_ring_has_space(struct mt_ring_writer *w, uint32_t bytes)

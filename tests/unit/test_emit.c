@@ -125,10 +125,10 @@ static uint32_t stack_of(const struct seen *seen)
 }
 
 /* As a hook says where it was called. */
-#define HERE                                                        \
-	((struct mt_caller){.kind = MT_KIND_MALLOC,                 \
-	                    .address = __builtin_return_address(0), \
-	                    .frame = __builtin_frame_address(0)})
+#define HERE                                                         \
+	(&(struct mt_caller){.kind = MT_KIND_MALLOC,                 \
+	                     .address = __builtin_return_address(0), \
+	                     .frame = __builtin_frame_address(0)})
 
 static __attribute__((noinline)) void allocate(uintptr_t addr)
 {

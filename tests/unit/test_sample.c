@@ -35,7 +35,7 @@ static _Atomic uint64_t allocs, frees, later_frees, reallocs, failed_reallocs;
 static const void *last_alloc;
 static bool emit_fails;
 
-bool mt_emit_alloc(struct mt_caller caller, const void *block, size_t size_bytes)
+bool mt_emit_alloc(const struct mt_caller *caller, const void *block, size_t size_bytes)
 {
 	(void)caller;
 	(void)size_bytes;
@@ -87,7 +87,7 @@ static bool allocate(uintptr_t addr, size_t size_bytes)
 {
 	uint64_t before = allocs;
 
-	mt_gate_alloc(nobody, (void *)addr, size_bytes);
+	mt_gate_alloc(&nobody, (void *)addr, size_bytes);
 	return allocs != before;
 }
 
@@ -486,7 +486,7 @@ static void *hand_over(void *index)
 			/* An address is used again when it has been freed. */
 			addr = 0x100000 + (self * QUEUE + i % QUEUE) * 32;
 
-			mt_gate_alloc(nobody, (void *)addr, 100);
+			mt_gate_alloc(&nobody, (void *)addr, 100);
 			atomic_store(&handed[self][i % QUEUE], addr);
 			i++;
 		}
