@@ -129,7 +129,8 @@ static void open_bench(struct bench *bench, uint32_t rings, bool hands_off)
 	bench->rings = rings;
 	bench->ring_bytes = 1u << (31 - __builtin_clz(DATA_KIB * 1024 / rings));
 	bench->hands_off = hands_off;
-	if (mt_segment_create(bench->ring_bytes / 1024, clock, &bench->segment, &fd, &error) < 0)
+	if (mt_segment_create("", bench->ring_bytes / 1024, clock, &bench->segment, &fd, &error) <
+	    0)
 		fail(error.text);
 	close(fd);
 	mt_mailbox_init(&bench->to_service);

@@ -75,6 +75,44 @@ static void restore_flagged(struct mt_process *process, const struct mt_live_ent
 		process->own_frees--;
 }
 
+/* The three changes of the books that a block of the process's own causes. */
+static inline void count_alloc(struct mt_process *process, uint32_t total, uint64_t size_bytes,
+                               uint64_t ns)
+{
+	if (unlikely(process->estimate != NULL)) {
+		if (!mt_estimate_alloc(process->estimate, &process->totals, total, size_bytes, ns))
+			process->out_of_memory++;
+		return;
+	}
+	mt_totals_alloc(&process->totals, total, size_bytes, ns);
+}
+
+static inline void count_end(struct mt_process *process, uint32_t total, uint64_t size_bytes,
+                             bool is_temporary)
+{
+	if (unlikely(process->estimate != NULL))
+		mt_estimate_release(process->estimate, &process->totals, total, size_bytes,
+		                    is_temporary);
+	else
+		mt_totals_release(&process->totals, total, size_bytes, is_temporary);
+}
+
+static void count_undo(struct mt_process *process, uint32_t total, uint64_t size_bytes,
+                       bool was_temporary, uint64_t ns)
+{
+	if (process->estimate)
+		mt_estimate_undo(process->estimate, &process->totals, total, size_bytes,
+		                 was_temporary, ns);
+	else
+		mt_totals_undo(&process->totals, total, size_bytes, was_temporary, ns);
+}
+
+/* The free of a block that is not live: where tracing was off, it may have been allocated then. */
+static inline uint64_t *unknown_frees(struct mt_process *process)
+{
+	return process->was_off ? &process->unknown_frees : &process->unmatched_frees;
+}
+
 /* A block of the process's own is no longer its thread's. */
 static inline void disown(struct mt_process *process, const struct mt_live_entry *block)
 {
@@ -86,7 +124,7 @@ static inline void disown(struct mt_process *process, const struct mt_live_entry
 
 /* Counts the end of a block; *ret_temporary says whether it was a short one. The entry stays. */
 static inline bool count_release(struct mt_drain *drain, struct mt_process *process,
-                                 const struct mt_live_entry *block)
+                                 const struct mt_live_entry *block, uint64_t word)
 {
 	struct mt_thread *thread = &process->threads[drain->thread];
 	bool is_temporary;
@@ -95,23 +133,24 @@ static inline bool count_release(struct mt_drain *drain, struct mt_process *proc
 		release_flagged(process, block);
 		return false;
 	}
-	is_temporary = thread->last_alloc == block->addr && block->thread == drain->thread;
+	is_temporary = thread->last_alloc == block->addr && block->thread == drain->thread &&
+	               !(mt_event_kind(word) & MT_FREE_LATER);
 	if (is_temporary)
 		thread->last_alloc = 0;
-	mt_totals_release(&process->totals, block->total, block->size_bytes, is_temporary);
+	count_end(process, block->total, block->size_bytes, is_temporary);
 	disown(process, block);
 	return is_temporary;
 }
 
-static inline void apply_free(struct mt_drain *drain, struct mt_process *process, uint64_t addr)
+static inline void apply_free(struct mt_drain *drain, struct mt_process *process, uint64_t word)
 {
-	struct mt_live_entry *block = mt_live_find(&process->live, addr);
+	struct mt_live_entry *block = mt_live_find(&process->live, mt_event_addr(word));
 
 	if (unlikely(!block)) {
-		process->unmatched_frees++;
+		++*unknown_frees(process);
 		return;
 	}
-	count_release(drain, process, block);
+	count_release(drain, process, block, word);
 	mt_live_remove(&process->live, block);
 }
 
@@ -123,7 +162,7 @@ static void overwrite(struct mt_process *process, const struct mt_live_entry *bl
 		release_flagged(process, block);
 		return;
 	}
-	mt_totals_release(&process->totals, block->total, block->size_bytes, false);
+	count_end(process, block->total, block->size_bytes, false);
 	disown(process, block);
 }
 
@@ -168,22 +207,22 @@ static inline bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
 	thread = &process->threads[drain->thread];
 	thread->last_alloc = addr;
 	thread->live_blocks++;
-	mt_totals_alloc(&process->totals, total, tail.size_bytes, block->born_ns);
+	count_alloc(process, total, tail.size_bytes, block->born_ns);
 	return true;
 }
 
-static void apply_realloc(struct mt_drain *drain, struct mt_process *process, uint64_t addr)
+static void apply_realloc(struct mt_drain *drain, struct mt_process *process, uint64_t word)
 {
-	struct mt_live_entry *block = mt_live_find(&process->live, addr);
+	struct mt_live_entry *block = mt_live_find(&process->live, mt_event_addr(word));
 
 	if (!block) {
-		process->unmatched_frees++;
+		++*unknown_frees(process);
 		drain->pending = MT_REALLOC_UNMATCHED;
 		return;
 	}
 	drain->pending = MT_REALLOC_BLOCK;
 	drain->pending_block = *block;
-	drain->pending_was_temporary = count_release(drain, process, block);
+	drain->pending_was_temporary = count_release(drain, process, block, word);
 	mt_live_remove(&process->live, block);
 }
 
@@ -198,7 +237,7 @@ static void undo_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
 
 	drain->pending = MT_REALLOC_NONE;
 	if (pending == MT_REALLOC_UNMATCHED)
-		process->unmatched_frees--;
+		--*unknown_frees(process);
 	if (pending != MT_REALLOC_BLOCK)
 		return;
 	block = mt_live_insert(&process->live, old->addr, &was_live);
@@ -214,8 +253,8 @@ static void undo_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		return;
 	}
 	process->threads[old->thread].live_blocks++;
-	mt_totals_undo(&process->totals, old->total, old->size_bytes, drain->pending_was_temporary,
-	               mt_stamp_ns(&ledger->stamps, stamp));
+	count_undo(process, old->total, old->size_bytes, drain->pending_was_temporary,
+	           mt_stamp_ns(&ledger->stamps, stamp));
 	if (drain->pending_was_temporary)
 		process->threads[drain->thread].last_alloc = old->addr;
 }
@@ -315,9 +354,9 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 	struct mt_process *process = drain->process;
 
 	switch (mt_event_type(head.word)) {
-	case MT_EVENT_FREE: apply_free(drain, process, mt_event_addr(head.word)); return true;
+	case MT_EVENT_FREE: apply_free(drain, process, head.word); return true;
 	case MT_EVENT_ALLOC: return apply_alloc(ledger, drain, process, head);
-	case MT_EVENT_REALLOC: apply_realloc(drain, process, mt_event_addr(head.word)); return true;
+	case MT_EVENT_REALLOC: apply_realloc(drain, process, head.word); return true;
 	case MT_EVENT_REALLOC_FAILED: undo_realloc(ledger, drain, process, head.stamp); return true;
 	case MT_EVENT_MAP:
 	case MT_EVENT_BREAK: return apply_map(ledger, drain, process, head);
@@ -437,7 +476,7 @@ uint64_t mt_apply_run(struct mt_ledger *ledger, struct mt_drain *drain, uint64_t
 		if (likely(process && !process->attention)) {
 			fetch_ahead(drain, &process->live);
 			if (type == MT_EVENT_FREE) {
-				apply_free(drain, process, mt_event_addr(head.word));
+				apply_free(drain, process, head.word);
 				process->events++;
 				drain->at += sizeof(head);
 				continue;

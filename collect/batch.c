@@ -33,6 +33,8 @@ static void free_batch(struct mt_batch *batch)
 	free(batch->processes);
 	free(batch->threads);
 	free(batch->totals);
+	free(batch->samples);
+	free(batch->pauses);
 	free(batch->timeline);
 	free(batch->notes);
 	free(batch->snapshots);
@@ -132,11 +134,27 @@ static int64_t or_null(int64_t value)
 	return value == MT_MAIL_UNKNOWN ? MT_WRITER_NULL : value;
 }
 
+/* Where a sample was recorded, the counts of totals.h are of sampled blocks. */
+static void weight_row(struct mt_writer_process *row, const struct mt_process *process)
+{
+	struct mt_estimate_figures figures;
+
+	mt_estimate_all(process->estimate, &process->totals, &figures);
+	row->allocations = figures.allocations;
+	row->frees = figures.frees;
+	row->peak_blocks = figures.peak_blocks;
+	row->temporary = figures.temporary;
+	if (!process->is_counted)
+		row->live_blocks = figures.live_blocks;
+}
+
 static void take_row(struct mt_batch *batch, struct mt_process *process)
 {
 	const struct mt_totals *totals = &process->totals;
 
-	*APPEND(batch, processes) = (struct mt_writer_process){
+	struct mt_writer_process *row = APPEND(batch, processes);
+
+	*row = (struct mt_writer_process){
 	        .id = process->id,
 	        .known = process->is_known,
 	        .pid = process->pid,
@@ -177,11 +195,40 @@ static void take_row(struct mt_batch *batch, struct mt_process *process)
 	        .walks_libunwind = process->walks_libunwind,
 	        .walks_verified = process->walks_verified,
 	        .walks_different = process->walks_different,
+	        .unknown_frees = process->unknown_frees,
 	        .late_events = process->late_events,
 	};
+	if (process->estimate)
+		weight_row(row, process);
 	process->is_known = true;
 	process->is_dirty = false;
 	process->events_written = process->events;
+}
+
+static void weight_total(struct mt_batch *batch, const struct mt_process *process, uint32_t at,
+                         struct mt_writer_total *row)
+{
+	struct mt_estimate_figures figures;
+
+	mt_estimate_figures(process->estimate, &process->totals, at, &figures);
+	row->allocations = figures.allocations;
+	row->frees = figures.frees;
+	row->peak_blocks = figures.peak_blocks;
+	row->temporary = figures.temporary;
+	*APPEND(batch, samples) = (struct mt_writer_sample){
+	        .process = row->process,
+	        .stack = row->stack,
+	        .kind = row->kind,
+	        .allocations = figures.sampled_allocations,
+	        .frees = figures.sampled_frees,
+	        .allocations_variance = figures.allocations_variance,
+	        .bytes_allocated_variance = figures.bytes_allocated_variance,
+	        .live_blocks_variance = figures.live_blocks_variance,
+	        .live_bytes_variance = figures.live_bytes_variance,
+	        .peak_blocks_variance = figures.peak_blocks_variance,
+	        .peak_bytes_variance = figures.peak_bytes_variance,
+	        .temporary_variance = figures.temporary_variance,
+	};
 }
 
 static void take_totals(struct mt_batch *batch, struct mt_process *process)
@@ -202,6 +249,8 @@ static void take_totals(struct mt_batch *batch, struct mt_process *process)
 		                                .temporary = total->temporary};
 		if (kind_is_heap[total->kind])
 			mt_totals_at_peak(totals, total, &row->peak_blocks, &row->peak_bytes);
+		if (process->estimate && kind_is_heap[total->kind])
+			weight_total(batch, process, totals->dirty[i], row);
 	}
 	mt_totals_clean(totals);
 }
@@ -251,10 +300,27 @@ static void take_points(struct mt_batch *batch, struct mt_process *process)
 	process->point_count = 0;
 }
 
+static void take_pauses(struct mt_batch *batch, struct mt_process *process)
+{
+	for (size_t i = 0; i < process->pause_count; i++) {
+		struct mt_pause *pause = &process->pauses[i];
+
+		if (!pause->is_dirty)
+			continue;
+		pause->is_dirty = false;
+		*APPEND(batch, pauses) =
+		        (struct mt_writer_pause){.process = process->id,
+		                                 .started_ns = pause->started_ns,
+		                                 .ended_ns = or_null(pause->ended_ns)};
+	}
+}
+
 static int reserve_process(struct mt_batch *batch, const struct mt_process *process)
 {
 	if (RESERVE(batch, processes, 1) < 0 || RESERVE(batch, members, 1) < 0 ||
 	    RESERVE(batch, totals, process->totals.dirty_count) < 0 ||
+	    (process->estimate && RESERVE(batch, samples, process->totals.dirty_count) < 0) ||
+	    RESERVE(batch, pauses, process->pause_count) < 0 ||
 	    RESERVE(batch, threads, process->thread_count) < 0 ||
 	    RESERVE(batch, timeline, process->point_count) < 0 ||
 	    RESERVE(batch, snapshots, process->snapshot_reason != NULL) < 0)
@@ -305,6 +371,7 @@ static int take_process(struct mt_batch *batch, struct mt_ledger *ledger,
 	batch->members_count++;
 	take_row(batch, process);
 	take_totals(batch, process);
+	take_pauses(batch, process);
 	take_points(batch, process);
 	process->is_in_batch = true;
 	return 0;
@@ -332,7 +399,8 @@ bool mt_batch_is_empty(const struct mt_batch *batch)
 {
 	return !(batch->modules_count || batch->frames_count || batch->stacks_count ||
 	         batch->processes_count || batch->threads_count || batch->totals_count ||
-	         batch->timeline_count || batch->notes_count || batch->snapshots_count);
+	         batch->samples_count || batch->pauses_count || batch->timeline_count ||
+	         batch->notes_count || batch->snapshots_count);
 }
 
 void mt_batch_settle(struct mt_batch *batch)
@@ -346,8 +414,8 @@ void mt_batch_settle(struct mt_batch *batch)
 			continue;
 		process->is_committed = true;
 		process->is_counted = true;
-		process->counted_blocks = batch->snapshots[member->snapshot].blocks;
-		process->counted_bytes = batch->snapshots[member->snapshot].bytes;
+		process->counted_blocks = batch->snapshots[member->snapshot].live_blocks;
+		process->counted_bytes = batch->snapshots[member->snapshot].live_bytes;
 	}
 	free_batch(batch);
 }

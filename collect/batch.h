@@ -40,6 +40,8 @@ struct mt_batch {
 	MT_BATCH_LIST(mt_writer_process, processes);
 	MT_BATCH_LIST(mt_writer_thread, threads);
 	MT_BATCH_LIST(mt_writer_total, totals);
+	MT_BATCH_LIST(mt_writer_sample, samples);
+	MT_BATCH_LIST(mt_writer_pause, pauses);
 	MT_BATCH_LIST(mt_writer_timeline, timeline);
 	MT_BATCH_LIST(mt_writer_note, notes);
 	MT_BATCH_LIST(mt_snapshot, snapshots);

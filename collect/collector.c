@@ -144,6 +144,8 @@ static void admit(struct mt_collector *collector)
 		collector->has_changes = true;
 		if (mail->type == MT_MAIL_JOINED)
 			mt_lifecycle_joined(&collector->ledger, mail);
+		else if (mail->type == MT_MAIL_SWITCHED)
+			mt_lifecycle_switched(&collector->ledger, mail);
 	}
 }
 
@@ -155,6 +157,7 @@ static bool read_one(struct mt_collector *collector, struct mt_mail *mail)
 	switch (mail->type) {
 	case MT_MAIL_JOINED: return mt_lifecycle_descended(ledger, mail);
 	case MT_MAIL_GONE: return mt_lifecycle_gone(ledger, mail);
+	case MT_MAIL_SWITCHED: return mt_lifecycle_switched(ledger, mail);
 	case MT_MAIL_UNTRACED: mt_lifecycle_untraced(ledger, mail); break;
 	case MT_MAIL_PID: correct_pid(ledger, mail); break;
 	case MT_MAIL_THREADS: name_thread(ledger, mail); break;

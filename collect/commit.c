@@ -38,15 +38,37 @@ static struct mt_writer_block block_of(const struct mt_snapshot *snapshot,
 	                                .thread = snapshot->threads[entry->thread]};
 }
 
+/* Many blocks are of one size; the blocks stand by address. */
+static int write_weights(struct mt_writer *writer, const struct mt_snapshot *snapshot)
+{
+	int r = 0;
+
+	for (uint64_t i = 0; i < snapshot->blocks && r == 0; i++) {
+		uint64_t size_bytes = snapshot->live.entries[i].size_bytes;
+		struct mt_weight weight = mt_snapshot_weight(snapshot, size_bytes);
+		struct mt_writer_weight row = {.size_bytes = size_bytes,
+		                               .blocks = weight.blocks,
+		                               .bytes = weight.bytes,
+		                               .blocks_variance = weight.blocks_variance,
+		                               .bytes_variance = weight.bytes_variance};
+
+		r = mt_writer_weight(writer, &row);
+	}
+	return r;
+}
+
 static int write_snapshot(struct mt_writer *writer, struct mt_snapshot *snapshot)
 {
 	struct mt_writer_snapshot row = {.id = snapshot->id,
 	                                 .process = snapshot->process,
 	                                 .reason = snapshot->reason,
 	                                 .time_ns = snapshot->time_ns,
-	                                 .live_blocks = snapshot->blocks,
-	                                 .live_bytes = snapshot->bytes};
+	                                 .live_blocks = snapshot->live_blocks,
+	                                 .live_bytes = snapshot->live_bytes};
 	int r = mt_writer_snapshot(writer, &row);
+
+	if (r == 0 && snapshot->sample_bytes)
+		r = write_weights(writer, snapshot);
 
 	for (uint64_t done = 0; done < snapshot->blocks && r == 0;) {
 		struct mt_writer_block blocks[BLOCKS_AT_ONCE];
@@ -69,6 +91,10 @@ static int write_processes(struct mt_writer *writer, const struct mt_batch *batc
 		r = mt_writer_thread(writer, &batch->threads[i]);
 	for (size_t i = 0; i < batch->totals_count && r == 0; i++)
 		r = mt_writer_total(writer, &batch->totals[i]);
+	for (size_t i = 0; i < batch->samples_count && r == 0; i++)
+		r = mt_writer_sample(writer, &batch->samples[i]);
+	for (size_t i = 0; i < batch->pauses_count && r == 0; i++)
+		r = mt_writer_pause(writer, &batch->pauses[i]);
 	for (size_t i = 0; i < batch->timeline_count && r == 0; i++)
 		r = mt_writer_timeline(writer, &batch->timeline[i]);
 	for (size_t i = 0; i < batch->notes_count && r == 0; i++)
@@ -87,8 +113,8 @@ static void count_ends(struct mt_batch *batch)
 			continue;
 		snapshot = &batch->snapshots[member->snapshot];
 		mt_snapshot_sort(snapshot);
-		batch->processes[member->row].live_blocks = snapshot->blocks;
-		batch->processes[member->row].live_bytes = snapshot->bytes;
+		batch->processes[member->row].live_blocks = snapshot->live_blocks;
+		batch->processes[member->row].live_bytes = snapshot->live_bytes;
 	}
 }
 

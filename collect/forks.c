@@ -20,6 +20,7 @@ int mt_forks_add(struct mt_forks *forks, const struct mt_process *parent, uint64
 	copy->serial = serial;
 	copy->taken_ns = now_ns;
 	copy->parent = parent->id;
+	copy->was_off = parent->was_off;
 	if (mt_live_copy(&parent->live, &copy->live) < 0 ||
 	    mt_ranges_copy(&parent->ranges, &copy->ranges) < 0 ||
 	    mt_identity_copy(&parent->identity, &copy->identity) < 0) {
@@ -98,6 +99,7 @@ void mt_fork_inherit(struct mt_fork *fork, struct mt_process *child)
 		child->inherited_blocks++;
 		child->inherited_bytes += entry->size_bytes;
 	}
+	child->was_off = child->was_off || fork->was_off;
 	child->live = *live;
 	child->ranges = fork->ranges;
 	child->identity = fork->identity;

@@ -21,6 +21,7 @@ struct mt_fork {
 	uint64_t serial;
 	uint64_t taken_ns; /* CLOCK_MONOTONIC */
 	uint32_t parent;   /* row */
+	bool was_off;      /* the parent had blocks that are not known */
 	struct mt_live live;
 	struct mt_ranges ranges;
 	struct mt_identity identity;

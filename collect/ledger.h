@@ -19,6 +19,7 @@
 
 struct mt_ledger {
 	struct mt_segment *segment; /* not NULL */
+	uint64_t sample_bytes;      /* the segment's, as it was before anybody joined */
 	struct mt_stamps stamps;
 	struct mt_modules modules;
 	struct mt_stacks stacks;

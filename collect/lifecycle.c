@@ -28,8 +28,14 @@ static struct mt_slot *slot_of(const struct mt_ledger *ledger, const struct mt_p
 
 static void enter(struct mt_ledger *ledger, struct mt_process *process, uint64_t stamp)
 {
+	if (ledger->sample_bytes) {
+		process->estimate = mt_estimate_new(ledger->sample_bytes);
+		process->out_of_memory += !process->estimate;
+	}
 	process->started_ns = mt_stamp_ns(&ledger->stamps, stamp);
 	process->point_stamp = stamp + ledger->point_ticks;
+	if (*(volatile uint32_t *)&slot_of(ledger, process)->first_gate & MT_GATE_STOPPED)
+		mt_process_stop(process, process->started_ns);
 	mt_process_point(process, process->started_ns);
 	process->next = ledger->first;
 	ledger->first = process;
@@ -142,6 +148,28 @@ struct mt_process *mt_lifecycle_find(struct mt_ledger *ledger, uint32_t slot, ui
 	return adopt(ledger, slot, generation);
 }
 
+bool mt_lifecycle_switched(struct mt_ledger *ledger, struct mt_mail *mail)
+{
+	struct mt_process *process;
+	uint64_t now_ns;
+
+	if (mail->slot >= MT_SLOTS)
+		return true;
+	if (!is_ripe(ledger, mail->slot))
+		return false;
+	process = mt_lifecycle_find(ledger, mail->slot, mail->generation);
+	/* Once is enough. */
+	mail->slot = MT_SLOTS;
+	if (!process || process->has_ended)
+		return true;
+	now_ns = mt_stamp_ns(&ledger->stamps, mail->stamp);
+	if (mail->status)
+		mt_process_start(process, now_ns);
+	else
+		mt_process_stop(process, now_ns);
+	return true;
+}
+
 bool mt_lifecycle_scan(struct mt_ledger *ledger)
 {
 	struct mt_slot *slots = mt_segment_slots(ledger->segment);
@@ -209,6 +237,9 @@ static void note_losses(struct mt_ledger *ledger, struct mt_process *process)
 	     "threads that had ended and owned no live block are not in the table of threads");
 	note(ledger, process, "overwritten", process->overwritten,
 	     "blocks were allocated where one was still live: a free was missed");
+	note(ledger, process, "samples-lost", process->samples_lost,
+	     "sampled blocks were left out because the set of live ones was full: the figures are "
+	     "too low");
 	if (process->lost_inheritance && process->unmatched_frees)
 		note(ledger, process, "fork", 1,
 		     "what this child inherited is not known: its frees of that are unmatched");
@@ -224,11 +255,12 @@ void mt_lifecycle_measure(struct mt_ledger *ledger, struct mt_process *process)
 {
 	struct mt_slot *slot = slot_of(ledger, process);
 
+	process->samples_lost = atomic_load_explicit(&slot->samples_lost, memory_order_relaxed);
 	process->dropped_events =
 	        atomic_load_explicit(&slot->dropped, memory_order_relaxed) +
 	        atomic_load_explicit(&slot->early, memory_order_relaxed) +
 	        atomic_load_explicit(&slot->high_addresses, memory_order_relaxed) +
-	        process->out_of_memory + process->broken_rings;
+	        process->out_of_memory + process->broken_rings + process->samples_lost;
 	process->stacks_cut = atomic_load_explicit(&slot->stacks_cut, memory_order_relaxed);
 	process->walks = atomic_load_explicit(&slot->walks, memory_order_relaxed);
 	process->frames_stepped = atomic_load_explicit(&slot->frames_stepped, memory_order_relaxed);

@@ -22,6 +22,9 @@ bool mt_lifecycle_descended(struct mt_ledger *ledger, const struct mt_mail *mail
  */
 struct mt_process *mt_lifecycle_find(struct mt_ledger *ledger, uint32_t slot, uint32_t generation);
 
+/* Tracing was switched on or off. False: ask again. Takes note of it once, however often it is asked. */
+bool mt_lifecycle_switched(struct mt_ledger *ledger, struct mt_mail *mail);
+
 /* Looks at every slot for forked children that were not heard of. True when one is just being claimed. */
 bool mt_lifecycle_scan(struct mt_ledger *ledger);
 

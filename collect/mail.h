@@ -40,9 +40,10 @@ enum mt_mail_type {
 	MT_MAIL_UNTRACED, /* slot, generation, text: the process now runs this, untraced */
 	MT_MAIL_PID, /* slot, generation, pid: what the process is known by outside of its namespace */
 	MT_MAIL_THREADS, /* slot, generation, tid, text: a thread's name */
-	MT_MAIL_NOTE,    /* reason (the note's kind), text: of the session */
-	MT_MAIL_STOP,    /* finish what is published, then rest */
-	MT_MAIL_REST,    /* is there anything left to do? answered by RESTING or BUSY */
+	MT_MAIL_SWITCHED, /* slot, generation, stamp, status: tracing is on (1) or off (0) from there on */
+	MT_MAIL_NOTE, /* reason (the note's kind), text: of the session */
+	MT_MAIL_STOP, /* finish what is published, then rest */
+	MT_MAIL_REST, /* is there anything left to do? answered by RESTING or BUSY */
 	/* drain or writer to service */
 	MT_MAIL_WATCH, /* slot, generation, pid, parent_pid, stamp (CLOCK_MONOTONIC): a forked child */
 	MT_MAIL_NAME,     /* slot, generation, pid, tid: what is this thread called? */

@@ -33,6 +33,8 @@ void mt_process_free(struct mt_process *process)
 	mt_identity_free(&process->identity);
 	mt_live_free(&process->live);
 	mt_totals_free(&process->totals);
+	mt_estimate_free(process->estimate);
+	free(process->pauses);
 	mt_ranges_free(&process->ranges);
 	for (size_t i = 0; i < process->thread_count; i++)
 		free(process->threads[i].name);
@@ -105,6 +107,39 @@ int mt_process_thread(struct mt_process *process, uint32_t tid, uint64_t now_ns,
 	return 0;
 }
 
+static bool is_stopped(const struct mt_process *process)
+{
+	return process->pause_count &&
+	       process->pauses[process->pause_count - 1].ended_ns == MT_MAIL_UNKNOWN;
+}
+
+void mt_process_stop(struct mt_process *process, uint64_t now_ns)
+{
+	process->was_off = true;
+	if (is_stopped(process))
+		return;
+	if (MT_ARRAY_RESERVE(process->pauses, process->pause_capacity, process->pause_count + 1) <
+	    0) {
+		process->out_of_memory++;
+		return;
+	}
+	process->pauses[process->pause_count++] = (struct mt_pause){
+	        .started_ns = now_ns, .ended_ns = MT_MAIL_UNKNOWN, .is_dirty = true};
+	process->is_dirty = true;
+}
+
+void mt_process_start(struct mt_process *process, uint64_t now_ns)
+{
+	struct mt_pause *last;
+
+	if (!is_stopped(process))
+		return;
+	last = &process->pauses[process->pause_count - 1];
+	last->ended_ns = (int64_t)now_ns;
+	last->is_dirty = true;
+	process->is_dirty = true;
+}
+
 bool mt_process_is_owed(const struct mt_process *process)
 {
 	return process->id && (process->is_dirty || process->snapshot_reason ||
@@ -130,4 +165,8 @@ void mt_process_point(struct mt_process *process, uint64_t time_ns)
 	point->live_blocks = process->totals.live_blocks;
 	point->live_bytes = process->totals.live_bytes;
 	point->allocations = process->totals.allocations;
+	if (process->estimate) {
+		point->live_blocks = mt_estimate_live_blocks(process->estimate);
+		point->allocations = mt_estimate_allocations(process->estimate);
+	}
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collect/estimate.h"
 #include "collect/live.h"
 #include "collect/mail.h"
 #include "collect/modules.h"
@@ -47,6 +48,13 @@ struct mt_point {
 	uint64_t allocations;
 };
 
+/* Tracing was off. */
+struct mt_pause {
+	uint64_t started_ns;
+	int64_t ended_ns; /* MT_MAIL_UNKNOWN: it is off still */
+	bool is_dirty;
+};
+
 /* Why an event has to leave the quick path. */
 enum mt_attention {
 	MT_ATTEND_QUIET = 1, /* a forked child that has done nothing: it has no row yet */
@@ -68,6 +76,7 @@ struct mt_process {
 
 	struct mt_live live;
 	struct mt_totals totals;
+	struct mt_estimate *estimate; /* NULL: everything is recorded */
 	struct mt_ranges ranges;
 	struct mt_thread *threads;
 	size_t thread_count;
@@ -82,6 +91,7 @@ struct mt_process {
 	uint64_t events;
 	uint64_t late_events;
 	uint64_t unmatched_frees;
+	uint64_t unknown_frees; /* the same, once tracing has been off */
 	uint64_t own_allocations;
 	uint64_t own_frees;
 	uint64_t own_bytes;
@@ -92,6 +102,7 @@ struct mt_process {
 	uint64_t out_of_memory;  /* events that the collector had no memory for */
 	uint64_t lost_stacks;    /* stack ids in use whose frames have not come */
 	uint64_t broken_rings;   /* rings of this process that were left alone */
+	uint64_t samples_lost;   /* sampled blocks that its set had no room for */
 	uint64_t dropped_events; /* with the slot's counters, as last looked at */
 	uint64_t stacks_cut;
 	/* how its stacks were walked, as the slot has it */
@@ -107,6 +118,11 @@ struct mt_process {
 	struct mt_point *points;
 	size_t point_count;
 	size_t point_capacity;
+
+	struct mt_pause *pauses; /* in order */
+	size_t pause_count;
+	size_t pause_capacity;
+	bool was_off; /* here, or where it was forked from: blocks may live that are not known */
 
 	const struct mt_drain *exec_drain; /* the ring of the thread that is about to exec */
 	uint64_t exec_round_ns; /* CLOCK_MONOTONIC when the EXEC was read, or last asked about */
@@ -152,6 +168,10 @@ int mt_process_thread(struct mt_process *process, uint32_t tid, uint64_t now_ns,
 
 /* The thread has ended and owns no live block. */
 void mt_process_idle(struct mt_process *process, uint32_t thread);
+
+/* Tracing is off, or on, from now on. */
+void mt_process_stop(struct mt_process *process, uint64_t now_ns);
+void mt_process_start(struct mt_process *process, uint64_t now_ns);
 
 /* Does the file lack something of its row? */
 bool mt_process_is_owed(const struct mt_process *process);

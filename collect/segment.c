@@ -5,11 +5,13 @@
 #include "collect/segment.h"
 
 #include "base/cleanup.h"
+#include "wire/control.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -19,14 +21,17 @@
 #define MFD_NOEXEC_SEAL 8u
 #endif
 
-static int make_memfd(void)
+static int make_memfd(const char *socket_path)
 {
 	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	/* From Linux 6.3 on, one without it is complained about; before, it is refused. */
-	int fd = memfd_create("memtrace", flags | MFD_NOEXEC_SEAL);
+	char name[256];
+	int fd;
 
+	snprintf(name, sizeof(name), MT_CONTROL_MEMFD "%.200s", socket_path);
+	/* From Linux 6.3 on, one without it is complained about; before, it is refused. */
+	fd = memfd_create(name, flags | MFD_NOEXEC_SEAL);
 	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create("memtrace", flags);
+		fd = memfd_create(name, flags);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -39,10 +44,10 @@ static uint32_t ring_bytes_of(uint64_t ring_kib)
 	return (uint32_t)bytes;
 }
 
-int mt_segment_create(uint64_t ring_kib, enum mt_clock clock, struct mt_segment **ret_segment,
-                      int *ret_fd, struct mt_error *ret_error)
+int mt_segment_create(const char *socket_path, uint64_t ring_kib, enum mt_clock clock,
+                      struct mt_segment **ret_segment, int *ret_fd, struct mt_error *ret_error)
 {
-	MT_CLEANUP_CLOSE int fd = make_memfd();
+	MT_CLEANUP_CLOSE int fd = make_memfd(socket_path);
 	struct mt_segment *segment;
 
 	if (fd < 0)
@@ -92,6 +97,8 @@ int mt_segment_claim(struct mt_segment *segment, uint32_t pid, uint64_t stamp, u
 		slot->parent_generation = 0;
 		slot->fork_serial = 0;
 		slot->begin_stamp = stamp;
+		slot->first_gate = segment->first_gate;
+		atomic_store_explicit(&slot->gate, slot->first_gate, memory_order_relaxed);
 		mt_segment_clear_slot(slot);
 		/* release: the fields; partner: any acquire load of state */
 		atomic_store_explicit(&slot->state, MT_SLOT_LIVE, memory_order_release);

@@ -4,6 +4,7 @@
  */
 #include "collect/session.h"
 
+#include "collect/control.h"
 #include "collect/watch.h"
 
 #include <errno.h>
@@ -97,26 +98,32 @@ static void open_socket(struct mt_session *session)
 	session->socket_path[0] = '\0';
 }
 
+int mt_session_listen(struct mt_session *session)
+{
+	memset(session, 0, sizeof(*session));
+	session->listen_fd = session->epoll_fd = session->event_fd = session->signal_fd = -1;
+	for (uint32_t i = 0; i < MT_SESSION_CLIENTS; i++)
+		session->clients[i].fd = -1;
+	for (uint32_t i = 0; i < MT_SLOTS; i++)
+		session->watches[i].pidfd = -1;
+	mt_mailbox_init(&session->mail);
+	if (getrandom(session->token, sizeof(session->token), 0) != sizeof(session->token))
+		return -errno;
+	open_socket(session);
+	return 0;
+}
+
 int mt_session_open(struct mt_session *session, struct mt_segment *segment, int segment_fd,
                     enum mt_clock clock)
 {
 	struct stat status;
 	sigset_t signals;
 
-	memset(session, 0, sizeof(*session));
 	session->segment = segment;
 	session->segment_fd = segment_fd;
 	session->clock = clock;
-	session->listen_fd = -1;
-	for (uint32_t i = 0; i < MT_SESSION_CLIENTS; i++)
-		session->clients[i].fd = -1;
-	for (uint32_t i = 0; i < MT_SLOTS; i++)
-		session->watches[i].pidfd = -1;
-	mt_mailbox_init(&session->mail);
 	if (fstat(segment_fd, &status) == 0)
 		session->segment_inode = status.st_ino;
-	if (getrandom(session->token, sizeof(session->token), 0) != sizeof(session->token))
-		return -errno;
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
@@ -127,7 +134,6 @@ int mt_session_open(struct mt_session *session, struct mt_segment *segment, int 
 	session->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (session->signal_fd < 0 || session->event_fd < 0 || session->epoll_fd < 0)
 		return -errno;
-	open_socket(session);
 	if (attend(session, session->event_fd, ABOUT_MAIL) < 0 ||
 	    attend(session, session->signal_fd, ABOUT_SIGNAL) < 0 ||
 	    (session->listen_fd >= 0 && attend(session, session->listen_fd, ABOUT_LISTENER) < 0))
@@ -149,9 +155,12 @@ void mt_session_close(struct mt_session *session)
 		unlink(session->socket_path);
 	if (session->folder[0])
 		rmdir(session->folder);
-	close(session->epoll_fd);
-	close(session->event_fd);
-	close(session->signal_fd);
+	if (session->epoll_fd >= 0)
+		close(session->epoll_fd);
+	if (session->event_fd >= 0)
+		close(session->event_fd);
+	if (session->signal_fd >= 0)
+		close(session->signal_fd);
 	mt_mailbox_free(&session->mail);
 	mt_map_free(&session->outcome_index);
 	free(session->outcomes);
@@ -260,7 +269,9 @@ static bool welcome(struct mt_session *session, struct mt_client *client,
 
 static bool send_summary(struct mt_session *session, struct mt_client *client)
 {
-	struct mt_summary summary = {.magic = MT_HELLO_MAGIC, .processes = session->processes};
+	struct mt_summary summary = {.magic = MT_HELLO_MAGIC,
+	                             .processes = session->processes,
+	                             .sample_bytes = session->collector->ledger.sample_bytes};
 	struct mt_outcome outcome = {0};
 	struct mt_error error;
 
@@ -306,11 +317,18 @@ static bool try_summary(struct mt_session *session, struct mt_client *client)
 /* One message of a client. False: it is done, or broke a rule. */
 static bool converse(struct mt_session *session, struct mt_client *client)
 {
+	union {
+		struct mt_hello hello;
+		struct mt_request request;
+	} message;
 	struct mt_hello hello;
-	ssize_t got = recv(client->fd, &hello, sizeof(hello), MSG_DONTWAIT);
+	ssize_t got = recv(client->fd, &message, sizeof(message), MSG_DONTWAIT);
 
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
+	if (got == (ssize_t)sizeof(message.request) && message.request.magic == MT_CONTROL_MAGIC)
+		return mt_control_answer(session, client, &message.request);
+	hello = message.hello;
 	if (got != (ssize_t)sizeof(hello) || hello.magic != MT_HELLO_MAGIC)
 		return false;
 	if (!client->is_trusted && !token_is_right(session->token, hello.token))

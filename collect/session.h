@@ -73,7 +73,13 @@ struct mt_session {
 	bool keeps_back; /* a summary, for the end */
 };
 
-/* Makes the socket and the token. Without a socket the session goes on, and message says so. 0 or -errno. */
+/*
+ * Makes the socket and the token. Without a socket the session goes on, socket_path being "". 0 or -errno; before
+ * anything else, and to be closed if that fails.
+ */
+int mt_session_listen(struct mt_session *session);
+
+/* Makes the rest, after mt_session_listen(). 0 or -errno. */
 int mt_session_open(struct mt_session *session, struct mt_segment *segment, int segment_fd,
                     enum mt_clock clock);
 

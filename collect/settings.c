@@ -16,6 +16,10 @@ static void describe(char *text, size_t bytes, enum mt_option_id id)
 	const struct mt_option_row *row = &mt_option_rows[id];
 
 	switch (row->type) {
+	case MT_OPTION_SIZE:
+		snprintf(text, bytes, "use %" PRIu64 " to %" PRIu64 " %s, or with K, M or G",
+		         row->minimum, row->maximum, row->unit);
+		break;
 	case MT_OPTION_CHOICE: snprintf(text, bytes, "use one of %s", row->unit); break;
 	case MT_OPTION_UINT:
 		snprintf(text, bytes, "use %" PRIu64 " to %" PRIu64 " %s", row->minimum,
@@ -117,6 +121,7 @@ static void print_value(FILE *out, const struct mt_option_row *row,
 	const char *choice = row->unit;
 
 	switch (row->type) {
+	case MT_OPTION_SIZE:
 	case MT_OPTION_UINT: fprintf(out, "%" PRIu64, value->number); break;
 	case MT_OPTION_TEXT: fwrite(value->text, 1, value->text_bytes, out); break;
 	case MT_OPTION_CHOICE:

@@ -5,15 +5,18 @@
 #include "collect/snapshot.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 int mt_snapshot_take(struct mt_process *process, uint32_t id, struct mt_snapshot *ret_snapshot)
 {
-	struct mt_snapshot snapshot = {.id = id,
-	                               .process = process->id,
-	                               .reason = process->snapshot_reason,
-	                               .time_ns = process->snapshot_ns};
+	struct mt_snapshot snapshot = {
+	        .id = id,
+	        .process = process->id,
+	        .reason = process->snapshot_reason,
+	        .time_ns = process->snapshot_ns,
+	        .sample_bytes = process->estimate ? process->estimate->mean_bytes : 0};
 
 	snapshot.total_count = (uint32_t)process->totals.count;
 	snapshot.thread_count = (uint32_t)process->thread_count;
@@ -44,6 +47,30 @@ static int by_address(const void *left, const void *right)
 	return (a->addr > b->addr) - (a->addr < b->addr);
 }
 
+struct mt_weight mt_snapshot_weight(const struct mt_snapshot *snapshot, uint64_t size_bytes)
+{
+	return mt_weight_of(snapshot->sample_bytes, size_bytes);
+}
+
+/* Whole blocks of each stack and kind, as in totals. */
+static void weight_blocks(struct mt_snapshot *snapshot)
+{
+	double *sums = calloc(snapshot->total_count + 1u, sizeof(*sums));
+
+	snapshot->live_blocks = snapshot->live_bytes = 0;
+	for (uint64_t i = 0; i < snapshot->blocks; i++) {
+		const struct mt_live_entry *entry = &snapshot->live.entries[i];
+		struct mt_weight weight = mt_snapshot_weight(snapshot, entry->size_bytes);
+
+		snapshot->live_bytes += weight.bytes;
+		if (sums)
+			sums[entry->total] += weight.blocks;
+	}
+	for (uint32_t i = 0; sums && i < snapshot->total_count; i++)
+		snapshot->live_blocks += (uint64_t)llround(sums[i]);
+	free(sums);
+}
+
 void mt_snapshot_sort(struct mt_snapshot *snapshot)
 {
 	struct mt_live *live = &snapshot->live;
@@ -60,7 +87,10 @@ void mt_snapshot_sort(struct mt_snapshot *snapshot)
 	if (kept)
 		qsort(live->entries, kept, sizeof(*live->entries), by_address);
 	snapshot->blocks = kept;
-	snapshot->bytes = bytes;
+	snapshot->live_blocks = kept;
+	snapshot->live_bytes = bytes;
+	if (snapshot->sample_bytes)
+		weight_blocks(snapshot);
 }
 
 void mt_snapshot_free(struct mt_snapshot *snapshot)

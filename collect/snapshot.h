@@ -18,6 +18,7 @@ struct mt_snapshot {
 	uint32_t process;
 	const char *reason; /* static */
 	uint64_t time_ns;
+	uint64_t sample_bytes; /* 0: every block is there */
 	struct mt_live live;
 	/* by index of totals.h */
 	uint32_t *nodes;
@@ -27,9 +28,13 @@ struct mt_snapshot {
 	uint32_t *threads;
 	uint32_t thread_count;
 	/* by mt_snapshot_sort() */
-	uint64_t blocks;
-	uint64_t bytes;
+	uint64_t blocks;      /* entries */
+	uint64_t live_blocks; /* and what they stand for: the same where every block is there */
+	uint64_t live_bytes;
 };
+
+/* What a block of the snapshot stands for, if it is a sample. */
+struct mt_weight mt_snapshot_weight(const struct mt_snapshot *snapshot, uint64_t size_bytes);
 
 /* Takes process->live away. 0 or -ENOMEM, and then nothing has changed. */
 int mt_snapshot_take(struct mt_process *process, uint32_t id, struct mt_snapshot *ret_snapshot);

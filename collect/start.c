@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/utsname.h>
@@ -154,6 +155,7 @@ static int open_file_with_row(struct file *file, const struct mt_settings *setti
 	row.collector_pid = getpid();
 	row.collector_start = (int64_t)self.start_ticks;
 	row.options = options;
+	row.sample_bytes = settings->options.values[MT_OPTION_ID_sample].number;
 	return open_file(file, settings, pid, &row, message, message_bytes);
 }
 
@@ -215,6 +217,23 @@ static void try_note(struct mt_writer *writer, const struct mt_error *error)
 		mt_writer_rollback(writer);
 }
 
+/* What every process of the session goes by. */
+static void set_up_segment(struct mt_segment *segment, const struct mt_settings *settings)
+{
+	const struct mt_option_value *values = settings->options.values;
+
+	segment->sample_bytes = values[MT_OPTION_ID_sample].number;
+	segment->sample_seed = values[MT_OPTION_ID_sample_seed].number;
+	/* Without, the processes of all sessions would draw alike: no harm. */
+	if (!segment->sample_seed &&
+	    getrandom(&segment->sample_seed, sizeof(segment->sample_seed), 0) < 0)
+		segment->sample_seed = 1;
+	if (segment->sample_bytes)
+		segment->first_gate |= MT_GATE_SAMPLED;
+	if (values[MT_OPTION_ID_start].number == 1)
+		segment->first_gate |= MT_GATE_STOPPED | MT_GATE_UNUSED;
+}
+
 static int run(const struct mt_settings *settings, struct mt_segment *segment, int segment_fd,
                enum mt_clock clock, struct file *file, const char *message, int starter_fd)
 {
@@ -227,6 +246,7 @@ static int run(const struct mt_settings *settings, struct mt_segment *segment, i
 
 	if (r < 0)
 		return r;
+	set_up_segment(segment, settings);
 	snprintf(session.output, sizeof(session.output), "%s", file->path);
 	snprintf(session.message, sizeof(session.message), "%s", message);
 	if (!message[0] && settings->mistake_count)
@@ -318,8 +338,14 @@ int main(int argc, char **argv)
 	if (mt_daemon_clean(&starter_fd) < 0)
 		return 1;
 	mt_daemon_clean_environment();
-	r = mt_segment_create(settings.options.values[MT_OPTION_ID_ring_kib].number, clock,
-	                      &segment, &segment_fd, &error);
+	/* First the socket: the segment's name says where it is. */
+	r = mt_session_listen(&session);
+	if (r < 0)
+		mt_error_set(&error, r, "no random numbers: %s", strerror(-r));
+	else
+		r = mt_segment_create(session.socket_path,
+		                      settings.options.values[MT_OPTION_ID_ring_kib].number, clock,
+		                      &segment, &segment_fd, &error);
 	if (r < 0)
 		snprintf(message, sizeof(message), "not traced: %.480s", error.text);
 	else
@@ -328,8 +354,10 @@ int main(int argc, char **argv)
 		                       message, sizeof(message));
 	if (r == 0)
 		r = run(&settings, segment, segment_fd, clock, &file, message, starter_fd);
-	if (r < 0)
+	if (r < 0) {
 		refuse(starter_fd, r, message[0] ? message : strerror(-r));
+		mt_session_close(&session);
+	}
 	mt_settings_free(&settings);
 	return r < 0;
 }

@@ -123,6 +123,24 @@ static uint32_t generation_of(struct mt_session *session, uint32_t slot)
 	                      : atomic_load_explicit(&shared->generation, memory_order_relaxed);
 }
 
+uint32_t mt_watch_find(struct mt_session *session, pid_t pid, uint32_t *ret_generation)
+{
+	uint32_t slot = find_pid(session, pid);
+
+	if (slot < MT_SLOTS)
+		*ret_generation = generation_of(session, slot);
+	return slot;
+}
+
+void mt_watch_switched(struct mt_session *session, uint32_t slot, uint32_t generation, bool is_on)
+{
+	tell_drain(session, &(struct mt_mail){.type = MT_MAIL_SWITCHED,
+	                                      .slot = slot,
+	                                      .generation = generation,
+	                                      .stamp = mt_stamp_read(session->clock),
+	                                      .status = is_on});
+}
+
 /* The image that called execve is no more. */
 static void replace(struct mt_session *session, uint32_t slot, pid_t pid)
 {
@@ -165,6 +183,19 @@ static struct origin find_origin(struct mt_session *session, pid_t pid, pid_t to
 	return origin;
 }
 
+/* What was switched off stays off behind an execve, what was switched on stays on; it has no blocks yet. */
+static void inherit_gate(struct mt_session *session, uint32_t from, uint32_t to)
+{
+	struct mt_slot *slots = mt_segment_slots(session->segment);
+	uint32_t gate = atomic_load_explicit(&slots[from].gate, memory_order_relaxed);
+
+	gate &= MT_GATE_SAMPLED | MT_GATE_STOPPED;
+	if (gate & MT_GATE_STOPPED)
+		gate |= MT_GATE_UNUSED;
+	slots[to].first_gate = gate;
+	atomic_store_explicit(&slots[to].gate, gate, memory_order_relaxed);
+}
+
 static void refuse(struct mt_welcome *ret_welcome, int status, pid_t pid, const char *why)
 {
 	ret_welcome->status = status;
@@ -190,6 +221,8 @@ void mt_watch_join(struct mt_session *session, int socket_fd, pid_t pid, pid_t t
 		       "as many others are traced as there can be at once");
 		close(pidfd);
 	} else {
+		if (origin.slot < MT_SLOTS)
+			inherit_gate(session, origin.slot, mail.slot);
 		mt_host_identify(mail.pid, &mail.identity);
 		start_watch(session, mail.slot, mail.generation, mail.pid, pidfd);
 		session->watches[mail.slot].was_joined = true;

@@ -17,6 +17,12 @@
 void mt_watch_join(struct mt_session *session, int socket_fd, pid_t pid, pid_t told_pid,
                    struct mt_welcome *ret_welcome);
 
+/* The slot of the image that now runs as `pid`, and its generation; MT_SLOTS: there is none. */
+uint32_t mt_watch_find(struct mt_session *session, pid_t pid, uint32_t *ret_generation);
+
+/* Tells the drain thread that tracing is switched on or off now. */
+void mt_watch_switched(struct mt_session *session, uint32_t slot, uint32_t generation, bool is_on);
+
 /* A pidfd has become readable. */
 void mt_watch_ended(struct mt_session *session, uint32_t slot);
 

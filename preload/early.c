@@ -4,6 +4,7 @@
  */
 #include "preload/early.h"
 
+#include "preload/gate.h"
 #include "preload/process.h"
 
 #define EARLY_EVENTS 256u
@@ -37,18 +38,31 @@ void mt_early_keep(enum mt_event_type type, const struct mt_caller *caller, cons
 void mt_early_flush(void)
 {
 	unsigned int count = atomic_load_explicit(&early.count, memory_order_relaxed);
+	struct mt_gate_realloc begun = {NULL, false};
+	const void *old = NULL;
 
 	for (unsigned int i = 0; i < count && i < EARLY_EVENTS; i++) {
-		if (early.events[i].type == MT_EVENT_ALLOC)
-			mt_emit_alloc(&early.events[i].caller, early.events[i].addr,
-			              early.events[i].size_bytes);
-		else if (early.events[i].type == MT_EVENT_FREE)
-			mt_emit_free(early.events[i].caller.kind, early.events[i].addr);
-		else if (early.events[i].type == MT_EVENT_REALLOC)
-			mt_emit_realloc(early.events[i].addr);
-		else if (early.events[i].type == MT_EVENT_REALLOC_FAILED)
-			mt_emit_realloc_failed(early.events[i].addr);
+		const void *addr = early.events[i].addr;
+
+		/* Only now it is known that the last realloc has not failed. */
+		if (old && early.events[i].type != MT_EVENT_REALLOC_FAILED) {
+			mt_gate_realloc_done(begun, old);
+			old = NULL;
+		}
+		if (early.events[i].type == MT_EVENT_ALLOC) {
+			mt_gate_alloc(&early.events[i].caller, addr, early.events[i].size_bytes);
+		} else if (early.events[i].type == MT_EVENT_FREE) {
+			mt_gate_free(early.events[i].caller.kind, addr);
+		} else if (early.events[i].type == MT_EVENT_REALLOC) {
+			begun = mt_gate_realloc_begin(addr);
+			old = addr;
+		} else if (early.events[i].type == MT_EVENT_REALLOC_FAILED && old) {
+			mt_gate_realloc_failed(begun, old);
+			old = NULL;
+		}
 	}
+	if (old)
+		mt_gate_realloc_done(begun, old);
 	if (count > EARLY_EVENTS)
 		atomic_fetch_add_explicit(&mt_process.slot->early, count - EARLY_EVENTS,
 		                          memory_order_relaxed);

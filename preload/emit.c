@@ -178,62 +178,69 @@ MT_COLD static void too_high(void)
 		                          memory_order_relaxed);
 }
 
-/* Everything but a plain free: a fixed record, with a stack when `with_stack`. */
-static inline void emit(enum mt_event_type type, const struct mt_caller *caller, const void *addr,
+/* Everything but a plain free: a fixed record, with a stack when `with_stack`. False: it was not written. */
+static inline bool emit(enum mt_event_type type, const struct mt_caller *caller, const void *addr,
                         uint64_t size, uint32_t flags, bool with_stack)
 {
 	struct mt_ring_writer *writer;
 	struct mt_thread *thread;
+	bool is_written = false;
 	uint32_t stack = 0;
 	uint32_t level;
 
 	if (mt_unlikely((uintptr_t)addr >> MT_EVENT_ADDR_BITS)) {
 		too_high();
-		return;
+		return false;
 	}
 	thread = mt_thread_enter(&level);
 	if (mt_unlikely(!thread)) {
 		missed(type, caller, addr, size);
-		return;
+		return false;
 	}
 	writer = mt_thread_writer(thread, level);
 	if (mt_likely(writer != NULL)) {
 		if (with_stack)
 			stack = mt_stacks_take(thread, level, writer, caller);
-		put_fixed(writer, mt_event_word(type, caller->kind, (uintptr_t)addr), size, stack,
-		          flags);
+		is_written = put_fixed(writer, mt_event_word(type, caller->kind, (uintptr_t)addr),
+		                       size, stack, flags);
 	} else {
 		missed(type, caller, addr, size);
 	}
 	mt_thread_leave(level);
+	return is_written;
 }
 
 /* The thread's first allocation, one of memtrace's own, or one past the thread's end. */
-MT_COLD static void emit_odd_alloc(const struct mt_caller *caller, const void *block,
+MT_COLD static bool emit_odd_alloc(const struct mt_caller *caller, const void *block,
                                    size_t size_bytes)
 {
 	struct mt_tls *tls = &mt_tls;
 	int saved_errno = errno;
+	bool is_written;
 
 	if (tls->cold)
 		mt_unwind_warm_up(caller->address);
-	emit(MT_EVENT_ALLOC, caller, block, size_bytes, tls->own ? MT_ALLOC_OWN : 0, !tls->own);
+	is_written = emit(MT_EVENT_ALLOC, caller, block, size_bytes, tls->own ? MT_ALLOC_OWN : 0,
+	                  !tls->own);
 	errno = saved_errno;
+	return is_written;
 }
 
-void mt_emit_alloc(const struct mt_caller *caller, const void *block, size_t size_bytes)
+bool mt_emit_alloc(const struct mt_caller *caller, const void *block, size_t size_bytes)
 {
 	struct mt_tls *tls = &mt_tls;
+	bool is_written;
 
 	tls->recorded = block;
 	if (mt_unlikely(tls->freeing == block))
 		tls->freeing = NULL;
 	if (mt_likely(!tls->odd))
-		emit(MT_EVENT_ALLOC, caller, block, size_bytes, 0, true);
+		is_written = emit(MT_EVENT_ALLOC, caller, block, size_bytes, 0, true);
 	else
-		emit_odd_alloc(caller, block, size_bytes);
+		is_written = emit_odd_alloc(caller, block, size_bytes);
 	if (mt_unlikely(tls->wants_libunwind))
 		mt_unwind_fetch_libunwind();
+	return is_written;
 }
 
 void mt_emit_free(unsigned int kind, const void *block)
@@ -258,9 +265,9 @@ void mt_emit_free(unsigned int kind, const void *block)
 	mt_thread_leave(level);
 }
 
-void mt_emit_realloc(const void *block)
+void mt_emit_realloc(unsigned int kind, const void *block)
 {
-	static const struct mt_caller caller = {.kind = MT_KIND_REALLOC};
+	struct mt_caller caller = {.kind = kind};
 
 	emit(MT_EVENT_REALLOC, &caller, block, 0, 0, false);
 }

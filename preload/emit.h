@@ -28,9 +28,11 @@ struct mt_caller {
 	const void *frame; /* NULL: the stack is gone, or none is wanted */
 };
 
-void mt_emit_alloc(const struct mt_caller *caller, const void *block, size_t size_bytes);
+/* False: it was not written. */
+bool mt_emit_alloc(const struct mt_caller *caller, const void *block, size_t size_bytes);
+/* The kind of these two may have MT_FREE_LATER in it. */
 void mt_emit_free(unsigned int kind, const void *block);
-void mt_emit_realloc(const void *block);
+void mt_emit_realloc(unsigned int kind, const void *block);
 void mt_emit_realloc_failed(const void *block);
 
 void mt_emit_map(const struct mt_caller *caller, const void *start, size_t size_bytes,

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "preload/emit.h"
+#include "preload/gate.h"
 #include "preload/real.h"
 #include "preload/thread.h"
 
@@ -48,7 +48,7 @@ static inline void record(const struct mt_caller *caller, const void *block, siz
 	struct mt_tls *tls = &mt_tls;
 
 	if (mt_likely(tls->recorded != block))
-		mt_emit_alloc(caller, block,
+		mt_gate_alloc(caller, block,
 		              mt_unlikely(caller->size_bytes != 0) ? caller->size_bytes
 		                                                   : size_bytes);
 	if (caller->kind == MT_KIND_NEW || caller->kind == MT_KIND_NEW_ARRAY)
@@ -92,6 +92,7 @@ __attribute__((always_inline)) static inline void *reallocate(void *old, size_t 
                                                               struct mt_caller caller)
 {
 	struct mt_tls *tls = &mt_tls;
+	struct mt_gate_realloc begun;
 	void *block;
 
 	need_real();
@@ -102,15 +103,18 @@ __attribute__((always_inline)) static inline void *reallocate(void *old, size_t 
 			record(&caller, block, size);
 		return block;
 	}
-	mt_emit_realloc(old);
+	begun = mt_gate_realloc_begin(old);
 	tls->freeing = old;
 	block = mt_real.realloc(old, size);
 	tls->freeing = NULL;
+	if (!block && size != 0) {
+		mt_gate_realloc_failed(begun, old);
+		return NULL;
+	}
+	/* realloc(old, 0) that gives NULL has freed. */
+	mt_gate_realloc_done(begun, old);
 	if (block)
 		record(&caller, block, size);
-	else if (size != 0)
-		mt_emit_realloc_failed(old);
-	/* realloc(old, 0) that gives NULL has freed. */
 	return block;
 }
 
@@ -134,7 +138,7 @@ MT_HOOK void *reallocarray(void *old, size_t count, size_t size)
 static inline void record_free(const void *block)
 {
 	if (mt_likely(block && mt_tls.freeing != block))
-		mt_emit_free(MT_KIND_FREE, block);
+		mt_gate_free(MT_KIND_FREE, block);
 }
 
 MT_HOOK void free(void *block)

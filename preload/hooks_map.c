@@ -13,12 +13,24 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "preload/emit.h"
+#include "preload/gate.h"
 #include "preload/real.h"
 #include "preload/thread.h"
 
 #define CALLER(kind) \
 	((struct mt_caller){kind, __builtin_return_address(0), 0, __builtin_frame_address(0)})
+
+/* Mappings are recorded in full, also where the heap is sampled; not while tracing is off. */
+static inline bool is_stopped(void)
+{
+	return mt_gate() & MT_GATE_STOPPED;
+}
+
+/* Those that go are, unless none can be known. */
+static inline bool is_unused(void)
+{
+	return mt_gate() & MT_GATE_UNUSED;
+}
 
 static inline uint32_t map_flags(int protection, int flags)
 {
@@ -36,7 +48,7 @@ map(void *(*real)(void *, size_t, int, int, int, off_t), void *start, size_t siz
 		mapped = real(start, size, protection, flags, fd, offset);
 	else
 		mapped = (void *)syscall(SYS_mmap, start, size, protection, flags, fd, offset);
-	if (mapped != MAP_FAILED)
+	if (mapped != MAP_FAILED && mt_likely(!is_stopped()))
 		mt_emit_map(&caller, mapped, size, map_flags(protection, flags));
 	return mapped;
 }
@@ -55,14 +67,16 @@ MT_HOOK void *mmap64(void *start, size_t size, int protection, int flags, int fd
 MT_HOOK int munmap(void *start, size_t size)
 {
 	struct mt_caller caller = CALLER(MT_KIND_MUNMAP);
+	bool is_recorded = !is_unused();
 	int result;
 
-	mt_emit_unmap(&caller, start, size);
+	if (mt_likely(is_recorded))
+		mt_emit_unmap(&caller, start, size);
 	if (mt_likely(mt_real.munmap != NULL))
 		result = mt_real.munmap(start, size);
 	else
 		result = (int)syscall(SYS_munmap, start, size);
-	if (result != 0)
+	if (result != 0 && is_recorded)
 		mt_emit_unmap_failed(&caller, start, size);
 	return result;
 }
@@ -70,6 +84,7 @@ MT_HOOK int munmap(void *start, size_t size)
 MT_HOOK void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
 {
 	struct mt_caller caller = CALLER(MT_KIND_MREMAP);
+	bool is_recorded = !is_unused();
 	void *wanted = NULL;
 	void *mapped;
 
@@ -80,15 +95,16 @@ MT_HOOK void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...
 		wanted = va_arg(more, void *);
 		va_end(more);
 	}
-	mt_emit_unmap(&caller, old, old_size);
+	if (mt_likely(is_recorded))
+		mt_emit_unmap(&caller, old, old_size);
 	if (mt_likely(mt_real.mremap != NULL))
 		mapped = mt_real.mremap(old, old_size, new_size, flags, wanted);
 	else
 		mapped = (void *)syscall(SYS_mremap, old, old_size, new_size, flags, wanted);
-	if (mapped == MAP_FAILED)
-		mt_emit_unmap_failed(&caller, old, old_size);
-	else
+	if (mapped != MAP_FAILED && !is_stopped())
 		mt_emit_map(&caller, mapped, new_size, (uint32_t)flags << 8);
+	else if (mapped == MAP_FAILED && is_recorded)
+		mt_emit_unmap_failed(&caller, old, old_size);
 	return mapped;
 }
 
@@ -102,7 +118,7 @@ MT_HOOK int brk(void *wanted)
 		mt_real_init();
 	before = mt_real.sbrk(0);
 	result = mt_real.brk(wanted);
-	if (result == 0)
+	if (result == 0 && !is_stopped())
 		mt_emit_break(&caller, wanted, (char *)wanted - before);
 	return result;
 }
@@ -115,7 +131,7 @@ MT_HOOK void *sbrk(intptr_t change)
 	if (mt_unlikely(!mt_real.found))
 		mt_real_init();
 	before = mt_real.sbrk(change);
-	if (change != 0 && before != (void *)-1)
+	if (change != 0 && before != (void *)-1 && !is_stopped())
 		mt_emit_break(&caller, (char *)before + change, change);
 	return before;
 }

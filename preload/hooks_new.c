@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <unistd.h>
 
-#include "preload/emit.h"
+#include "preload/gate.h"
 #include "preload/real.h"
 #include "preload/say.h"
 #include "preload/thread.h"
@@ -51,7 +51,7 @@ static inline void outer_end(unsigned int kind, const void *caller, const void *
 			caller = tls->outer_caller;
 			frame = tls->outer_frame;
 		}
-		mt_emit_alloc(&(struct mt_caller){kind, caller, 0, frame}, block, size_bytes);
+		mt_gate_alloc(&(struct mt_caller){kind, caller, 0, frame}, block, size_bytes);
 		tls->outer_recorded = block;
 	}
 	tls->outer_kind = 0;
@@ -101,7 +101,7 @@ MT_COLD static void *look_up(_Atomic(void *) *place, const char *name)
 		if (mt_unlikely(!function))                                         \
 			function = look_up(&real, #symbol);                         \
 		if (block && freeing != block) {                                    \
-			mt_emit_free(kind, block);                                  \
+			mt_gate_free(kind, block);                                  \
 			tls->freeing = block;                                       \
 		}                                                                   \
 		((void(*) parameters)function) arguments;                           \

@@ -23,6 +23,7 @@
 #include "preload/process.h"
 #include "preload/real.h"
 #include "preload/rules.h"
+#include "preload/sample.h"
 #include "preload/say.h"
 #include "preload/session.h"
 #include "preload/stacks.h"
@@ -33,7 +34,11 @@
 /* Steps without a heartbeat until the wait at the end is given up: 3 s. */
 #define STEPS_BEFORE_GIVING_UP 60
 
-struct mt_process mt_process;
+/* The gate before there is a slot, and when all is over. */
+static const _Atomic uint32_t open_gate;
+static const _Atomic uint32_t shut_gate = MT_GATE_STOPPED | MT_GATE_UNUSED;
+
+struct mt_process mt_process = {.gate = &open_gate};
 
 static struct mt_wiped not_begun; /* all zeros, for ever */
 struct mt_wiped *mt_wiped = &not_begun;
@@ -44,6 +49,7 @@ void mt_process_off(const char *why)
 {
 	atomic_store(&mt_process.state, MT_PROCESS_OFF);
 	atomic_store(&mt_wiped->generation, 0);
+	atomic_store(&mt_process.gate, &shut_gate);
 	if (why)
 		mt_say(why, NULL);
 }
@@ -73,8 +79,11 @@ static int begin(void)
 		return error;
 	mt_module_init();
 	error = mt_session_begin();
+	if (!error && mt_process.segment->sample_bytes)
+		error = mt_sample_init();
 	if (error)
 		return error;
+	atomic_store(&mt_process.gate, &mt_process.slot->gate);
 	atomic_store_explicit(&mt_wiped->generation,
 	                      (uint64_t)mt_process.slot_index << 32 | mt_process.slot_generation,
 	                      memory_order_release);

@@ -38,6 +38,8 @@ struct mt_process {
 	_Atomic uint32_t epoch;     /* goes up when code may have been unloaded (hooks_life.c) */
 	struct mt_segment *segment; /* shared with the collector; NULL until joined */
 	struct mt_slot *slot;       /* this process's */
+	/* What the hooks record, see preload/gate.h. Never NULL: open until joined, shut when off. */
+	const _Atomic uint32_t *_Atomic gate;
 	uint32_t slot_index;
 	uint32_t slot_generation;
 	pid_t pid;                    /* the owner of slot; a vfork child has another */

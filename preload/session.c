@@ -27,6 +27,7 @@
 #include "preload/config.h"
 #include "preload/process.h"
 #include "preload/real.h"
+#include "preload/sample.h"
 #include "preload/say.h"
 #include "preload/thread.h"
 
@@ -399,6 +400,10 @@ bool mt_process_adopt_child(bool counted_in_flight)
 		slot->parent_generation = mt_process.slot_generation;
 		slot->fork_serial = mt_tls.fork_serial;
 		slot->begin_stamp = mt_clock_now(segment, false);
+		/* What is recorded of the parent is recorded of the child. */
+		slot->first_gate =
+		        atomic_load_explicit(&mt_process.slot->gate, memory_order_relaxed);
+		atomic_store_explicit(&slot->gate, slot->first_gate, memory_order_relaxed);
 		mt_segment_clear_slot(slot);
 		/* release: the fields; partner: the collector's acquire load of state */
 		atomic_store_explicit(&slot->state, MT_SLOT_LIVE, memory_order_release);
@@ -416,6 +421,8 @@ bool mt_process_adopt_child(bool counted_in_flight)
 		mt_process.slot_index = index;
 		mt_process.slot_generation = generation;
 		mt_process.pid = (pid_t)slot->pid;
+		atomic_store(&mt_process.gate, &slot->gate);
+		mt_sample_forked();
 		atomic_store_explicit(&mt_wiped->generation, (uint64_t)index << 32 | generation,
 		                      memory_order_release);
 		return true;

@@ -52,6 +52,12 @@ struct mt_tls {
 	const void *recorded;       /* the last block recorded */
 	const void *freeing;        /* the block that operator delete or realloc is giving back */
 
+	/* sample.c; all 0 at first */
+	int64_t sample_left;      /* bytes to the next point; negative: it falls into this block */
+	uint64_t sample_state;    /* of the random numbers; 0: not seeded yet */
+	int64_t sample_left_then; /* sample_left when sample_last was allocated */
+	const void *sample_last;  /* the last block sampled */
+
 	/* What is seldom the case, so that one test asks for all of it. */
 	union {
 		struct {

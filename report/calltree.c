@@ -96,19 +96,26 @@ static void sort(struct mt_callnode *parent)
 		sort(node);
 }
 
+static void count(struct mt_callnode *node, int64_t figure, double variance)
+{
+	node->figure = mt_sites_add(node->figure, figure);
+	node->figure_variance += variance;
+}
+
 static void add(struct mt_callnode *root, const struct mt_trim *trim, int64_t figure,
-                bool is_reverse, struct mt_arena *arena)
+                double variance, bool is_reverse, struct mt_arena *arena)
 {
 	struct mt_callnode *node = root;
 
-	node->figure = mt_sites_add(node->figure, figure);
+	count(node, figure, variance);
 	for (size_t i = 0; i < trim->count; i++) {
 		size_t at = is_reverse ? i : trim->count - 1 - i;
 
 		node = enter(node, &trim->lines[at], arena);
-		node->figure = mt_sites_add(node->figure, figure);
+		count(node, figure, variance);
 	}
 	node->self = mt_sites_add(node->self, figure);
+	node->self_variance += variance;
 }
 
 int mt_calltree_build(struct mt_stacks *stacks, const struct mt_measure *measure,
@@ -125,7 +132,8 @@ int mt_calltree_build(struct mt_stacks *stacks, const struct mt_measure *measure
 		if (error < 0)
 			return error;
 		trim = mt_trim_all(stack);
-		add(root, &trim, mt_measure_of(measure, &sites[i]), is_reverse, arena);
+		add(root, &trim, mt_measure_of(measure, &sites[i]),
+		    mt_measure_variance(measure, &sites[i]), is_reverse, arena);
 	}
 	sort(root);
 	*ret_root = root;

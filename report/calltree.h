@@ -13,10 +13,12 @@
 #include "report/stacks.h"
 
 struct mt_callnode {
-	struct mt_line line;          /* one of those merged here; of the root: nothing */
-	bool has_one_place;           /* all of them have the same file and line */
-	int64_t figure;               /* of this and of all below */
-	int64_t self;                 /* of stacks that end here */
+	struct mt_line line;    /* one of those merged here; of the root: nothing */
+	bool has_one_place;     /* all of them have the same file and line */
+	int64_t figure;         /* of this and of all below */
+	int64_t self;           /* of stacks that end here */
+	double figure_variance; /* 0 where they are exact */
+	double self_variance;
 	struct mt_callnode *children; /* the largest first, once sorted */
 	struct mt_callnode *next;     /* sibling */
 };

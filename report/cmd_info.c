@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "report/arguments.h"
 #include "report/commands.h"
+#include "report/estimate.h"
 #include "report/file.h"
 #include "report/json.h"
 #include "report/table.h"
@@ -32,9 +33,16 @@ static const char process_sql[] =
         "       process.inherited_blocks, process.inherited_bytes, process.inherited_frees,"
         "       (SELECT count(*) FROM thread WHERE thread.process = process.id),"
         "       walk.walks, walk.frames_stepped, walk.frames_kept, walk.walks_libunwind,"
-        "       walk.walks_verified, walk.walks_different"
+        "       walk.walks_verified, walk.walks_different, process.unknown_frees,"
+        "       coalesce(variance.samples, 0), coalesce(variance.live_samples, 0),"
+        /* Variances; what was freed and what lives are samples apart. */
+        "       variance.allocations, variance.allocations - variance.live_blocks,"
+        "       variance.bytes_allocated, variance.bytes_allocated - variance.live_bytes,"
+        "       variance.live_blocks, variance.live_bytes, variance.peak_bytes,"
+        "       variance.peak_blocks, variance.temporary"
         " FROM process LEFT JOIN process AS parent ON parent.id = process.parent"
         "      LEFT JOIN walk ON walk.process = process.id"
+        "      LEFT JOIN process_variance AS variance ON variance.process = process.id"
         " WHERE process.id = ?1";
 
 static const struct mt_column columns[] = {
@@ -78,11 +86,34 @@ static const struct mt_column columns[] = {
         {"walks_libunwind", "walks libunwind", MT_COLUMN_COUNT},
         {"walks_verified", "walks verified", MT_COLUMN_COUNT},
         {"walks_different", "walks different", MT_COLUMN_COUNT},
+        {"unknown_frees", "unknown frees", MT_COLUMN_COUNT},
+        {"samples", "samples", MT_COLUMN_COUNT},
+        {"live_samples", "live samples", MT_COLUMN_COUNT},
+        /* from here on: standard errors, the roots of what the query gives */
+        {"allocations_error", "error", MT_COLUMN_COUNT},
+        {"frees_error", "error", MT_COLUMN_COUNT},
+        {"bytes_allocated_error", "error", MT_COLUMN_BYTES},
+        {"bytes_freed_error", "error", MT_COLUMN_BYTES},
+        {"live_blocks_error", "error", MT_COLUMN_COUNT},
+        {"live_bytes_error", "error", MT_COLUMN_BYTES},
+        {"peak_bytes_error", "error", MT_COLUMN_BYTES},
+        {"peak_blocks_error", "error", MT_COLUMN_COUNT},
+        {"temporary_error", "error", MT_COLUMN_COUNT},
 };
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+#define ERRORS  9
+
+static const char pause_sql[] = "SELECT started_ns, ended_ns FROM pause WHERE process = ?1"
+                                " ORDER BY started_ns";
+
+static const struct mt_column pause_columns[] = {
+        {"started_ns", "from", MT_COLUMN_TIME},
+        {"ended_ns", "to", MT_COLUMN_TIME},
+};
 
 static const char session_sql[] =
-        "SELECT memtrace, state, origin_utc_ns, clock, host, kernel, machine, page_bytes, options"
+        "SELECT memtrace, state, origin_utc_ns, clock, host, kernel, machine, page_bytes, options,"
+        "       sample_bytes"
         " FROM session";
 
 static const struct mt_column session_columns[] = {
@@ -95,6 +126,7 @@ static const struct mt_column session_columns[] = {
         {"machine", "machine", MT_COLUMN_TEXT},
         {"page_bytes", "page", MT_COLUMN_BYTES},
         {"options", "options", MT_COLUMN_TEXT},
+        {"sample_bytes", "sample", MT_COLUMN_BYTES},
 };
 
 /* Notes of one process, or (?1 = 0) those of the session. */
@@ -129,6 +161,27 @@ static int read_rows(struct mt_file *file, const char *sql, int64_t id, struct m
 			                                               mt_rows_text(rows, (int)i)))
 			                 : mt_value_number(mt_rows_integer(rows, (int)i));
 		}
+	}
+	mt_rows_close(rows);
+	return next;
+}
+
+/* The figures of a process: its query gives variances last. */
+static int read_figures(struct mt_file *file, int64_t id, struct mt_table *table)
+{
+	struct mt_rows *rows = NULL;
+	size_t first = table->row_count;
+	int error = read_rows(file, process_sql, id, table);
+	int next = error < 0 ? error : mt_rows_open(file->reader, process_sql, &rows, NULL);
+
+	if (next < 0)
+		return next;
+	mt_rows_bind(rows, 1, id);
+	while ((next = mt_rows_next(rows)) == 1) {
+		struct mt_value *row = &table->values[first++ * COLUMNS];
+
+		for (size_t i = COLUMNS - ERRORS; i < COLUMNS; i++)
+			row[i] = mt_value_number(mt_estimate_error(mt_rows_real(rows, (int)i)));
 	}
 	mt_rows_close(rows);
 	return next;
@@ -198,8 +251,53 @@ static void print_walks(struct mt_table *table)
 		                          cell(table, 0, "walks_different")));
 }
 
+static double variance_of(const struct mt_table *table, const char *key)
+{
+	double error = (double)number(table, 0, key);
+
+	return error * error;
+}
+
+/* "12 MB in 3 blocks", with errors where they are estimates. */
+static const char *amount(struct mt_file *file, struct mt_table *table, const char *bytes,
+                          const char *bytes_error, const char *count, const char *count_error,
+                          const char *one, const char *many)
+{
+	struct mt_arena *arena = &table->arena;
+
+	return mt_arena_print(arena, "%s in %s",
+	                      mt_estimate_bytes(arena, file, number(table, 0, bytes),
+	                                        variance_of(table, bytes_error)),
+	                      mt_estimate_of(arena, file, number(table, 0, count),
+	                                     variance_of(table, count_error), one, many));
+}
+
+#define AMOUNT(bytes, count, one, many) \
+	amount(file, table, bytes, bytes "_error", count, count "_error", one, many)
+
+static void print_pauses(const struct mt_process *process, struct mt_table *pauses)
+{
+	struct mt_arena *arena = &pauses->arena;
+
+	for (size_t i = 0; i < pauses->row_count; i++) {
+		const struct mt_value *row = &pauses->values[i * pauses->column_count];
+
+		print_fact("off",
+		           mt_arena_print(arena, "from %s to %s",
+		                          mt_units_duration(row[0].number).text,
+		                          row[1].is_known ? mt_units_duration(row[1].number).text
+		                                          : "the end"));
+	}
+	if (pauses->row_count)
+		print_fact("", mt_arena_print(
+		                       arena,
+		                       "what was allocated then is in no figure; %s of what was "
+		                       "not live",
+		                       mt_units_of(process->unknown_frees, "free", "frees").text));
+}
+
 static void print_process(struct mt_file *file, const struct mt_process *process,
-                          struct mt_table *table, struct mt_table *notes)
+                          struct mt_table *table, struct mt_table *notes, struct mt_table *pauses)
 {
 	struct mt_arena *arena = &table->arena;
 	const struct mt_value *parent = &table->values[column_of("parent")];
@@ -219,27 +317,31 @@ static void print_process(struct mt_file *file, const struct mt_process *process
 	                          mt_units_duration(process->ended_ns - process->started_ns).text,
 	                          cell(table, 0, "started_ns"))
 	                : mt_arena_print(arena, "starting at %s", cell(table, 0, "started_ns")));
+	print_pauses(process, pauses);
+	if (file->sample_bytes)
+		print_fact("sampled",
+		           mt_arena_print(arena, "%s, one for each %s allocated; %s live%s",
+		                          mt_units_of(process->samples, "block", "blocks").text,
+		                          mt_units_bytes(file->sample_bytes).text,
+		                          cell(table, 0, "live_samples"),
+		                          process->has_ended ? " at the end" : ""));
 	print_fact("allocated",
-	           mt_arena_print(
-	                   arena, "%s in %s", cell(table, 0, "bytes_allocated"),
-	                   mt_units_of(process->allocations, "allocation", "allocations").text));
-	print_fact("freed",
-	           mt_arena_print(arena, "%s in %s", cell(table, 0, "bytes_freed"),
-	                          mt_units_of(number(table, 0, "frees"), "free", "frees").text));
-	print_fact("live", mt_arena_print(arena, "%s in %s%s", cell(table, 0, "live_bytes"),
-	                                  mt_units_of(process->live_blocks, "block", "blocks").text,
+	           AMOUNT("bytes_allocated", "allocations", "allocation", "allocations"));
+	print_fact("freed", AMOUNT("bytes_freed", "frees", "free", "frees"));
+	print_fact("live", mt_arena_print(arena, "%s%s",
+	                                  AMOUNT("live_bytes", "live_blocks", "block", "blocks"),
 	                                  process->has_ended ? " at the end" : ""));
-	print_fact(
-	        "peak",
-	        mt_arena_print(arena, "%s in %s%s%s", cell(table, 0, "peak_bytes"),
-	                       mt_units_of(number(table, 0, "peak_blocks"), "block", "blocks").text,
-	                       number(table, 0, "peak_ns") ? " at " : "",
-	                       number(table, 0, "peak_ns") ? cell(table, 0, "peak_ns") : ""));
+	print_fact("peak",
+	           mt_arena_print(arena, "%s%s%s",
+	                          AMOUNT("peak_bytes", "peak_blocks", "block", "blocks"),
+	                          number(table, 0, "peak_ns") ? " at " : "",
+	                          number(table, 0, "peak_ns") ? cell(table, 0, "peak_ns") : ""));
 	print_fact(
 	        "temporary",
 	        mt_arena_print(
 	                arena, "%s, freed before their thread's next allocation (%s)",
-	                cell(table, 0, "temporary"),
+	                mt_estimate_of(arena, file, number(table, 0, "temporary"),
+	                               variance_of(table, "temporary_error"), "", ""),
 	                mt_units_share(number(table, 0, "temporary"), process->allocations).text));
 	print_fact("stacks", mt_arena_print(arena, "%s, %s of them cut", cell(table, 0, "stacks"),
 	                                    cell(table, 0, "stacks_cut")));
@@ -300,27 +402,32 @@ static void print_session(struct mt_file *file, struct mt_table *session, struct
 static int print_one(struct mt_file *file, const struct mt_process *process, enum mt_format format,
                      struct mt_table *all, json_t *processes)
 {
-	struct mt_table table, notes;
+	struct mt_table table, notes, pauses;
 	int error;
 
 	if (format == MT_FORMAT_CSV)
-		return read_rows(file, process_sql, process->id, all);
+		return read_figures(file, process->id, all);
 	mt_table_init(&table, columns, COLUMNS);
 	mt_table_init(&notes, note_columns, sizeof(note_columns) / sizeof(note_columns[0]));
-	error = read_rows(file, process_sql, process->id, &table);
+	mt_table_init(&pauses, pause_columns, sizeof(pause_columns) / sizeof(pause_columns[0]));
+	error = read_figures(file, process->id, &table);
 	if (error >= 0)
 		error = read_rows(file, note_sql, process->id, &notes);
+	if (error >= 0)
+		error = read_rows(file, pause_sql, process->id, &pauses);
 	if (error >= 0 && format == MT_FORMAT_JSON) {
 		json_t *object = mt_table_json_row(&table, 0);
 
 		json_object_set_new(object, "measured_at_end", json_boolean(process->has_snapshot));
+		json_object_set_new(object, "pauses", mt_table_json(&pauses));
 		json_object_set_new(object, "notes", mt_table_json(&notes));
 		json_array_append_new(processes, object);
 	} else if (error >= 0) {
-		print_process(file, process, &table, &notes);
+		print_process(file, process, &table, &notes, &pauses);
 	}
 	mt_table_free(&table);
 	mt_table_free(&notes);
+	mt_table_free(&pauses);
 	return error;
 }
 
@@ -345,7 +452,8 @@ static int print_all(struct mt_file *file, enum mt_format format, struct mt_tabl
 
 		json_object_set_new(object, "notes", mt_table_json(notes));
 		json_object_set_new(object, "state", json_string(mt_json_state(file)));
-		mt_json_print(json_pack("{s:o, s:O}", "session", object, "processes", processes));
+		mt_json_print(json_pack("{s:b, s:o, s:O}", "estimated", file->sample_bytes != 0,
+		                        "session", object, "processes", processes));
 	}
 	json_decref(processes);
 	return error;

@@ -10,6 +10,7 @@
 #include "report/arguments.h"
 #include "report/commands.h"
 #include "report/doubts.h"
+#include "report/estimate.h"
 #include "report/file.h"
 #include "report/leaks.h"
 #include "report/say.h"
@@ -31,6 +32,8 @@ struct report {
 	size_t leaking;
 	int64_t blocks;
 	int64_t bytes;
+	double blocks_variance;
+	double bytes_variance;
 	bool is_classified;
 };
 
@@ -43,8 +46,14 @@ static void print_site(struct report *report, const struct mt_leaks *leaks,
 	bool is_whole =
 	        trim.count > 0 && trim.lines + trim.count == stack->lines + stack->line_count;
 
-	printf("\n  %s%s%s in %s", bold, mt_units_bytes(leak->bytes).text, plain,
-	       mt_units_of(leak->blocks, "block", "blocks").text);
+	printf("\n  %s%s%s in %s", bold,
+	       mt_estimate_bytes(&report->file.arena, &report->file, leak->bytes,
+	                         leak->bytes_variance),
+	       plain,
+	       mt_estimate_of(&report->file.arena, &report->file, leak->blocks,
+	                      leak->blocks_variance, "block", "blocks"));
+	if (report->file.sample_bytes)
+		printf(" (%s sampled)", mt_units_count(leak->samples).text);
 	if (leaks->is_classified)
 		printf(", %s", mt_text_clean(&report->file.arena, leak->class));
 	putchar('\n');
@@ -57,7 +66,8 @@ static void print_site(struct report *report, const struct mt_leaks *leaks,
 static int print_sites(struct report *report, const struct mt_leaks *leaks)
 {
 	size_t shown = report->limit && report->limit < leaks->count ? report->limit : leaks->count;
-	int64_t rest_blocks = 0, rest_bytes = 0;
+	struct mt_file *file = &report->file;
+	struct mt_leak rest = {0};
 
 	for (size_t i = 0; i < shown; i++) {
 		struct mt_stack *stack;
@@ -68,14 +78,17 @@ static int print_sites(struct report *report, const struct mt_leaks *leaks)
 		print_site(report, leaks, &leaks->items[i], stack);
 	}
 	for (size_t i = shown; i < leaks->count; i++) {
-		rest_blocks = mt_sites_add(rest_blocks, leaks->items[i].blocks);
-		rest_bytes = mt_sites_add(rest_bytes, leaks->items[i].bytes);
+		rest.blocks = mt_sites_add(rest.blocks, leaks->items[i].blocks);
+		rest.bytes = mt_sites_add(rest.bytes, leaks->items[i].bytes);
+		rest.blocks_variance += leaks->items[i].blocks_variance;
+		rest.bytes_variance += leaks->items[i].bytes_variance;
 	}
 	if (shown < leaks->count)
 		printf("\n  and %s: %s, %s (--limit=0 shows all)\n",
 		       mt_units_of((int64_t)(leaks->count - shown), "more site", "more sites").text,
-		       mt_units_of(rest_blocks, "block", "blocks").text,
-		       mt_units_bytes(rest_bytes).text);
+		       mt_estimate_of(&file->arena, file, rest.blocks, rest.blocks_variance,
+		                      "block", "blocks"),
+		       mt_estimate_bytes(&file->arena, file, rest.bytes, rest.bytes_variance));
 	return 0;
 }
 
@@ -88,13 +101,14 @@ static bool is_replaced(const struct mt_process *process)
 static int print_leaks(struct report *report, const struct mt_process *process,
                        const struct mt_leaks *leaks)
 {
+	struct mt_file *file = &report->file;
 	int error;
 
-	printf("%s, pid %" PRId64 ", %s: %s, %s ",
-	       mt_text_clean(&report->file.arena, process->command), process->pid,
-	       mt_file_end(&report->file, process),
-	       mt_units_of(leaks->blocks, "block", "blocks").text,
-	       mt_units_bytes(leaks->bytes).text);
+	printf("%s, pid %" PRId64 ", %s: %s, %s ", mt_text_clean(&file->arena, process->command),
+	       process->pid, mt_file_end(file, process),
+	       mt_estimate_of(&file->arena, file, leaks->blocks, leaks->blocks_variance, "block",
+	                      "blocks"),
+	       mt_estimate_bytes(&file->arena, file, leaks->bytes, leaks->bytes_variance));
 	if (is_replaced(process)) {
 		puts("were live then, and went with it");
 		return 0;
@@ -103,12 +117,14 @@ static int print_leaks(struct report *report, const struct mt_process *process,
 	report->leaking++;
 	report->blocks = mt_sites_add(report->blocks, leaks->blocks);
 	report->bytes = mt_sites_add(report->bytes, leaks->bytes);
+	report->blocks_variance += leaks->blocks_variance;
+	report->bytes_variance += leaks->bytes_variance;
 	report->is_classified |= leaks->is_classified;
 	error = print_sites(report, leaks);
 	if (error < 0)
 		return error;
 	putchar('\n');
-	mt_doubts_process(process);
+	mt_doubts_process(file, process);
 	return 0;
 }
 
@@ -137,8 +153,10 @@ static int print_text(struct report *report)
 	}
 	if (report->leaking > 1)
 		printf("In all: %s, %s not freed by %zu processes.\n",
-		       mt_units_of(report->blocks, "block", "blocks").text,
-		       mt_units_bytes(report->bytes).text, report->leaking);
+		       mt_estimate_of(&file->arena, file, report->blocks, report->blocks_variance,
+		                      "block", "blocks"),
+		       mt_estimate_bytes(&file->arena, file, report->bytes, report->bytes_variance),
+		       report->leaking);
 	if (report->leaking > 0 && !report->is_classified)
 		puts("Not checked: whether anything still pointed at these blocks.");
 	mt_doubts_file(file, report->stacks);

@@ -54,6 +54,10 @@ static int check_value(const struct mt_option_row *row, enum mt_option_id id, co
 		return MT_EXIT_FINE;
 	if (row->type == MT_OPTION_CHOICE)
 		mt_say("--%s takes one of %s, not '%s'", row->key, row->unit, value);
+	else if (row->type == MT_OPTION_SIZE)
+		mt_say("--%s takes %llu to %llu %s, or a number with K, M or G, not '%s'", row->key,
+		       (unsigned long long)row->minimum, (unsigned long long)row->maximum,
+		       row->unit, value);
 	else if (row->type == MT_OPTION_UINT)
 		mt_say("--%s takes a whole number of %s from %llu to %llu, not '%s'", row->key,
 		       row->unit, (unsigned long long)row->minimum,
@@ -230,7 +234,7 @@ static void say_summary(struct run *run)
 	struct mt_summary summary;
 	int error = mt_spawn_summary(&run->spawn, (int)(run->exit_wait_s + SUMMARY_SLACK_S) * 1000,
 	                             &summary);
-	const char *file, *others = "", *dropped = "";
+	const char *file, *others = "", *dropped = "", *about;
 
 	if (error < 0) {
 		mt_say("the collector did not say what it has written: %s; the file may be "
@@ -257,10 +261,11 @@ static void say_summary(struct run *run)
 		dropped = mt_arena_print(
 		        &run->arena, "; %s lost",
 		        mt_units_of((int64_t)summary.dropped_events, "event", "events").text);
-	mt_say("%s, %s not freed; peak %s; %s%s%s (memtrace leaks %s)",
-	       mt_units_of((int64_t)summary.live_blocks, "block", "blocks").text,
-	       mt_units_bytes((int64_t)summary.live_bytes).text,
-	       mt_units_bytes((int64_t)summary.peak_bytes).text,
+	about = summary.sample_bytes ? "≈ " : "";
+	mt_say("%s%s, %s%s not freed; peak %s%s; %s%s%s%s (memtrace leaks %s)", about,
+	       mt_units_of((int64_t)summary.live_blocks, "block", "blocks").text, about,
+	       mt_units_bytes((int64_t)summary.live_bytes).text, about,
+	       mt_units_bytes((int64_t)summary.peak_bytes).text, about,
 	       mt_units_of((int64_t)summary.allocations, "allocation", "allocations").text, others,
 	       dropped, file);
 }

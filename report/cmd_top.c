@@ -11,6 +11,7 @@
 #include "report/arguments.h"
 #include "report/commands.h"
 #include "report/doubts.h"
+#include "report/estimate.h"
 #include "report/file.h"
 #include "report/json.h"
 #include "report/sites.h"
@@ -40,6 +41,25 @@ static int64_t sum_of(const struct mt_measure *measure, const struct mt_site *si
 	for (size_t i = 0; i < count; i++)
 		sum = mt_sites_add(sum, mt_measure_of(measure, &sites[i]));
 	return sum;
+}
+
+static double variance_of(const struct mt_measure *measure, const struct mt_site *sites,
+                          size_t count)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < count; i++)
+		sum += mt_measure_variance(measure, &sites[i]);
+	return sum;
+}
+
+/* What these sites have together. */
+static const char *sum_text(struct report *report, const struct mt_site *sites, size_t count)
+{
+	const struct mt_measure *measure = report->measure;
+
+	return mt_measure_text(measure, &report->file.arena, &report->file,
+	                       sum_of(measure, sites, count), variance_of(measure, sites, count));
 }
 
 /*
@@ -94,8 +114,8 @@ static int print_sites(struct report *report, const struct mt_site *sites, size_
 			break;
 		trim = mt_trim_all(stack);
 		row = mt_table_add(&table);
-		row[0] = mt_value_text(
-		        mt_arena_text(&table.arena, mt_measure_text(measure, figure).text));
+		row[0] = mt_value_text(mt_measure_text(measure, &table.arena, &report->file, figure,
+		                                       mt_measure_variance(measure, &sites[i])));
 		row[1] = mt_value_text(
 		        mt_arena_text(&table.arena, mt_units_share(figure, sum).text));
 		row[2] = mt_value_number(blocks_of(measure, &sites[i]));
@@ -111,8 +131,7 @@ static int print_sites(struct report *report, const struct mt_site *sites, size_
 	if (error >= 0 && shown < count)
 		printf("and %s: %s (--limit=0 shows all)\n",
 		       mt_units_of((int64_t)(count - shown), "more site", "more sites").text,
-		       mt_measure_text(measure, sum_of(measure, sites + shown, count - shown))
-		               .text);
+		       sum_text(report, sites + shown, count - shown));
 	return error;
 }
 
@@ -127,14 +146,13 @@ static int print_process(struct report *report, const struct mt_process *process
 		return error;
 	printf("%s, pid %" PRId64 ", %s: %s %s, from %s\n",
 	       mt_text_clean(&report->file.arena, process->command), process->pid,
-	       mt_file_end(&report->file, process),
-	       mt_measure_text(measure, sum_of(measure, sites, count)).text, measure->phrase,
+	       mt_file_end(&report->file, process), sum_text(report, sites, count), measure->phrase,
 	       mt_units_of((int64_t)count, "site", "sites").text);
 	if (count > 0) {
 		putchar('\n');
 		error = print_sites(report, sites, count);
 	}
-	mt_doubts_process(process);
+	mt_doubts_process(&report->file, process);
 	putchar('\n');
 	free(sites);
 	return error;
@@ -169,6 +187,15 @@ static const struct mt_column columns[] = {
         {"peak_blocks", "peak blocks", MT_COLUMN_COUNT},
         {"peak_bytes", "peak bytes", MT_COLUMN_BYTES},
         {"temporary", "temporary", MT_COLUMN_COUNT},
+        {"allocations_error", "error", MT_COLUMN_COUNT},
+        {"frees_error", "error", MT_COLUMN_COUNT},
+        {"bytes_allocated_error", "error", MT_COLUMN_BYTES},
+        {"bytes_freed_error", "error", MT_COLUMN_BYTES},
+        {"live_blocks_error", "error", MT_COLUMN_COUNT},
+        {"live_bytes_error", "error", MT_COLUMN_BYTES},
+        {"peak_blocks_error", "error", MT_COLUMN_COUNT},
+        {"peak_bytes_error", "error", MT_COLUMN_BYTES},
+        {"temporary_error", "error", MT_COLUMN_COUNT},
         {"function", "function", MT_COLUMN_TEXT},
         {"file", "file", MT_COLUMN_TEXT},
         {"line", "line", MT_COLUMN_NUMBER},
@@ -176,14 +203,30 @@ static const struct mt_column columns[] = {
 };
 #define COLUMNS      (sizeof(columns) / sizeof(columns[0]))
 #define FIGURES_AT   2
-#define FIGURE_COUNT 9
+#define FIGURE_COUNT 18
 
 static void take_figures(const struct mt_site *site, struct mt_value *row)
 {
 	const int64_t figures[FIGURE_COUNT] = {
-	        site->allocations, site->frees,       site->bytes_allocated,
-	        site->bytes_freed, site->live_blocks, site->live_bytes,
-	        site->peak_blocks, site->peak_bytes,  site->temporary,
+	        site->allocations,
+	        site->frees,
+	        site->bytes_allocated,
+	        site->bytes_freed,
+	        site->live_blocks,
+	        site->live_bytes,
+	        site->peak_blocks,
+	        site->peak_bytes,
+	        site->temporary,
+	        mt_estimate_error(site->allocations_variance),
+	        /* What was freed and what lives are samples apart: their variances add up. */
+	        mt_estimate_error(site->allocations_variance - site->live_blocks_variance),
+	        mt_estimate_error(site->bytes_allocated_variance),
+	        mt_estimate_error(site->bytes_allocated_variance - site->live_bytes_variance),
+	        mt_estimate_error(site->live_blocks_variance),
+	        mt_estimate_error(site->live_bytes_variance),
+	        mt_estimate_error(site->peak_blocks_variance),
+	        mt_estimate_error(site->peak_bytes_variance),
+	        mt_estimate_error(site->temporary_variance),
 	};
 
 	for (size_t i = 0; i < FIGURE_COUNT; i++)
@@ -279,7 +322,8 @@ static int print_json(struct report *report)
 	int error = 0;
 
 	mt_json_open(&out,
-	             json_pack("{s:s, s:s}", "state", mt_json_state(&report->file), "by",
+	             json_pack("{s:s, s:b, s:s}", "state", mt_json_state(&report->file),
+	                       "estimated", report->file.sample_bytes != 0, "by",
 	                       report->measure->word),
 	             "processes");
 	for (size_t i = 0; i < report->file.process_count && error >= 0; i++)

@@ -12,6 +12,7 @@
 #include "report/calltree.h"
 #include "report/commands.h"
 #include "report/doubts.h"
+#include "report/estimate.h"
 #include "report/file.h"
 #include "report/json.h"
 #include "report/sites.h"
@@ -22,6 +23,8 @@
 
 #define LIMIT_DEFAULT       60
 #define MIN_PERCENT_DEFAULT 1
+#define FIGURE_WIDTH        10
+#define ESTIMATE_WIDTH      22
 #define PREFIX_MAX          240 /* bytes of branches before a function; then the indent stays */
 
 struct report {
@@ -54,9 +57,14 @@ static const char *place_of(struct report *report, const struct mt_callnode *nod
 
 /* ---- text ---- */
 
-static void print_figures(struct report *report, int64_t figure)
+static void print_figures(struct report *report, int64_t figure, double variance)
 {
-	printf("%10s %7s  ", mt_measure_text(report->measure, figure).text,
+	const char *text =
+	        mt_measure_text(report->measure, &report->scratch, &report->file, figure, variance);
+	size_t column = report->file.sample_bytes ? ESTIMATE_WIDTH : FIGURE_WIDTH;
+	size_t width = mt_text_width(text);
+
+	printf("%*s%s %7s  ", width < column ? (int)(column - width) : 0, "", text,
 	       mt_units_share(figure, report->total).text);
 	report->printed++;
 }
@@ -68,7 +76,7 @@ static void print_node(struct report *report, const struct mt_callnode *node, co
 	const char *plain = report->is_coloured ? "\033[0m" : "";
 	const char *place = place_of(report, node);
 
-	print_figures(report, node->figure);
+	print_figures(report, node->figure, node->figure_variance);
 	printf("%s%s%s", prefix, branch, mt_stacktext_function(&report->scratch, &node->line));
 	if (*place)
 		printf("  %s%s%s", dim, place, plain);
@@ -119,15 +127,18 @@ static void print_children(struct report *report, const struct mt_callnode *pare
 	if (node && !is_full(report)) {
 		int64_t rest = 0;
 		int64_t count = 0;
+		double variance = 0;
 
-		for (; node; node = node->next, count++)
+		for (; node; node = node->next, count++) {
 			rest = mt_sites_add(rest, node->figure);
-		print_figures(report, rest);
+			variance += node->figure_variance;
+		}
+		print_figures(report, rest, variance);
 		printf("%s%s(%s below %" PRId64 " %%)\n", prefix, is_chain ? "|- " : "`- ",
 		       mt_units_of(count, "function", "functions").text, report->min_percent);
 	}
 	if (is_chain && !is_full(report)) {
-		print_figures(report, parent->self);
+		print_figures(report, parent->self, parent->self_variance);
 		printf("%s`- (%s)\n", prefix,
 		       report->is_reverse ? "the stack ends here" : "here itself");
 	}
@@ -163,7 +174,9 @@ static int print_process(struct report *report, const struct mt_process *process
 		printf("%s, pid %" PRId64 ", %s: %s %s, %s\n\n",
 		       mt_text_clean(&report->scratch, process->command), process->pid,
 		       mt_file_end(&report->file, process),
-		       mt_measure_text(measure, root->figure).text, measure->phrase,
+		       mt_measure_text(measure, &report->scratch, &report->file, root->figure,
+		                       root->figure_variance),
+		       measure->phrase,
 		       report->is_reverse ? "by allocating function and its callers"
 		                          : "by function and what it calls");
 		print_children(report, root, prefix);
@@ -171,7 +184,7 @@ static int print_process(struct report *report, const struct mt_process *process
 			printf("  ... cut after %s (--limit=0 shows all, --min-percent hides "
 			       "more)\n",
 			       mt_units_of(report->printed, "line", "lines").text);
-		mt_doubts_process(process);
+		mt_doubts_process(&report->file, process);
 		putchar('\n');
 	}
 	mt_arena_free(&arena);
@@ -202,12 +215,14 @@ static void print_json_node(struct mt_json_out *out, const struct mt_callnode *n
 	bool has_line = symbol && symbol->line > 0 && node->has_one_place;
 
 	mt_json_open(out,
-	             json_pack("{s:o, s:o, s:o, s:o, s:I, s:I}", "function",
+	             json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I}", "function",
 	                       mt_json_text(symbol ? symbol->function : NULL), "file",
 	                       mt_json_text(symbol ? symbol->file : NULL), "line",
 	                       mt_json_number(has_line, has_line ? symbol->line : 0), "module",
 	                       mt_json_text(frame ? frame->module : NULL), "figure",
-	                       (json_int_t)node->figure, "self", (json_int_t)node->self),
+	                       (json_int_t)node->figure, "self", (json_int_t)node->self,
+	                       "figure_error", (json_int_t)mt_estimate_error(node->figure_variance),
+	                       "self_error", (json_int_t)mt_estimate_error(node->self_variance)),
 	             "children");
 	for (const struct mt_callnode *child = node->children; child; child = child->next)
 		print_json_node(out, child);
@@ -217,10 +232,16 @@ static void print_json_node(struct mt_json_out *out, const struct mt_callnode *n
 /* ---- CSV: the nodes in order, each with its depth ---- */
 
 static const struct mt_column columns[] = {
-        {"pid", "pid", MT_COLUMN_NUMBER},         {"depth", "depth", MT_COLUMN_NUMBER},
-        {"figure", "figure", MT_COLUMN_NUMBER},   {"self", "self", MT_COLUMN_NUMBER},
-        {"function", "function", MT_COLUMN_TEXT}, {"file", "file", MT_COLUMN_TEXT},
-        {"line", "line", MT_COLUMN_NUMBER},       {"module", "module", MT_COLUMN_TEXT},
+        {"pid", "pid", MT_COLUMN_NUMBER},
+        {"depth", "depth", MT_COLUMN_NUMBER},
+        {"figure", "figure", MT_COLUMN_NUMBER},
+        {"self", "self", MT_COLUMN_NUMBER},
+        {"function", "function", MT_COLUMN_TEXT},
+        {"file", "file", MT_COLUMN_TEXT},
+        {"line", "line", MT_COLUMN_NUMBER},
+        {"module", "module", MT_COLUMN_TEXT},
+        {"figure_error", "error", MT_COLUMN_NUMBER},
+        {"self_error", "error", MT_COLUMN_NUMBER},
 };
 
 static void add_rows(struct mt_table *table, int64_t pid, const struct mt_callnode *parent,
@@ -239,6 +260,8 @@ static void add_rows(struct mt_table *table, int64_t pid, const struct mt_callno
 		if (symbol && symbol->line > 0 && node->has_one_place)
 			row[6] = mt_value_number(symbol->line);
 		row[7] = mt_value_text(node->line.frame->module);
+		row[8] = mt_value_number(mt_estimate_error(node->figure_variance));
+		row[9] = mt_value_number(mt_estimate_error(node->self_variance));
 		add_rows(table, pid, node, depth + 1);
 	}
 }
@@ -256,6 +279,8 @@ static int list_process(struct report *report, const struct mt_process *process,
 		json_t *head = mt_json_process(process);
 
 		json_object_set_new(head, "figure", json_integer(root->figure));
+		json_object_set_new(head, "figure_error",
+		                    json_integer(mt_estimate_error(root->figure_variance)));
 		mt_json_open(out, head, "tree");
 		for (const struct mt_callnode *node = root->children; node; node = node->next)
 			print_json_node(out, node);
@@ -285,7 +310,8 @@ static int print_json(struct report *report)
 	int error = 0;
 
 	mt_json_open(&out,
-	             json_pack("{s:s, s:s, s:b}", "state", mt_json_state(&report->file), "by",
+	             json_pack("{s:s, s:b, s:s, s:b}", "state", mt_json_state(&report->file),
+	                       "estimated", report->file.sample_bytes != 0, "by",
 	                       report->measure->word, "reverse", report->is_reverse),
 	             "processes");
 	for (size_t i = 0; i < report->file.process_count && error >= 0; i++)

@@ -12,6 +12,8 @@ extern const struct mt_command mt_cmd_leaks;
 extern const struct mt_command mt_cmd_top;
 extern const struct mt_command mt_cmd_tree;
 extern const struct mt_command mt_cmd_info;
+extern const struct mt_command mt_cmd_start;
+extern const struct mt_command mt_cmd_stop;
 extern const struct mt_command mt_cmd_sql;
 extern const struct mt_command mt_cmd_doctor;
 extern const struct mt_command mt_cmd_help;

@@ -8,8 +8,39 @@
 
 #include "base/units.h"
 
-void mt_doubts_process(const struct mt_process *process)
+/* How many samples the figures should rest on before somebody believes the peak. */
+#define FEW_SAMPLES 100
+
+static void say_sampled(const struct mt_file *file, const struct mt_process *process)
 {
+	printf("  Note: estimated from %s, one for each %s allocated; ± is the standard error, "
+	       "two of\n"
+	       "  them hold the true figure 19 times in 20.\n",
+	       mt_units_of(process->samples, "sampled block", "sampled blocks").text,
+	       mt_units_bytes(file->sample_bytes).text);
+	if (process->samples < FEW_SAMPLES)
+		puts("  That is few: what was allocated little of is not seen at all, and the peak "
+		     "is too high.");
+}
+
+static void say_off(const struct mt_process *process)
+{
+	printf("  Note: tracing was off for %s", mt_units_duration(process->off_ns).text);
+	if (process->has_ended)
+		printf(" of %s", mt_units_duration(process->ended_ns - process->started_ns).text);
+	printf("%s; what was allocated then is in no figure.\n",
+	       process->pauses > 1 ? ", in several parts" : "");
+	if (process->unknown_frees > 0)
+		printf("  %s of addresses that were not live: of blocks from then.\n",
+		       mt_units_of(process->unknown_frees, "free", "frees").text);
+}
+
+void mt_doubts_process(const struct mt_file *file, const struct mt_process *process)
+{
+	if (file->sample_bytes)
+		say_sampled(file, process);
+	if (process->pauses > 0)
+		say_off(process);
 	if (!process->has_ended)
 		puts("  Note: the process had not ended when this was recorded.");
 	if (process->dropped_events > 0)

@@ -12,10 +12,10 @@
 #include "report/stacks.h"
 
 /*
- * Of one process: not ended, events lost, frees of what was not live, stacks that could not be
- * walked.
+ * Of one process: not ended, a sample, tracing off at times, events lost, frees of what was not live, stacks
+ * that could not be walked.
  */
-void mt_doubts_process(const struct mt_process *process);
+void mt_doubts_process(const struct mt_file *file, const struct mt_process *process);
 
 /*
  * Of the file: still recorded, incomplete, nothing in it; frames that could not be named (stacks

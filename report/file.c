@@ -21,17 +21,27 @@
 #define WAIT_STEP_MS 20
 
 static const char session_sql[] =
-        "SELECT state, collector_pid, collector_start, origin_utc_ns FROM session";
+        "SELECT state, collector_pid, collector_start, origin_utc_ns, sample_bytes FROM session";
 
 static const char owed_sql[] = "SELECT pid FROM process WHERE ended_ns IS NULL";
 
 static const char processes_sql[] =
-        "SELECT id, pid, command, ended_ns, end_reason, exit_status, exit_signal, started_ns,"
-        "       live_blocks, live_bytes, peak_bytes, allocations, dropped_events, unmatched_frees,"
-        "       stacks, stacks_cut,"
+        "SELECT process.id, pid, command, process.ended_ns, end_reason, exit_status, exit_signal,"
+        "       process.started_ns, process.live_blocks, process.live_bytes, process.peak_bytes,"
+        "       process.allocations, dropped_events, unmatched_frees, stacks, stacks_cut,"
         "       EXISTS (SELECT 1 FROM snapshot"
-        "               WHERE snapshot.process = process.id AND snapshot.reason = 'exit')"
-        " FROM process ORDER BY id";
+        "               WHERE snapshot.process = process.id AND snapshot.reason = 'exit'),"
+        "       unknown_frees, (SELECT count(*) FROM pause WHERE pause.process = process.id),"
+        /* One that did not end: until the last that is known of the process. */
+        "       (SELECT sum(coalesce(pause.ended_ns, process.ended_ns,"
+        "                            (SELECT max(time_ns) FROM timeline"
+        "                             WHERE timeline.process = process.id), pause.started_ns)"
+        "                   - pause.started_ns)"
+        "        FROM pause WHERE pause.process = process.id),"
+        "       samples, variance.allocations, variance.live_blocks, variance.live_bytes,"
+        "       variance.peak_bytes"
+        " FROM process LEFT JOIN process_variance AS variance ON variance.process = process.id"
+        " ORDER BY process.id";
 
 static int say_fault(const char *path, enum mt_reader_fault fault, int error)
 {
@@ -150,6 +160,7 @@ static int look(struct mt_file *file, bool *ret_is_owed)
 	pid = mt_rows_integer(rows, 1);
 	start = mt_rows_integer(rows, 2);
 	file->origin_utc_ns = mt_rows_integer(rows, 3);
+	file->sample_bytes = mt_rows_integer(rows, 4);
 	mt_rows_close(rows);
 	if (file->state != MT_FILE_RECORDING)
 		return 0;
@@ -210,6 +221,14 @@ static void read_process(struct mt_file *file, struct mt_rows *rows, struct mt_p
 	        .stacks = mt_rows_integer(rows, 14),
 	        .stacks_cut = mt_rows_integer(rows, 15),
 	        .has_snapshot = mt_rows_integer(rows, 16) != 0,
+	        .unknown_frees = mt_rows_integer(rows, 17),
+	        .pauses = mt_rows_integer(rows, 18),
+	        .off_ns = mt_rows_integer(rows, 19),
+	        .samples = mt_rows_integer(rows, 20),
+	        .allocations_variance = mt_rows_real(rows, 21),
+	        .live_blocks_variance = mt_rows_real(rows, 22),
+	        .live_bytes_variance = mt_rows_real(rows, 23),
+	        .peak_bytes_variance = mt_rows_real(rows, 24),
 	};
 	if (!mt_rows_is_null(rows, 4))
 		process->end_reason = mt_arena_text(&file->arena, mt_rows_text(rows, 4));

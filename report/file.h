@@ -35,8 +35,17 @@ struct mt_process {
 	int64_t allocations;
 	int64_t dropped_events;
 	int64_t unmatched_frees;
+	int64_t unknown_frees;
 	int64_t stacks;
 	int64_t stacks_cut;
+	int64_t pauses; /* times that tracing was off */
+	int64_t off_ns; /* and how long in all */
+	/* of a sampled session: how many blocks the figures rest on, and the variances */
+	int64_t samples;
+	double allocations_variance;
+	double live_blocks_variance;
+	double live_bytes_variance;
+	double peak_bytes_variance;
 };
 
 enum mt_file_state {
@@ -53,6 +62,7 @@ struct mt_file {
 	const char *shown; /* as a person types it to a shell */
 	enum mt_file_state state;
 	int64_t origin_utc_ns;
+	int64_t sample_bytes; /* figures of the heap are estimates, from a sample; 0: they are exact */
 	struct mt_process
 	        *processes; /* those that were asked for, in the order in which they started */
 	size_t process_count;

@@ -105,6 +105,7 @@ void mt_help_options(FILE *to)
 		fprintf(to, "  %-10s ", row->key);
 		print_wrapped(to, row->sentence, 13);
 		switch (row->type) {
+		case MT_OPTION_SIZE:
 		case MT_OPTION_UINT:
 			fprintf(to, "%13s%s; %llu to %llu %s\n", "", row->fallback,
 			        (unsigned long long)row->minimum, (unsigned long long)row->maximum,

@@ -22,6 +22,9 @@ struct mt_leak {
 	int64_t bytes;
 	int64_t first_ns; /* the oldest block's birth, and the youngest's */
 	int64_t last_ns;
+	int64_t samples; /* the blocks in the file: in a sampled session, fewer */
+	double blocks_variance;
+	double bytes_variance;
 };
 
 /* What one process left, the largest first. */
@@ -31,6 +34,9 @@ struct mt_leaks {
 	size_t capacity;
 	int64_t blocks;
 	int64_t bytes;
+	int64_t samples;
+	double blocks_variance;
+	double bytes_variance;
 	bool is_classified; /* some class is known */
 };
 
@@ -41,9 +47,9 @@ void mt_leaks_free(struct mt_leaks *leaks);
 
 /*
  * True when nothing left would mean that nothing leaked: the end was seen, its blocks are in the
- * file, and no event was lost.
+ * file, no event was lost, and tracing was on for all blocks and all of the time.
  */
-bool mt_leaks_are_measured(const struct mt_process *process);
+bool mt_leaks_are_measured(const struct mt_file *file, const struct mt_process *process);
 
 /* leaks_formats.c: all of the file's processes. 0 or -errno. */
 int mt_leaks_print_json(struct mt_file *file, struct mt_stacks *stacks);

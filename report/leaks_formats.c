@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/units.h"
+#include "report/estimate.h"
 #include "report/json.h"
 #include "report/leaks.h"
 #include "report/say.h"
@@ -72,9 +74,14 @@ int mt_leaks_print_mtrace(struct mt_file *file, struct mt_stacks *stacks)
 		error = print_mtrace_blocks(file, stacks, process, &blocks);
 		if (error < 0)
 			return error;
+		if (blocks > 0 && file->sample_bytes)
+			printf("\nThese are the sampled blocks, one for each %s allocated: there "
+			       "are "
+			       "more.\n",
+			       mt_units_bytes(file->sample_bytes).text);
 		if (blocks > 0)
 			continue;
-		if (mt_leaks_are_measured(process))
+		if (mt_leaks_are_measured(file, process))
 			puts("No memory leaks.");
 		else
 			mt_leaks_print_none(file, process);
@@ -97,9 +104,13 @@ static int json_sites(struct mt_stacks *stacks, const struct mt_leaks *leaks,
 			return error;
 		trim = mt_trim_own(stack);
 		mt_json_stack(out,
-		              json_pack("{s:o, s:I, s:I, s:I, s:I, s:o}", "class",
+		              json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "class",
 		                        mt_json_text(leak->class), "blocks",
 		                        (json_int_t)leak->blocks, "bytes", (json_int_t)leak->bytes,
+		                        "samples", (json_int_t)leak->samples, "blocks_error",
+		                        (json_int_t)mt_estimate_error(leak->blocks_variance),
+		                        "bytes_error",
+		                        (json_int_t)mt_estimate_error(leak->bytes_variance),
 		                        "first_ns", (json_int_t)leak->first_ns, "last_ns",
 		                        (json_int_t)leak->last_ns, "cut", mt_json_text(stack->cut)),
 		              &trim);
@@ -121,6 +132,11 @@ static int json_process(struct mt_file *file, struct mt_stacks *stacks,
 	                            ? json_pack("{s:I, s:I}", "blocks", (json_int_t)leaks.blocks,
 	                                        "bytes", (json_int_t)leaks.bytes)
 	                            : json_null());
+	json_object_set_new(head, "samples", json_integer(leaks.samples));
+	json_object_set_new(head, "blocks_error",
+	                    json_integer(mt_estimate_error(leaks.blocks_variance)));
+	json_object_set_new(head, "bytes_error",
+	                    json_integer(mt_estimate_error(leaks.bytes_variance)));
 	if (error < 0) {
 		json_decref(head);
 	} else {
@@ -137,7 +153,10 @@ int mt_leaks_print_json(struct mt_file *file, struct mt_stacks *stacks)
 	struct mt_json_out out = {0};
 	int error = 0;
 
-	mt_json_open(&out, json_pack("{s:s}", "state", mt_json_state(file)), "processes");
+	mt_json_open(&out,
+	             json_pack("{s:s, s:b}", "state", mt_json_state(file), "estimated",
+	                       file->sample_bytes != 0),
+	             "processes");
 	for (size_t i = 0; i < file->process_count && error >= 0; i++)
 		error = json_process(file, stacks, &file->processes[i], &out);
 	mt_json_close(&out);
@@ -145,11 +164,12 @@ int mt_leaks_print_json(struct mt_file *file, struct mt_stacks *stacks)
 }
 
 static const struct mt_column columns[] = {
-        {"pid", "pid", MT_COLUMN_NUMBER},    {"command", "command", MT_COLUMN_TEXT},
-        {"class", "class", MT_COLUMN_TEXT},  {"blocks", "blocks", MT_COLUMN_COUNT},
-        {"bytes", "bytes", MT_COLUMN_BYTES}, {"function", "function", MT_COLUMN_TEXT},
-        {"file", "file", MT_COLUMN_TEXT},    {"line", "line", MT_COLUMN_NUMBER},
-        {"stack", "stack", MT_COLUMN_TEXT},
+        {"pid", "pid", MT_COLUMN_NUMBER},           {"command", "command", MT_COLUMN_TEXT},
+        {"class", "class", MT_COLUMN_TEXT},         {"blocks", "blocks", MT_COLUMN_COUNT},
+        {"bytes", "bytes", MT_COLUMN_BYTES},        {"function", "function", MT_COLUMN_TEXT},
+        {"file", "file", MT_COLUMN_TEXT},           {"line", "line", MT_COLUMN_NUMBER},
+        {"stack", "stack", MT_COLUMN_TEXT},         {"samples", "samples", MT_COLUMN_COUNT},
+        {"blocks_error", "error", MT_COLUMN_COUNT}, {"bytes_error", "error", MT_COLUMN_BYTES},
 };
 
 static int add_rows(struct mt_stacks *stacks, struct mt_table *table,
@@ -179,6 +199,9 @@ static int add_rows(struct mt_stacks *stacks, struct mt_table *table,
 		if (symbol && symbol->line > 0)
 			row[7] = mt_value_number(symbol->line);
 		row[8] = mt_value_text(mt_stacktext_joined(&table->arena, &own));
+		row[9] = mt_value_number(leak->samples);
+		row[10] = mt_value_number(mt_estimate_error(leak->blocks_variance));
+		row[11] = mt_value_number(mt_estimate_error(leak->bytes_variance));
 	}
 	return 0;
 }

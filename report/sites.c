@@ -7,19 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/estimate.h"
+
 static const char site_sql[] =
         "SELECT stack, allocations, frees, bytes_allocated, bytes_freed, live_blocks, live_bytes,"
-        "       peak_blocks, peak_bytes, temporary"
+        "       peak_blocks, peak_bytes, temporary, allocations_variance,"
+        "       bytes_allocated_variance, live_blocks_variance, live_bytes_variance,"
+        "       peak_blocks_variance, peak_bytes_variance, temporary_variance"
         " FROM site WHERE process = ?1 ORDER BY stack";
 
+#define FIGURE(name) offsetof(struct mt_site, name), offsetof(struct mt_site, name##_variance)
+
 static const struct mt_measure measures[] = {
-        {"leaked", "leaked", "not freed", true, offsetof(struct mt_site, live_bytes)},
-        {"peak", "at peak", "live at the peak", true, offsetof(struct mt_site, peak_bytes)},
-        {"allocated", "allocated", "allocated, freed or not", true,
-         offsetof(struct mt_site, bytes_allocated)},
-        {"calls", "calls", "allocations", false, offsetof(struct mt_site, allocations)},
+        {"leaked", "leaked", "not freed", true, FIGURE(live_bytes)},
+        {"peak", "at peak", "live at the peak", true, FIGURE(peak_bytes)},
+        {"allocated", "allocated", "allocated, freed or not", true, FIGURE(bytes_allocated)},
+        {"calls", "calls", "allocations", false, FIGURE(allocations)},
         {"temporary", "temporary", "allocations, freed before their thread's next one", false,
-         offsetof(struct mt_site, temporary)},
+         FIGURE(temporary)},
 };
 
 const struct mt_measure *mt_measure_find(const char *word)
@@ -38,9 +43,19 @@ int64_t mt_measure_of(const struct mt_measure *measure, const struct mt_site *si
 	return figure;
 }
 
-struct mt_units mt_measure_text(const struct mt_measure *measure, int64_t figure)
+double mt_measure_variance(const struct mt_measure *measure, const struct mt_site *site)
 {
-	return measure->is_bytes ? mt_units_bytes(figure) : mt_units_count(figure);
+	double variance;
+
+	memcpy(&variance, (const char *)site + measure->variance_offset, sizeof(variance));
+	return variance;
+}
+
+const char *mt_measure_text(const struct mt_measure *measure, struct mt_arena *arena,
+                            const struct mt_file *file, int64_t figure, double variance)
+{
+	return measure->is_bytes ? mt_estimate_bytes(arena, file, figure, variance)
+	                         : mt_estimate_of(arena, file, figure, variance, "", "");
 }
 
 int64_t mt_sites_add(int64_t a, int64_t b)
@@ -79,6 +94,13 @@ static struct mt_site read_site(struct mt_rows *rows)
 	        .peak_blocks = mt_rows_integer(rows, 7),
 	        .peak_bytes = mt_rows_integer(rows, 8),
 	        .temporary = mt_rows_integer(rows, 9),
+	        .allocations_variance = mt_rows_real(rows, 10),
+	        .bytes_allocated_variance = mt_rows_real(rows, 11),
+	        .live_blocks_variance = mt_rows_real(rows, 12),
+	        .live_bytes_variance = mt_rows_real(rows, 13),
+	        .peak_blocks_variance = mt_rows_real(rows, 14),
+	        .peak_bytes_variance = mt_rows_real(rows, 15),
+	        .temporary_variance = mt_rows_real(rows, 16),
 	};
 }
 

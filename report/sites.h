@@ -21,6 +21,7 @@ struct mt_measure {
 	const char *phrase; /* behind a figure: "3.4 kB live at the peak" */
 	bool is_bytes;      /* else a count */
 	size_t offset;      /* of its figure in struct mt_site */
+	size_t variance_offset;
 };
 
 struct mt_site {
@@ -34,6 +35,14 @@ struct mt_site {
 	int64_t peak_blocks;
 	int64_t peak_bytes;
 	int64_t temporary;
+	/* 0 where they are exact */
+	double allocations_variance;
+	double bytes_allocated_variance;
+	double live_blocks_variance;
+	double live_bytes_variance;
+	double peak_blocks_variance;
+	double peak_bytes_variance;
+	double temporary_variance;
 };
 
 /* The words of --by, for a flag's table of choices. */
@@ -42,8 +51,11 @@ struct mt_site {
 const struct mt_measure *mt_measure_find(const char *word);
 int64_t mt_measure_of(const struct mt_measure *measure, const struct mt_site *site);
 
-/* "3.4 kB" or "1,204", as the measure is */
-struct mt_units mt_measure_text(const struct mt_measure *measure, int64_t figure);
+double mt_measure_variance(const struct mt_measure *measure, const struct mt_site *site);
+
+/* "3.4 kB" or "1,204", as the measure is; of a sampled session with "≈" and the error. In the arena. */
+const char *mt_measure_text(const struct mt_measure *measure, struct mt_arena *arena,
+                            const struct mt_file *file, int64_t figure, double variance);
 
 /* The sum of two figures, at most INT64_MAX: only a damaged file has more. */
 int64_t mt_sites_add(int64_t a, int64_t b);

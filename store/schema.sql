@@ -27,7 +27,9 @@ CREATE TABLE session (
 	collector_pid   INTEGER NOT NULL,
 	collector_start INTEGER NOT NULL,  -- field 22 of /proc/PID/stat: with the pid it names the collector
 	state           TEXT NOT NULL,     -- 'recording'; 'complete'; 'incomplete' (see note)
-	options         TEXT NOT NULL      -- key=value:key=value, all of them
+	options         TEXT NOT NULL,     -- key=value:key=value, all of them
+	sample_bytes    INTEGER NOT NULL DEFAULT 0 -- the heap's blocks are a sample, one for this many bytes on average:
+	                                   -- see the table sample; 0: all were recorded
 ) STRICT;
 
 -- What was dropped, cut or could not be done, and why: nothing is lost silently.
@@ -81,8 +83,19 @@ CREATE TABLE process (
 	events           INTEGER NOT NULL DEFAULT 0, -- records read, of every kind
 	stacks           INTEGER NOT NULL DEFAULT 0, -- distinct stacks
 	stacks_cut       INTEGER NOT NULL DEFAULT 0, -- stacks cut for another reason than the depth limit
+	unknown_frees    INTEGER NOT NULL DEFAULT 0, -- of an address that was not live, once tracing had been off: of
+	                                             -- blocks allocated then, most likely; in no other figure
 	late_events      INTEGER NOT NULL DEFAULT 0  -- after the orderly end, by other threads; in no other figure
 ) STRICT;
+
+-- When tracing was off (start=off, memtrace stop). What was allocated then is in no figure; frees of blocks that
+-- were known are.
+CREATE TABLE pause (
+	process     INTEGER NOT NULL REFERENCES process,
+	started_ns  INTEGER NOT NULL,
+	ended_ns    INTEGER,          -- NULL: it stayed off
+	PRIMARY KEY (process, started_ns)
+) STRICT, WITHOUT ROWID;
 
 -- How the stacks of a process were walked; no row where nothing was. A walk takes frames one by one by a rule,
 -- until it meets the last stack of its thread: what is unchanged of that is kept.
@@ -166,6 +179,37 @@ CREATE TABLE total (
 	PRIMARY KEY (process, stack, kind)
 ) STRICT, WITHOUT ROWID;
 
+-- Where the heap was sampled (session.sample_bytes = M > 0), the figures of total, process, snapshot and timeline
+-- are estimates; here is what they rest on, a row for each of total's heap kinds. A block of s bytes was sampled
+-- with the probability p = 1 - exp(-s / M), s = 0 as if it were 1, and stands for 1/p blocks and s/p bytes. The
+-- variance of a sum of x (1, or s) is the sum of (1 - p) / p^2 * x^2 over its samples; the standard error its root.
+-- Samples are independent: variances of sums over several rows add up. Inherited blocks, and a block's own size
+-- in table block, are not weighted.
+CREATE TABLE sample (
+	process                   INTEGER NOT NULL REFERENCES process,
+	stack                     INTEGER NOT NULL REFERENCES stack,
+	kind                      INTEGER NOT NULL REFERENCES kind,
+	allocations               INTEGER NOT NULL,  -- blocks sampled
+	frees                     INTEGER NOT NULL,  -- of them freed
+	allocations_variance      REAL NOT NULL,     -- of total.allocations, and so on
+	bytes_allocated_variance  REAL NOT NULL,
+	live_blocks_variance      REAL NOT NULL,
+	live_bytes_variance       REAL NOT NULL,
+	peak_blocks_variance      REAL NOT NULL,
+	peak_bytes_variance       REAL NOT NULL,
+	temporary_variance        REAL NOT NULL,
+	PRIMARY KEY (process, stack, kind)
+) STRICT, WITHOUT ROWID;
+
+-- What a sampled block of this size in table block stands for; empty where nothing was sampled.
+CREATE TABLE weight (
+	size_bytes       INTEGER PRIMARY KEY,
+	blocks           REAL NOT NULL,
+	bytes            INTEGER NOT NULL,
+	blocks_variance  REAL NOT NULL,
+	bytes_variance   REAL NOT NULL
+) STRICT;
+
 -- ---------------------------------------------------------------------------------------------------------
 -- Snapshots: the live table at a moment. The heap's peak is kept as totals (total.peak_bytes), not as blocks.
 CREATE TABLE snapshot (
@@ -202,30 +246,62 @@ CREATE TABLE timeline (
 -- ---------------------------------------------------------------------------------------------------------
 -- Concepts.
 
--- A site: a stack with its totals, heap only, all kinds together.
+-- A site: a stack with its totals, heap only, all kinds together. The variances are 0 where all was recorded.
 CREATE VIEW site AS
-SELECT process, stack,
-       sum(allocations) AS allocations,
-       sum(frees) AS frees,
+SELECT total.process AS process, total.stack AS stack,
+       sum(total.allocations) AS allocations,
+       sum(total.frees) AS frees,
        sum(bytes_allocated) AS bytes_allocated,
        sum(bytes_freed) AS bytes_freed,
-       sum(allocations - frees) AS live_blocks,
+       sum(total.allocations - total.frees) AS live_blocks,
        sum(bytes_allocated - bytes_freed) AS live_bytes,
        sum(peak_blocks) AS peak_blocks,
        sum(peak_bytes) AS peak_bytes,
-       sum(temporary) AS temporary
+       sum(temporary) AS temporary,
+       total(allocations_variance) AS allocations_variance,
+       total(bytes_allocated_variance) AS bytes_allocated_variance,
+       total(live_blocks_variance) AS live_blocks_variance,
+       total(live_bytes_variance) AS live_bytes_variance,
+       total(peak_blocks_variance) AS peak_blocks_variance,
+       total(peak_bytes_variance) AS peak_bytes_variance,
+       total(temporary_variance) AS temporary_variance
 FROM total JOIN kind ON kind.id = total.kind
+     LEFT JOIN sample ON sample.process = total.process AND sample.stack = total.stack
+               AND sample.kind = total.kind
 WHERE kind.heap
-GROUP BY process, stack;
+GROUP BY total.process, total.stack;
 
--- A leak: what was not given back when the process ended, by stack and class.
+-- The variances of a process's figures, and how many blocks they rest on; no row where nothing was sampled.
+CREATE VIEW process_variance AS
+SELECT process,
+       sum(allocations) AS samples,
+       sum(allocations - frees) AS live_samples,
+       total(allocations_variance) AS allocations,
+       total(bytes_allocated_variance) AS bytes_allocated,
+       total(live_blocks_variance) AS live_blocks,
+       total(live_bytes_variance) AS live_bytes,
+       total(peak_blocks_variance) AS peak_blocks,
+       total(peak_bytes_variance) AS peak_bytes,
+       total(temporary_variance) AS temporary
+FROM sample
+GROUP BY process;
+
+-- A leak: what was not given back when the process ended, by stack and class. Of sampled blocks, what they stand
+-- for; by kind first, as in total, so that rounding to whole blocks is the same.
 CREATE VIEW leak AS
-SELECT snapshot.process AS process, block.stack AS stack, block.class AS class,
-       count(*) AS blocks, sum(block.size_bytes) AS bytes, min(block.born_ns) AS first_ns,
-       max(block.born_ns) AS last_ns
-FROM block JOIN snapshot ON snapshot.id = block.snapshot
-WHERE snapshot.reason = 'exit'
-GROUP BY snapshot.process, block.stack, block.class;
+SELECT process, stack, class, sum(blocks) AS blocks, sum(bytes) AS bytes, min(first_ns) AS first_ns,
+       max(last_ns) AS last_ns, sum(samples) AS samples, total(blocks_variance) AS blocks_variance,
+       total(bytes_variance) AS bytes_variance
+FROM (SELECT snapshot.process AS process, block.stack AS stack, block.class AS class,
+             CAST(round(sum(coalesce(weight.blocks, 1))) AS INTEGER) AS blocks,
+             sum(coalesce(weight.bytes, block.size_bytes)) AS bytes,
+             min(block.born_ns) AS first_ns, max(block.born_ns) AS last_ns, count(*) AS samples,
+             total(weight.blocks_variance) AS blocks_variance, total(weight.bytes_variance) AS bytes_variance
+      FROM block JOIN snapshot ON snapshot.id = block.snapshot
+           LEFT JOIN weight ON weight.size_bytes = block.size_bytes
+      WHERE snapshot.reason = 'exit'
+      GROUP BY snapshot.process, block.stack, block.class, block.kind)
+GROUP BY process, stack, class;
 
 -- A stack's frames with what is known of them: level 0 is the innermost frame, depth 0 its innermost
 -- inlined function.

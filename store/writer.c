@@ -28,6 +28,9 @@ enum statement {
 	FRAME,
 	STACK,
 	TOTAL,
+	SAMPLE,
+	WEIGHT,
+	PAUSE,
 	WALK,
 	SNAPSHOT,
 	BLOCK,
@@ -53,20 +56,21 @@ static const char *const statement_sql[STATEMENTS] = {
                 " allocations, frees, bytes_allocated, bytes_freed, live_blocks, live_bytes,"
                 " peak_bytes, peak_blocks, peak_ns, temporary, own_allocations, own_frees,"
                 " own_bytes, inherited_blocks, inherited_bytes, inherited_frees, unmatched_frees,"
-                " dropped_events, events, stacks, stacks_cut, late_events,"
+                " dropped_events, events, stacks, stacks_cut, unknown_frees, late_events,"
                 " pid, origin, command, arguments, executable, started_ns)"
                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
                 " ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28,"
-                " ?29, ?30, ?31, ?32, ?33, ?34)",
+                " ?29, ?30, ?31, ?32, ?33, ?34, ?35)",
         [PROCESS_CHANGED] =
-                "UPDATE process SET pid = ?29, parent = ?2, ended_ns = ?3, end_reason = ?4, "
+                "UPDATE process SET pid = ?30, parent = ?2, ended_ns = ?3, end_reason = ?4, "
                 "exit_status = ?5,"
                 " exit_signal = ?6, allocations = ?7, frees = ?8, bytes_allocated = ?9,"
                 " bytes_freed = ?10, live_blocks = ?11, live_bytes = ?12, peak_bytes = ?13,"
                 " peak_blocks = ?14, peak_ns = ?15, temporary = ?16, own_allocations = ?17,"
                 " own_frees = ?18, own_bytes = ?19, inherited_blocks = ?20, inherited_bytes = ?21,"
                 " inherited_frees = ?22, unmatched_frees = ?23, dropped_events = ?24, events = ?25,"
-                " stacks = ?26, stacks_cut = ?27, late_events = ?28 WHERE id = ?1",
+                " stacks = ?26, stacks_cut = ?27, unknown_frees = ?28, late_events = ?29 WHERE id "
+                "= ?1",
         [THREAD] = "INSERT OR REPLACE INTO thread (id, process, tid, name, started_ns, ended_ns)"
                    " VALUES (?, ?, ?, ?, ?, ?)",
         [MODULE] = "INSERT INTO module (id, path, build_id) VALUES (?, ?, ?)",
@@ -75,6 +79,14 @@ static const char *const statement_sql[STATEMENTS] = {
         [TOTAL] = "INSERT OR REPLACE INTO total (process, stack, kind, allocations, frees,"
                   " bytes_allocated, bytes_freed, peak_blocks, peak_bytes, temporary)"
                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [SAMPLE] = "INSERT OR REPLACE INTO sample (process, stack, kind, allocations, frees,"
+                   " allocations_variance, bytes_allocated_variance, live_blocks_variance,"
+                   " live_bytes_variance, peak_blocks_variance, peak_bytes_variance,"
+                   " temporary_variance) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [WEIGHT] = "INSERT OR IGNORE INTO weight (size_bytes, blocks, bytes, blocks_variance,"
+                   " bytes_variance) VALUES (?, ?, ?, ?, ?)",
+        [PAUSE] = "INSERT OR REPLACE INTO pause (process, started_ns, ended_ns)"
+                  " VALUES (?, ?, ?)",
         [WALK] = "INSERT OR REPLACE INTO walk (process, walks, frames_stepped, frames_kept,"
                  " walks_libunwind, walks_verified, walks_different) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [SNAPSHOT] = "INSERT INTO snapshot (id, process, reason, time_ns, live_blocks, live_bytes)"
@@ -89,8 +101,8 @@ static const char *const statement_sql[STATEMENTS] = {
 
 static const char session_sql[] = "INSERT INTO session (id, memtrace, origin_utc_ns, clock, host, "
                                   "kernel, machine, page_bytes,"
-                                  " collector_pid, collector_start, state, options)"
-                                  " VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'recording', ?)";
+                                  " collector_pid, collector_start, state, options, sample_bytes)"
+                                  " VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'recording', ?, ?)";
 static const char kind_sql[] = "INSERT INTO kind (id, name, heap) VALUES (?, ?, ?)";
 static const char state_sql[] = "UPDATE session SET state = ?";
 
@@ -120,7 +132,7 @@ static int prepare(struct mt_writer *writer, enum statement which)
 
 /*
  * The next value of a row: 'u' uint64_t, 'i' int64_t or MT_WRITER_NULL, 'r' uint32_t reference with 0
- * for NULL, 's' string or NULL.
+ * for NULL, 'd' double, 's' string or NULL.
  */
 static int bind(sqlite3_stmt *statement, const char *shape, va_list values)
 {
@@ -146,6 +158,7 @@ static int bind(sqlite3_stmt *statement, const char *shape, va_list values)
 			             : sqlite3_bind_null(statement, at);
 			break;
 		}
+		case 'd': code = sqlite3_bind_double(statement, at, va_arg(values, double)); break;
 		case 's':
 			code = sqlite3_bind_text(statement, at, va_arg(values, const char *), -1,
 			                         SQLITE_STATIC);
@@ -235,10 +248,10 @@ static int fill(struct mt_writer *writer, const struct mt_writer_session *sessio
 	if (r == 0)
 		r = execute(writer, mt_store_schema);
 	if (r == 0)
-		r = run_once(writer, session_sql, "sissssiiis", session->memtrace,
+		r = run_once(writer, session_sql, "sissssiiisu", session->memtrace,
 		             session->origin_utc_ns, session->clock, session->host, session->kernel,
 		             session->machine, session->page_bytes, session->collector_pid,
-		             session->collector_start, session->options);
+		             session->collector_start, session->options, session->sample_bytes);
 	if (r == 0)
 		r = write_kinds(writer);
 	if (r == 0)
@@ -322,16 +335,16 @@ int mt_writer_note(struct mt_writer *writer, const struct mt_writer_note *row)
 int mt_writer_process(struct mt_writer *writer, const struct mt_writer_process *row)
 {
 	int r = run(writer, row->known ? PROCESS_CHANGED : PROCESS_NEW,
-	            row->known ? "rrisiiuuuuuuuuiuuuuuuuuuuuuui"
-	                       : "rrisiiuuuuuuuuiuuuuuuuuuuuuuissssu",
+	            row->known ? "rrisiiuuuuuuuuiuuuuuuuuuuuuuui"
+	                       : "rrisiiuuuuuuuuiuuuuuuuuuuuuuuissssu",
 	            row->id, row->parent, row->ended_ns, row->end_reason, row->exit_status,
 	            row->exit_signal, row->allocations, row->frees, row->bytes_allocated,
 	            row->bytes_freed, row->live_blocks, row->live_bytes, row->peak_bytes,
 	            row->peak_blocks, row->peak_ns, row->temporary, row->own_allocations,
 	            row->own_frees, row->own_bytes, row->inherited_blocks, row->inherited_bytes,
 	            row->inherited_frees, row->unmatched_frees, row->dropped_events, row->events,
-	            row->stacks, row->stacks_cut, row->late_events, row->pid, row->origin,
-	            row->command, row->arguments, row->executable, row->started_ns);
+	            row->stacks, row->stacks_cut, row->unknown_frees, row->late_events, row->pid,
+	            row->origin, row->command, row->arguments, row->executable, row->started_ns);
 
 	if (r == 0 && row->walks)
 		r = run(writer, WALK, "ruuuuuu", row->id, row->walks, row->frames_stepped,
@@ -366,6 +379,26 @@ int mt_writer_total(struct mt_writer *writer, const struct mt_writer_total *row)
 	return run(writer, TOTAL, "rruuuuuuuu", row->process, row->stack, (uint64_t)row->kind,
 	           row->allocations, row->frees, row->bytes_allocated, row->bytes_freed,
 	           row->peak_blocks, row->peak_bytes, row->temporary);
+}
+
+int mt_writer_sample(struct mt_writer *writer, const struct mt_writer_sample *row)
+{
+	return run(writer, SAMPLE, "rruuuddddddd", row->process, row->stack, (uint64_t)row->kind,
+	           row->allocations, row->frees, row->allocations_variance,
+	           row->bytes_allocated_variance, row->live_blocks_variance,
+	           row->live_bytes_variance, row->peak_blocks_variance, row->peak_bytes_variance,
+	           row->temporary_variance);
+}
+
+int mt_writer_weight(struct mt_writer *writer, const struct mt_writer_weight *row)
+{
+	return run(writer, WEIGHT, "ududd", row->size_bytes, row->blocks, row->bytes,
+	           row->blocks_variance, row->bytes_variance);
+}
+
+int mt_writer_pause(struct mt_writer *writer, const struct mt_writer_pause *row)
+{
+	return run(writer, PAUSE, "rui", row->process, row->started_ns, row->ended_ns);
 }
 
 int mt_writer_snapshot(struct mt_writer *writer, const struct mt_writer_snapshot *row)

@@ -39,6 +39,7 @@ struct mt_writer_session {
 	int64_t collector_pid;
 	int64_t collector_start;
 	const char *options;
+	uint64_t sample_bytes;
 };
 
 struct mt_writer_note {
@@ -92,7 +93,14 @@ struct mt_writer_process {
 	uint64_t walks_libunwind;
 	uint64_t walks_verified;
 	uint64_t walks_different;
+	uint64_t unknown_frees;
 	uint64_t late_events;
+};
+
+struct mt_writer_pause {
+	uint32_t process;
+	uint64_t started_ns; /* the same again replaces the row */
+	int64_t ended_ns;
 };
 
 struct mt_writer_thread {
@@ -134,6 +142,29 @@ struct mt_writer_total {
 	uint64_t peak_blocks;
 	uint64_t peak_bytes;
 	uint64_t temporary;
+};
+
+struct mt_writer_sample {
+	uint32_t process;
+	uint32_t stack;
+	uint32_t kind;
+	uint64_t allocations;
+	uint64_t frees;
+	double allocations_variance;
+	double bytes_allocated_variance;
+	double live_blocks_variance;
+	double live_bytes_variance;
+	double peak_blocks_variance;
+	double peak_bytes_variance;
+	double temporary_variance;
+};
+
+struct mt_writer_weight {
+	uint64_t size_bytes; /* one that is there already stays as it is */
+	double blocks;
+	uint64_t bytes;
+	double blocks_variance;
+	double bytes_variance;
 };
 
 struct mt_writer_snapshot {
@@ -187,6 +218,9 @@ int mt_writer_module(struct mt_writer *writer, const struct mt_writer_module *ro
 int mt_writer_frame(struct mt_writer *writer, const struct mt_writer_frame *row);
 int mt_writer_stack(struct mt_writer *writer, const struct mt_writer_stack *row);
 int mt_writer_total(struct mt_writer *writer, const struct mt_writer_total *row);
+int mt_writer_sample(struct mt_writer *writer, const struct mt_writer_sample *row);
+int mt_writer_weight(struct mt_writer *writer, const struct mt_writer_weight *row);
+int mt_writer_pause(struct mt_writer *writer, const struct mt_writer_pause *row);
 int mt_writer_snapshot(struct mt_writer *writer, const struct mt_writer_snapshot *row);
 /* Any number of them; quickest in the order of their addresses. */
 int mt_writer_blocks(struct mt_writer *writer, const struct mt_writer_block *rows, size_t count);

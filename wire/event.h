@@ -87,6 +87,9 @@ enum mt_kind {
 /* Flags of MT_EVENT_ALLOC. */
 #define MT_ALLOC_OWN 1u /* done for memtrace itself (its unwinder, the loader on its behalf) */
 
+/* In the kind of a FREE or REALLOC in a sampled session: the thread has allocated since it allocated the block. */
+#define MT_FREE_LATER 0x80u
+
 /* Why a stack was cut before its end. Stored with the stack. */
 enum mt_cut {
 	MT_CUT_NONE = 0,

@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define MT_HELLO_MAGIC   0x4f4c4c4548544d4dull
-#define MT_HELLO_VERSION 1u
+#define MT_HELLO_VERSION 2u
 #define MT_SESSION_ENV   "MEMTRACE_SESSION"
 #define MT_OPTIONS_ENV   "MEMTRACE_OPTIONS"
 #define MT_TOKEN_BYTES   16u
@@ -64,6 +64,7 @@ struct mt_summary {
 	uint64_t live_bytes;
 	uint64_t peak_bytes;
 	uint64_t dropped_events;
+	uint64_t sample_bytes; /* the figures are estimates; 0: they are exact */
 	char message[512];
 	char output[4096];
 };

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum mt_option_type { MT_OPTION_UINT, MT_OPTION_CHOICE, MT_OPTION_TEXT };
+enum mt_option_type { MT_OPTION_UINT, MT_OPTION_SIZE, MT_OPTION_CHOICE, MT_OPTION_TEXT };
 
 enum mt_option_id {
 #define OPTION(key, type, fallback, minimum, maximum, unit, sentence) MT_OPTION_ID_##key,
@@ -28,7 +28,7 @@ struct mt_option_row {
 	const char *fallback;
 	uint64_t minimum;
 	uint64_t maximum;
-	const char *unit; /* of a UINT; for a CHOICE its values, separated by '|' */
+	const char *unit; /* of a UINT or SIZE; for a CHOICE its values, separated by '|' */
 	const char *sentence;
 };
 
@@ -40,7 +40,7 @@ static const struct mt_option_row mt_option_rows[MT_OPTION_COUNT] = {
 };
 
 struct mt_option_value {
-	uint64_t number;  /* UINT: the value; CHOICE: which, from 0 */
+	uint64_t number;  /* UINT, SIZE: the value; CHOICE: which, from 0 */
 	const char *text; /* TEXT: the bytes, not terminated */
 	size_t text_bytes;
 };
@@ -82,18 +82,38 @@ static inline enum mt_option_id mt_option_find(const char *key, size_t key_bytes
 	return MT_OPTION_COUNT;
 }
 
+/* What a suffix multiplies by: K, M, G; 1 where it is none. */
+static inline uint64_t mt_option_multiple(char suffix)
+{
+	switch (suffix) {
+	case 'k':
+	case 'K': return 1u << 10;
+	case 'm':
+	case 'M': return 1u << 20;
+	case 'g':
+	case 'G': return 1u << 30;
+	default: return 1;
+	}
+}
+
 /* Parses one value. *ret_value is untouched on an error. */
 static inline enum mt_option_error mt_option_parse(enum mt_option_id id, const char *value,
                                                    size_t bytes, struct mt_option_value *ret_value)
 {
 	const struct mt_option_row *row = &mt_option_rows[id];
 	struct mt_option_value parsed = {0, NULL, 0};
+	uint64_t multiple = 1;
 
 	switch (row->type) {
 	case MT_OPTION_TEXT:
 		parsed.text = value;
 		parsed.text_bytes = bytes;
 		break;
+	case MT_OPTION_SIZE:
+		if (bytes > 1)
+			multiple = mt_option_multiple(value[bytes - 1]);
+		bytes -= multiple > 1;
+		/* fall through */
 	case MT_OPTION_UINT:
 		if (bytes == 0)
 			return MT_OPTION_NOT_A_NUMBER;
@@ -104,7 +124,10 @@ static inline enum mt_option_error mt_option_parse(enum mt_option_id id, const c
 				return MT_OPTION_OUT_OF_RANGE;
 			parsed.number = parsed.number * 10 + (uint64_t)(value[i] - '0');
 		}
-		if (parsed.number < row->minimum || parsed.number > row->maximum)
+		if (parsed.number > row->maximum / multiple)
+			return MT_OPTION_OUT_OF_RANGE;
+		parsed.number *= multiple;
+		if (parsed.number < row->minimum)
 			return MT_OPTION_OUT_OF_RANGE;
 		break;
 	case MT_OPTION_CHOICE: {

@@ -8,7 +8,7 @@
  *	+--------------------+ 0
  *	| header             |  one page: magic, version, clock, heartbeat, doorbell
  *	+--------------------+ MT_SEGMENT_SLOTS_AT
- *	| process slots      |  MT_SLOTS of 128 bytes
+ *	| process slots      |  MT_SLOTS of 192 bytes
  *	+--------------------+ MT_SEGMENT_RINGS_AT
  *	| ring directory     |  MT_RINGS of 128 bytes
  *	+--------------------+ MT_SEGMENT_DATA_AT
@@ -30,7 +30,7 @@
 #include "ring.h"
 
 #define MT_SEGMENT_MAGIC   0x4543415254454d4dull /* "MMETRACE" */
-#define MT_SEGMENT_VERSION 1u
+#define MT_SEGMENT_VERSION 2u
 
 #define MT_SLOTS           4096u
 #define MT_RINGS           2048u
@@ -47,6 +47,14 @@ enum mt_slot_state {
 	MT_SLOT_LIVE,     /* its fields are valid */
 };
 
+/*
+ * What a process records: bits of slot->gate, which every hook reads (relaxed: a thread that sees a change a
+ * moment later has called a moment earlier). 0: everything.
+ */
+#define MT_GATE_SAMPLED 1u /* of heap blocks only a sample, and frees of those */
+#define MT_GATE_STOPPED 2u /* no allocation */
+#define MT_GATE_UNUSED  4u /* with STOPPED: nothing was ever recorded, so no free matters either */
+
 struct mt_slot {
 	_Atomic uint32_t state; /* FREE -> CLAIMING by compare-exchange; -> LIVE (release) */
 	_Atomic uint32_t
@@ -54,8 +62,8 @@ struct mt_slot {
 	uint32_t pid;         /* what getpid() says there: a hint where namespaces differ */
 	uint32_t parent_slot; /* of a forked child; else MT_SLOTS */
 	uint32_t parent_generation;
-	uint32_t reserved;
-	uint64_t fork_serial; /* which MT_EVENT_FORK of the parent */
+	_Atomic uint32_t gate; /* MT_GATE_*; changed by the collector */
+	uint64_t fork_serial;  /* which MT_EVENT_FORK of the parent */
 	uint64_t begin_stamp;
 	_Atomic uint32_t committed;      /* futex: enum mt_committed, once MT_EVENT_EXIT was read */
 	_Atomic uint32_t gave_up;        /* the process stopped tracing: enum mt_gave_up */
@@ -70,8 +78,13 @@ struct mt_slot {
 	_Atomic uint64_t walks_libunwind; /* for what no rule could express */
 	_Atomic uint64_t walks_verified;  /* unwind=verify: compared with libunwind's */
 	_Atomic uint64_t walks_different; /* and found to differ */
+	/* preload/sample.c */
+	uint32_t first_gate; /* as it was claimed */
+	uint32_t reserved;
+	_Atomic uint64_t samples_lost; /* sampled blocks for which the set had no room */
+	uint64_t spare[6];
 };
-static_assert(sizeof(struct mt_slot) == 128, "two lines");
+static_assert(sizeof(struct mt_slot) == 192, "three lines");
 
 /* What became of a process's data at its end. */
 enum mt_committed {
@@ -95,6 +108,11 @@ struct mt_segment {
 	uint32_t ring_bytes; /* of a new ring while there is room; a power of two */
 	_Atomic uint32_t
 	        closed; /* 1: the collector has ended in an orderly way, nobody reads any more */
+	/* set before anybody joins */
+	uint64_t
+	        sample_bytes; /* mean distance of two samples in a thread; 0: everything is recorded */
+	uint64_t sample_seed; /* of the threads' random numbers */
+	uint32_t first_gate;  /* of a process that joins and comes from no other */
 	_Alignas(64) _Atomic uint64_t heartbeat;       /* the collector's rounds */
 	_Alignas(64) _Atomic uint32_t doorbell;        /* futex: a writer adds 1 and wakes */
 	_Atomic uint32_t collector_sleeps;             /* 1: ringing makes sense */
@@ -137,6 +155,7 @@ static inline void mt_segment_clear_slot(struct mt_slot *slot)
 	atomic_store(&slot->walks_libunwind, 0);
 	atomic_store(&slot->walks_verified, 0);
 	atomic_store(&slot->walks_different, 0);
+	atomic_store(&slot->samples_lost, 0);
 }
 
 /*

@@ -3,7 +3,7 @@
 -- app (pid 100) leaks 6 blocks of 2355 bytes at three sites; worker (101), its forked child, was killed and lost 5
 -- events; app (102) is what the worker had become by exec.
 INSERT INTO session VALUES (1, '0.1.0', 1600000000000000000, 'tsc', 'box', '6.1.0', 'x86_64', 4096, 1, 1, 'complete',
-	'depth=128');
+	'depth=128', 0);
 INSERT INTO kind VALUES (1, 'malloc', 1), (2, 'calloc', 1), (7, 'mmap', 0);
 INSERT INTO process (id, pid, parent, origin, command, arguments, executable, started_ns, ended_ns, end_reason,
 	exit_status, exit_signal, allocations, frees, bytes_allocated, bytes_freed, live_blocks, live_bytes, peak_bytes,

@@ -78,7 +78,7 @@ void fixture_file(const char *path, const char *sql)
 {
 	static const char rows[] =
 	        "INSERT INTO session VALUES (1, '0.1.0', 1600000000000000000, 'tsc', 'host',"
-	        " '6.1', 'x86_64', 4096, 1, 1, 'complete', 'depth=128');"
+	        " '6.1', 'x86_64', 4096, 1, 1, 'complete', 'depth=128', 0);"
 	        "INSERT INTO kind VALUES (1, 'malloc', 1), (2, 'calloc', 1), (7, 'mmap', 0);"
 	        "INSERT INTO process (id, pid, origin, command, arguments, executable, started_ns,"
 	        " ended_ns, end_reason, exit_status)"

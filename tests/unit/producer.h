@@ -46,7 +46,7 @@ static inline void bench_open(struct bench *bench, uint32_t point_ms)
 	struct mt_error error;
 
 	memset(bench, 0, sizeof(*bench));
-	assert_int_equal(mt_segment_create(16, MT_CLOCK_MONOTONIC, &bench->segment,
+	assert_int_equal(mt_segment_create("", 16, MT_CLOCK_MONOTONIC, &bench->segment,
 	                                   &bench->segment_fd, &error),
 	                 0);
 	mt_mailbox_init(&bench->to_service);

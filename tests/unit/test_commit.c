@@ -43,7 +43,7 @@ static int remove_folder(void **state)
 static int set_up(void **state)
 {
 	static const struct mt_writer_session session = {"1", 0,    "monotonic", "h", "k",
-	                                                 "m", 4096, 1,           1,   ""};
+	                                                 "m", 4096, 1,           1,   "", 0};
 	struct mt_error error;
 	static int number;
 

@@ -190,7 +190,7 @@ static void frees_and_reallocs_are_records_without_a_stack(void **state)
 
 	(void)state;
 	mt_emit_free(MT_KIND_DELETE, (void *)0x3000);
-	mt_emit_realloc((void *)0x3010);
+	mt_emit_realloc(MT_KIND_REALLOC, (void *)0x3010);
 	mt_emit_realloc_failed((void *)0x3010);
 	assert_int_equal(next_event(0, &seen), MT_EVENT_FREE);
 	assert_int_equal(mt_event_kind(seen.event.head.word), MT_KIND_DELETE);

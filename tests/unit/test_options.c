@@ -67,6 +67,30 @@ static void what_is_wrong_is_told_and_changes_nothing(void **state)
 	assert_int_equal(options.values[MT_OPTION_ID_overflow].number, 1);
 }
 
+static void sizes_may_have_a_suffix(void **state)
+{
+	struct mt_options options;
+
+	(void)state;
+	mt_options_defaults(&options);
+	assert_int_equal(set(&options, "sample=1000"), MT_OPTION_OK);
+	assert_int_equal(options.values[MT_OPTION_ID_sample].number, 1000);
+	assert_int_equal(set(&options, "sample=512K"), MT_OPTION_OK);
+	assert_int_equal(options.values[MT_OPTION_ID_sample].number, 524288);
+	assert_int_equal(set(&options, "sample=3m"), MT_OPTION_OK);
+	assert_int_equal(options.values[MT_OPTION_ID_sample].number, 3145728);
+	assert_int_equal(set(&options, "sample=1G"), MT_OPTION_OK);
+	assert_int_equal(options.values[MT_OPTION_ID_sample].number, 1073741824);
+	assert_int_equal(set(&options, "sample=2G"), MT_OPTION_OUT_OF_RANGE);
+	assert_int_equal(set(&options, "sample=1073741825"), MT_OPTION_OUT_OF_RANGE);
+	assert_int_equal(set(&options, "sample=18446744073709551615K"), MT_OPTION_OUT_OF_RANGE);
+	assert_int_equal(set(&options, "sample=K"), MT_OPTION_NOT_A_NUMBER);
+	assert_int_equal(set(&options, "sample=1KB"), MT_OPTION_NOT_A_NUMBER);
+	assert_int_equal(set(&options, "sample=1T"), MT_OPTION_NOT_A_NUMBER);
+	assert_int_equal(set(&options, "sample="), MT_OPTION_NOT_A_NUMBER);
+	assert_int_equal(options.values[MT_OPTION_ID_sample].number, 1073741824);
+}
+
 static void a_string_of_pairs_is_taken_one_by_one(void **state)
 {
 	const char *cursor = "::depth=3:output=/a=b::x:";
@@ -95,6 +119,7 @@ int main(void)
 	        cmocka_unit_test(a_dash_in_a_key_is_an_underscore),
 	        cmocka_unit_test(what_is_wrong_is_told_and_changes_nothing),
 	        cmocka_unit_test(a_string_of_pairs_is_taken_one_by_one),
+	        cmocka_unit_test(sizes_may_have_a_suffix),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

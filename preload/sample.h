@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * sample.h - which blocks are sampled, and which live ones were.
+ *
+ * Called through gate.h by the hooks of a process that records a sample; any thread, any context.
+ *
+ * The draw: a Poisson process over the bytes that a thread allocates, with a mean of sample_bytes between two
+ * points. A block is sampled when a point falls into it, that is, with the probability
+ *
+ *	p(size) = 1 - exp(-size / sample_bytes)
+ *
+ * whatever was allocated before. The thread counts down to the next point; the rest of the distance behind a
+ * sampled block is drawn anew, which changes nothing, because the exponential distribution has no memory. A
+ * block of 0 bytes is drawn as if it had 1, so that it can be met at all.
+ *
+ * The set of sampled blocks that are live says what to do with a free: a table of addresses, and before it an
+ * array of small counts by a hash of the address. Most frees find a 0 there: one load. An address enters the set
+ * before its block is handed out and leaves it before the block is given back, so that nobody ever looks for an
+ * address that somebody else is putting in. The set is ordinary memory: a forked child has the one of its parent,
+ * as it has the blocks.
+ */
+#ifndef MT_PRELOAD_SAMPLE_H
+#define MT_PRELOAD_SAMPLE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "preload/emit.h"
+#include "preload/thread.h"
+
+/* How many live sampled blocks there are by hash; the table holds fewer of one hash than a byte can count. */
+#define MT_SAMPLE_COUNT_BITS 16u
+extern _Atomic uint8_t mt_sample_counts[1u << MT_SAMPLE_COUNT_BITS];
+
+/* Makes the set. Called once, before the first block is drawn. 0 or -errno. */
+int mt_sample_init(void);
+
+/* This thread is the first one of a forked child: it draws numbers of its own. */
+void mt_sample_forked(void);
+
+/* A block that mt_sample_skips() did not: draws, and records it. */
+void mt_sample_alloc(const struct mt_caller *caller, const void *block, size_t size_bytes);
+
+/* A block that may be in the set is about to be freed: records that if it is. */
+void mt_sample_free(unsigned int kind, const void *block);
+
+/*
+ * A realloc of a block that may be in the set: its place, held until the call is over, or NULL. Then the block
+ * is dropped, or kept.
+ */
+_Atomic uintptr_t *mt_sample_hold(const void *block);
+void mt_sample_drop(_Atomic uintptr_t *place, const void *block);
+void mt_sample_keep(_Atomic uintptr_t *place, const void *block);
+
+static inline uint64_t mt_sample_hash(const void *block)
+{
+	return ((uintptr_t)block >> 4) * 0x9e3779b97f4a7c15u;
+}
+
+static inline bool mt_sample_may_hold(const void *block)
+{
+	/*
+	 * relaxed: the thread that allocated the block counted it before it handed the block out; partner: the
+	 * release in count(), and however the program gave the address to this thread
+	 */
+	return atomic_load_explicit(
+	               &mt_sample_counts[mt_sample_hash(block) >> (64 - MT_SAMPLE_COUNT_BITS)],
+	               memory_order_relaxed) != 0;
+}
+
+/* As many bytes as a block is drawn with. */
+static inline int64_t mt_sample_bytes(size_t size_bytes)
+{
+	return (int64_t)(size_bytes + !size_bytes);
+}
+
+/* Counts down; true: no point falls into this block. What is memtrace's own is always recorded. */
+static inline bool mt_sample_skips(size_t size_bytes)
+{
+	struct mt_tls *tls = &mt_tls;
+
+	tls->sample_left -= mt_sample_bytes(size_bytes);
+	return tls->sample_left >= 0 && !tls->own;
+}
+
+/* MT_FREE_LATER unless this thread allocated the block and nothing since. */
+static inline unsigned int mt_sample_later(const void *block)
+{
+	const struct mt_tls *tls = &mt_tls;
+
+	return tls->sample_last == block && tls->sample_left == tls->sample_left_then
+	               ? 0
+	               : MT_FREE_LATER;
+}
+
+#endif

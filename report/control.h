@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * control.h - asks the collector of a running process.
+ *
+ * Used by the commands that take the pid of a traced process. The conversation is that of wire/control.h.
+ */
+#ifndef MT_REPORT_CONTROL_H
+#define MT_REPORT_CONTROL_H
+
+#include <sys/types.h>
+
+#include "wire/control.h"
+
+/*
+ * Finds the session of `pid` and asks it. MT_EXIT_FINE, or the exit status after having said what is wrong: no such
+ * process, not traced, another user's, or what the collector says.
+ */
+int mt_control_ask(pid_t pid, enum mt_control_verb verb, struct mt_answer *ret_answer);
+
+#endif
