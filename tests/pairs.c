@@ -131,6 +131,7 @@ static int set_up(char **argv)
 	segment->ring_bytes = 16u << 20; /* all of it fits */
 	mt_process.segment = segment;
 	mt_process.slot = &mt_segment_slots(segment)[0];
+	atomic_store(&mt_process.gate, &mt_process.slot->gate);
 	mt_process.slot_generation = 1;
 	mt_process.pid = getpid();
 	if (mt_thread_init() || mt_stacks_init() || mt_rules_init())

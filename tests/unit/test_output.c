@@ -61,7 +61,7 @@ static ino_t inode(void)
 /* A finished file of ours. */
 static void make_ours(void)
 {
-	struct mt_writer_session session = {"1", 0, "tsc", "h", "k", "m", 4096, 1, 1, ""};
+	struct mt_writer_session session = {"1", 0, "tsc", "h", "k", "m", 4096, 1, 1, "", 0};
 	struct mt_writer *writer;
 
 	write_text("");
