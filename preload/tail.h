@@ -99,7 +99,7 @@ struct mt_tail {
 
 #define MT_TAIL_HASH_BASE   0xa0761d6478bd642full
 #define MT_TAIL_CHECK_TURN  7u
-#define MT_TAIL_AT_ONCE     4u
+#define MT_TAIL_AT_ONCE     4
 #define mt_tail_likely(x)   __builtin_expect(!!(x), 1)
 #define mt_tail_unlikely(x) __builtin_expect(!!(x), 0)
 
@@ -225,24 +225,25 @@ static inline void mt_tail_put_first(struct mt_tail *tail, struct mt_tail_frame 
 static inline uint32_t mt_tail_unchanged(const struct mt_tail *tail, uint32_t outer, uint32_t inner,
                                          uint32_t *ret_fit)
 {
-	const struct mt_tail_frame *frames = tail->frames;
-	uint32_t at = outer;
+	const struct mt_tail_frame *frame = &tail->frames[outer];
+	const struct mt_tail_frame *end = &tail->frames[inner] + 1;
 	uint32_t slot = mt_tail_slots_up_to(tail, outer);
 	uint32_t slots = mt_tail_slots_up_to(tail, inner);
+	uint32_t at;
 
 	/* All of a block with one branch. */
-	for (; at + MT_TAIL_AT_ONCE <= inner + 1; at += MT_TAIL_AT_ONCE) {
+	for (; end - frame >= MT_TAIL_AT_ONCE; frame += MT_TAIL_AT_ONCE) {
 		uintptr_t difference = 0;
 
 #pragma GCC unroll 4
-		for (uint32_t i = 0; i < MT_TAIL_AT_ONCE; i++)
-			difference |= mt_tail_load(frames[at + i].sp - 8) ^ frames[at + i].pc;
+		for (int i = 0; i < MT_TAIL_AT_ONCE; i++)
+			difference |= mt_tail_load(frame[i].sp - 8) ^ frame[i].pc;
 		if (difference)
 			break;
 	}
-	while (at <= inner && mt_tail_load(frames[at].sp - 8) == frames[at].pc)
-		at++;
-	at--;
+	while (frame < end && mt_tail_load(frame->sp - 8) == frame->pc)
+		frame++;
+	at = (uint32_t)(frame - tail->frames) - 1;
 	*ret_fit = inner;
 	if (mt_tail_unlikely(slot < slots)) {
 		uint32_t fit = inner;
@@ -269,16 +270,18 @@ static inline uint32_t mt_tail_refit(struct mt_tail *tail, uint32_t index, uint3
 {
 	const uint64_t shape_mask = ~(uint64_t)0 << MT_RULES_PC_BITS;
 	const _Atomic uint64_t *rules = mt_rules;
-	uint64_t sum = tail->states[index].hash;
-	uint64_t check = tail->states[index].check;
+	struct mt_tail_frame *frame = &tail->frames[index] + 1;
+	struct mt_tail_frame *end = &tail->frames[inner] + 1;
+	struct mt_tail_state *state = &tail->states[index];
+	uint64_t sum = state->hash;
+	uint64_t check = state->check;
 
-	for (; index < inner; index++) {
-		struct mt_tail_frame *frame = &tail->frames[index + 1];
-		struct mt_tail_state *state = &tail->states[index + 1];
+	for (; frame < end; frame++) {
 		uintptr_t pc = mt_tail_load(frame->sp - 8);
 		uint64_t hash = mt_rules_hash(pc);
 		uint64_t weight = mt_tail_weight(hash);
 
+		state++;
 		/* A shape is never 0 in an entry, so an empty one is no match. */
 		if (mt_rules_peek(rules, hash) != (((uint64_t)state->bits << 32 & shape_mask) | pc))
 			break;
@@ -289,7 +292,7 @@ static inline uint32_t mt_tail_refit(struct mt_tail *tail, uint32_t index, uint3
 		state->check = check;
 		state->id = 0;
 	}
-	return index;
+	return (uint32_t)(frame - tail->frames) - 1;
 }
 
 #endif
