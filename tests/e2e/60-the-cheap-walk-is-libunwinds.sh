@@ -12,10 +12,11 @@ ldconfig -p 2>/dev/null | grep -q 'libunwind\.so\.8' || skip_all "libunwind.so.8
 
 top_builddir=$build
 export top_builddir
-for program in perl git sqlite3 cc1 shapes; do
+for program in perl git sqlite3 cc1 shapes shapes-gcc-O0 shapes-clang-O3-lto; do
 	case $program in
 	cc1) needed=gcc ;;
-	shapes) needed=true ;;
+	shapes-clang*) needed=clang++ ;;
+	shapes*) needed=true ;;
 	*) needed=$program ;;
 	esac
 	if ! command -v $needed >/dev/null; then

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -526,6 +527,50 @@ static void a_thread_on_a_stack_of_the_programs_own_too(void **state)
 	free(stack);
 }
 
+/* In the child, the tail is that of the thread that forked. */
+static void *fork_in_thread(void *which)
+{
+	struct play play = {.seed = 3 + (uint32_t)(uintptr_t)which, .depth = 20, .calls_left = 200};
+	int status = 0;
+	pid_t child;
+
+	play_on(&play);
+	child = fork();
+	if (child == 0) {
+		play.calls_left = 200;
+		play_on(&play);
+		check_whole();
+		_exit(0);
+	}
+	if (waitpid(child, &status, 0) != child || status != 0)
+		return (void *)"the child forked by a thread failed";
+	/* It shares this very stack, below us. */
+	child = vfork();
+	if (child == 0) {
+		check_whole();
+		_exit(0);
+	}
+	if (waitpid(child, &status, 0) != child || status != 0)
+		return (void *)"the child vforked by a thread failed";
+	play_on(&play);
+	return NULL;
+}
+
+static void children_of_threads_walk_on(void **state)
+{
+	pthread_t threads[4];
+
+	(void)state;
+	/* One after the other: a child must not inherit what another thread holds of libunwind. */
+	for (uintptr_t i = 0; i < 4; i++) {
+		void *error;
+
+		assert_int_equal(pthread_create(&threads[i], NULL, fork_in_thread, (void *)i), 0);
+		pthread_join(threads[i], &error);
+		assert_null(error);
+	}
+}
+
 static ucontext_t main_context, fibers[3];
 static int fiber_steps;
 
@@ -785,6 +830,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(any_instruction_may_be_interrupted),
 		cmocka_unit_test(threads_are_walked_to_their_root),
 		cmocka_unit_test(a_thread_on_a_stack_of_the_programs_own_too),
+		cmocka_unit_test(children_of_threads_walk_on),
 		cmocka_unit_test(fibers_are_walked_to_their_own_root),
 #if defined(__x86_64__)
 		cmocka_unit_test(code_without_frame_information_cuts_the_stack),
