@@ -24,6 +24,7 @@
 
 #include "preload/emit.h"
 #include "preload/module.h"
+#include "preload/process.h"
 #include "preload/real.h"
 #include "preload/unwind.h"
 
@@ -39,7 +40,12 @@ struct entry {
 	_Atomic uint64_t value; /* 0: not yet set; id | check << 32 */
 };
 
+/* A bit for each page of the table that was written. */
+#define PAGE_BYTES 4096u
+#define MAP_BYTES  PAGE_BYTES
+
 static struct entry *entries;
+static _Atomic uint64_t *written;
 
 static struct entry *group_of(uint32_t level, uint64_t hash)
 {
@@ -53,19 +59,32 @@ static struct entry *group_of(uint32_t level, uint64_t hash)
 
 int mt_stacks_init(void)
 {
-	size_t count = 0;
+	size_t count = 0, bytes;
 	void *memory;
 
 	for (uint32_t i = 0; i < LEVELS; i++)
 		count += (size_t)1 << (LEVEL0_BITS + i * LEVEL_STEP_BITS);
-	memory = mt_real.mmap(NULL, count * sizeof(struct entry), PROT_READ | PROT_WRITE,
+	bytes = MAP_BYTES + count * sizeof(struct entry);
+	memory = mt_real.mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 	                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
-	if (madvise(memory, count * sizeof(struct entry), MADV_WIPEONFORK) != 0)
+	if (madvise(memory, bytes, MADV_WIPEONFORK) != 0)
 		return -errno;
-	entries = memory;
+	written = memory;
+	entries = (struct entry *)((unsigned char *)memory + MAP_BYTES);
 	return 0;
+}
+
+static void count_page(const struct entry *entry)
+{
+	size_t page = (size_t)((const unsigned char *)entry - (const unsigned char *)entries) /
+	              PAGE_BYTES;
+	uint64_t bit = (uint64_t)1 << page % 64;
+
+	if (!(atomic_fetch_or_explicit(&written[page / 64], bit, memory_order_relaxed) & bit))
+		atomic_fetch_add_explicit(&mt_process.slot->stack_table_bytes, PAGE_BYTES,
+		                          memory_order_relaxed);
 }
 
 struct identity {
@@ -124,6 +143,7 @@ static void put(struct entry *entry, struct identity identity, uint32_t id)
 		return;
 	atomic_store_explicit(&entry->value, (uint64_t)identity.check << 32 | id,
 	                      memory_order_release);
+	count_page(entry);
 }
 
 MT_COLD static uint32_t define(struct mt_ring_writer *writer, void *const *frames, uint32_t depth,
