@@ -195,6 +195,9 @@ static void take_row(struct mt_batch *batch, struct mt_process *process)
 	        .walks_libunwind = process->walks_libunwind,
 	        .walks_verified = process->walks_verified,
 	        .walks_different = process->walks_different,
+	        .rings = process->rings,
+	        .ring_bytes = process->ring_bytes,
+	        .stack_table_bytes = process->stack_table_bytes,
 	        .unknown_frees = process->unknown_frees,
 	        .late_events = process->late_events,
 	};

@@ -270,6 +270,10 @@ void mt_lifecycle_measure(struct mt_ledger *ledger, struct mt_process *process)
 	process->walks_verified = atomic_load_explicit(&slot->walks_verified, memory_order_relaxed);
 	process->walks_different =
 	        atomic_load_explicit(&slot->walks_different, memory_order_relaxed);
+	process->rings = atomic_load_explicit(&slot->rings, memory_order_relaxed);
+	process->ring_bytes = atomic_load_explicit(&slot->ring_bytes, memory_order_relaxed);
+	process->stack_table_bytes =
+	        atomic_load_explicit(&slot->stack_table_bytes, memory_order_relaxed);
 }
 
 /* The figures are final. ended_ns may be MT_MAIL_UNKNOWN. */

@@ -112,6 +112,9 @@ struct mt_process {
 	uint64_t walks_libunwind;
 	uint64_t walks_verified;
 	uint64_t walks_different;
+	uint64_t rings;
+	uint64_t ring_bytes;
+	uint64_t stack_table_bytes;
 
 	uint64_t point_stamp;  /* the next point of the timeline is due at this stamp */
 	uint64_t point_events; /* `events` at the last point */

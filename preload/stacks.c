@@ -5,10 +5,10 @@
  * A stack is known by a 64-bit hash of its frames, seeded with the load epoch (stacks.h) and checked by its
  * depth and a second hash. The table is a few levels of growing size, lock-free, insert-only:
  *
- *	level 0: 4096 entries   1: 16384   2: 65536   3: 262144   4: 1048576
+ *	level 0: 16384 entries   1: 65536   2: 262144   3: 1048576
  *
  * A hash has one group of 8 entries (two cache lines) a level. Look-up goes through the levels in use from
- * the smallest; the hot stacks were met first and so stand in the first. Small programs touch 64 KiB.
+ * the smallest; the hot stacks were met first and so stand in the first. That is 256 KiB.
  *
  * The mapping is wiped in a forked child, which so defines its stacks anew under its own ids.
  *
@@ -24,11 +24,12 @@
 
 #include "preload/emit.h"
 #include "preload/module.h"
+#include "preload/process.h"
 #include "preload/real.h"
 #include "preload/unwind.h"
 
-#define LEVELS          5u
-#define LEVEL0_BITS     12u
+#define LEVELS          4u
+#define LEVEL0_BITS     14u
 #define LEVEL_STEP_BITS 2u
 #define GROUP           8u
 /* When the table is full the innermost frames stand for the stack. */
@@ -39,7 +40,12 @@ struct entry {
 	_Atomic uint64_t value; /* 0: not yet set; id | check << 32 */
 };
 
+/* A bit for each page of the table that was written. */
+#define PAGE_BYTES 4096u
+#define MAP_BYTES  PAGE_BYTES
+
 static struct entry *entries;
+static _Atomic uint64_t *written;
 
 static struct entry *group_of(uint32_t level, uint64_t hash)
 {
@@ -53,19 +59,32 @@ static struct entry *group_of(uint32_t level, uint64_t hash)
 
 int mt_stacks_init(void)
 {
-	size_t count = 0;
+	size_t count = 0, bytes;
 	void *memory;
 
 	for (uint32_t i = 0; i < LEVELS; i++)
 		count += (size_t)1 << (LEVEL0_BITS + i * LEVEL_STEP_BITS);
-	memory = mt_real.mmap(NULL, count * sizeof(struct entry), PROT_READ | PROT_WRITE,
+	bytes = MAP_BYTES + count * sizeof(struct entry);
+	memory = mt_real.mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 	                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
-	if (madvise(memory, count * sizeof(struct entry), MADV_WIPEONFORK) != 0)
+	if (madvise(memory, bytes, MADV_WIPEONFORK) != 0)
 		return -errno;
-	entries = memory;
+	written = memory;
+	entries = (struct entry *)((unsigned char *)memory + MAP_BYTES);
 	return 0;
+}
+
+static void count_page(const struct entry *entry)
+{
+	size_t page = (size_t)((const unsigned char *)entry - (const unsigned char *)entries) /
+	              PAGE_BYTES;
+	uint64_t bit = (uint64_t)1 << page % 64;
+
+	if (!(atomic_fetch_or_explicit(&written[page / 64], bit, memory_order_relaxed) & bit))
+		atomic_fetch_add_explicit(&mt_process.slot->stack_table_bytes, PAGE_BYTES,
+		                          memory_order_relaxed);
 }
 
 struct identity {
@@ -124,6 +143,7 @@ static void put(struct entry *entry, struct identity identity, uint32_t id)
 		return;
 	atomic_store_explicit(&entry->value, (uint64_t)identity.check << 32 | id,
 	                      memory_order_release);
+	count_page(entry);
 }
 
 MT_COLD static uint32_t define(struct mt_ring_writer *writer, void *const *frames, uint32_t depth,
@@ -170,24 +190,51 @@ MT_COLD static uint32_t take_new(struct mt_thread *thread, struct mt_ring_writer
 	return id;
 }
 
+/* Not where it is looked for first: it is seldom far, but each look costs a line that is seldom in the cache. */
+static __attribute__((noinline)) uint32_t take_further(struct mt_thread *thread, uint32_t level,
+                                                       struct mt_ring_writer *writer,
+                                                       struct mt_walk *walk, uint32_t epoch,
+                                                       struct identity identity)
+{
+	struct mt_recent *recent = &thread->recent[identity.hash >> (64 - MT_RECENT_BITS)];
+	/* What belongs to the thread is level 0's. */
+	bool may_remember = level == 0;
+	struct entry *free_entry;
+	uint32_t id;
+
+	if (may_remember && recent->hash == identity.hash && recent->check == identity.check &&
+	    recent->id)
+		return recent->id;
+	id = look_up(identity, &free_entry);
+	if (!id)
+		return take_new(thread, writer, walk, epoch, free_entry);
+	if (may_remember) {
+		/* A siglongjmp out of a handler may cut this off anywhere. */
+		recent->id = 0;
+		atomic_signal_fence(memory_order_seq_cst);
+		recent->hash = identity.hash;
+		recent->check = identity.check;
+		atomic_signal_fence(memory_order_seq_cst);
+		recent->id = id;
+	}
+	return id;
+}
+
 /* The id of a stack that is known by `walk`; defines it when it is new. */
-static inline uint32_t take(struct mt_thread *thread, struct mt_ring_writer *writer,
+static inline uint32_t take(struct mt_thread *thread, uint32_t level, struct mt_ring_writer *writer,
                             struct mt_walk *walk, uint32_t epoch)
 {
 	struct identity identity = identify(walk, epoch);
-	struct entry *free_entry = group_of(0, identity.hash) + identity.hash % GROUP;
-	uint32_t id;
+	struct entry *first = group_of(0, identity.hash) + identity.hash % GROUP;
 
-	if (mt_likely(atomic_load_explicit(&free_entry->hash, memory_order_relaxed) ==
-	              identity.hash)) {
+	if (mt_likely(atomic_load_explicit(&first->hash, memory_order_relaxed) == identity.hash)) {
 		/* acquire: an id is used after its definition; partner: put() */
-		uint64_t value = atomic_load_explicit(&free_entry->value, memory_order_acquire);
+		uint64_t value = atomic_load_explicit(&first->value, memory_order_acquire);
 
 		if (mt_likely((uint32_t)(value >> 32) == identity.check && (uint32_t)value))
 			return (uint32_t)value;
 	}
-	id = look_up(identity, &free_entry);
-	return mt_likely(id != 0) ? id : take_new(thread, writer, walk, epoch, free_entry);
+	return take_further(thread, level, writer, walk, epoch, identity);
 }
 
 uint32_t mt_stacks_take(struct mt_thread *thread, uint32_t level, struct mt_ring_writer *writer,
@@ -211,7 +258,7 @@ uint32_t mt_stacks_take(struct mt_thread *thread, uint32_t level, struct mt_ring
 		atomic_fetch_add_explicit(&mt_process.slot->stacks_cut, 1, memory_order_relaxed);
 	if (walk.id && *walk.id)
 		return *walk.id;
-	id = take(thread, writer, &walk, epoch);
+	id = take(thread, level, writer, &walk, epoch);
 	if (walk.id)
 		*walk.id = id;
 	return id;

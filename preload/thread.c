@@ -96,6 +96,8 @@ static struct mt_ring *claim_ring(uint32_t tid, uint32_t *ret_index)
 	if (*ret_index >= MT_RINGS)
 		return NULL;
 	ring = &rings[*ret_index];
+	atomic_fetch_add_explicit(&mt_process.slot->rings, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&mt_process.slot->ring_bytes, bytes, memory_order_relaxed);
 	ring->size_bytes = bytes;
 	ring->offset_bytes = MT_SEGMENT_DATA_AT + used;
 	atomic_store_explicit(&ring->owner_slot, mt_process.slot_index, memory_order_relaxed);

@@ -34,6 +34,7 @@ static const char process_sql[] =
         "       (SELECT count(*) FROM thread WHERE thread.process = process.id),"
         "       walk.walks, walk.frames_stepped, walk.frames_kept, walk.walks_libunwind,"
         "       walk.walks_verified, walk.walks_different, process.unknown_frees,"
+        "       tracing.rings, tracing.ring_bytes, tracing.stack_table_bytes,"
         "       coalesce(variance.samples, 0), coalesce(variance.live_samples, 0),"
         /* Variances; what was freed and what lives are samples apart. */
         "       variance.allocations, variance.allocations - variance.live_blocks,"
@@ -42,6 +43,7 @@ static const char process_sql[] =
         "       variance.peak_blocks, variance.temporary"
         " FROM process LEFT JOIN process AS parent ON parent.id = process.parent"
         "      LEFT JOIN walk ON walk.process = process.id"
+        "      LEFT JOIN tracing ON tracing.process = process.id"
         "      LEFT JOIN process_variance AS variance ON variance.process = process.id"
         " WHERE process.id = ?1";
 
@@ -87,6 +89,9 @@ static const struct mt_column columns[] = {
         {"walks_verified", "walks verified", MT_COLUMN_COUNT},
         {"walks_different", "walks different", MT_COLUMN_COUNT},
         {"unknown_frees", "unknown frees", MT_COLUMN_COUNT},
+        {"rings", "rings", MT_COLUMN_COUNT},
+        {"ring_bytes", "ring bytes", MT_COLUMN_BYTES},
+        {"stack_table_bytes", "stack table", MT_COLUMN_BYTES},
         {"samples", "samples", MT_COLUMN_COUNT},
         {"live_samples", "live samples", MT_COLUMN_COUNT},
         /* from here on: standard errors, the roots of what the query gives */
@@ -251,6 +256,18 @@ static void print_walks(struct mt_table *table)
 		                          cell(table, 0, "walks_different")));
 }
 
+/* Nothing in a file that an older memtrace wrote. */
+static void print_memory(struct mt_table *table)
+{
+	if (number(table, 0, "rings") == 0 && number(table, 0, "stack_table_bytes") == 0)
+		return;
+	print_fact("tracing", mt_arena_print(&table->arena,
+	                                     "%s of rings, shared with the collector (%s made); "
+	                                     "%s of stack table",
+	                                     cell(table, 0, "ring_bytes"), cell(table, 0, "rings"),
+	                                     cell(table, 0, "stack_table_bytes")));
+}
+
 static double variance_of(const struct mt_table *table, const char *key)
 {
 	double error = (double)number(table, 0, key);
@@ -346,6 +363,7 @@ static void print_process(struct mt_file *file, const struct mt_process *process
 	print_fact("stacks", mt_arena_print(arena, "%s, %s of them cut", cell(table, 0, "stacks"),
 	                                    cell(table, 0, "stacks_cut")));
 	print_walks(table);
+	print_memory(table);
 	print_fact("threads", cell(table, 0, "threads"));
 	if (number(table, 0, "inherited_blocks") > 0)
 		print_fact(

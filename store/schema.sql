@@ -109,6 +109,14 @@ CREATE TABLE walk (
 	walks_different  INTEGER NOT NULL   -- and found to differ
 ) STRICT;
 
+-- The memory of memtrace's own in a process, beside its code and 64 KiB a thread.
+CREATE TABLE tracing (
+	process            INTEGER PRIMARY KEY REFERENCES process,
+	rings              INTEGER NOT NULL,  -- that the process had to make; later threads and processes reuse them
+	ring_bytes         INTEGER NOT NULL,  -- of those; shared with the collector
+	stack_table_bytes  INTEGER NOT NULL   -- of the table of known stacks, what was written to
+) STRICT;
+
 CREATE TABLE thread (
 	id          INTEGER PRIMARY KEY,
 	process     INTEGER NOT NULL REFERENCES process,

@@ -31,6 +31,7 @@ enum statement {
 	SAMPLE,
 	WEIGHT,
 	PAUSE,
+	TRACING,
 	WALK,
 	SNAPSHOT,
 	BLOCK,
@@ -87,6 +88,8 @@ static const char *const statement_sql[STATEMENTS] = {
                    " bytes_variance) VALUES (?, ?, ?, ?, ?)",
         [PAUSE] = "INSERT OR REPLACE INTO pause (process, started_ns, ended_ns)"
                   " VALUES (?, ?, ?)",
+        [TRACING] = "INSERT OR REPLACE INTO tracing (process, rings, ring_bytes, stack_table_bytes)"
+                    " VALUES (?, ?, ?, ?)",
         [WALK] = "INSERT OR REPLACE INTO walk (process, walks, frames_stepped, frames_kept,"
                  " walks_libunwind, walks_verified, walks_different) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [SNAPSHOT] = "INSERT INTO snapshot (id, process, reason, time_ns, live_blocks, live_bytes)"
@@ -350,6 +353,9 @@ int mt_writer_process(struct mt_writer *writer, const struct mt_writer_process *
 		r = run(writer, WALK, "ruuuuuu", row->id, row->walks, row->frames_stepped,
 		        row->frames_kept, row->walks_libunwind, row->walks_verified,
 		        row->walks_different);
+	if (r == 0)
+		r = run(writer, TRACING, "ruuu", row->id, row->rings, row->ring_bytes,
+		        row->stack_table_bytes);
 	return r;
 }
 

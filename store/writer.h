@@ -93,6 +93,10 @@ struct mt_writer_process {
 	uint64_t walks_libunwind;
 	uint64_t walks_verified;
 	uint64_t walks_different;
+	/* the row of table tracing */
+	uint64_t rings;
+	uint64_t ring_bytes;
+	uint64_t stack_table_bytes;
 	uint64_t unknown_frees;
 	uint64_t late_events;
 };

@@ -82,7 +82,12 @@ struct mt_slot {
 	uint32_t first_gate; /* as it was claimed */
 	uint32_t reserved;
 	_Atomic uint64_t samples_lost; /* sampled blocks for which the set had no room */
-	uint64_t spare[6];
+	/* memory that tracing takes */
+	_Atomic uint64_t rings;      /* that this process had to make; later threads reuse them */
+	_Atomic uint64_t ring_bytes; /* of those, shared */
+	_Atomic uint64_t
+	        stack_table_bytes; /* pages of the table of known stacks that were written */
+	uint64_t spare[3];
 };
 static_assert(sizeof(struct mt_slot) == 192, "three lines");
 
@@ -156,6 +161,9 @@ static inline void mt_segment_clear_slot(struct mt_slot *slot)
 	atomic_store(&slot->walks_verified, 0);
 	atomic_store(&slot->walks_different, 0);
 	atomic_store(&slot->samples_lost, 0);
+	atomic_store(&slot->rings, 0);
+	atomic_store(&slot->ring_bytes, 0);
+	atomic_store(&slot->stack_table_bytes, 0);
 }
 
 /*

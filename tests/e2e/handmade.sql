@@ -18,6 +18,7 @@ VALUES
 	 1, 0, 64, 0, 1, 64, 64, 1, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0);
 -- 136 of 160 frames were kept, and 24 stepped in 16 walks.
 INSERT INTO walk VALUES (1, 16, 24, 136, 1, 0, 0);
+INSERT INTO tracing VALUES (1, 2, 327680, 65536);
 INSERT INTO thread VALUES (1, 1, 100, 'app', 0, NULL), (2, 1, 105, NULL, 5, 6);
 INSERT INTO note VALUES (1, NULL, 0, 'option', 1, 'option ''dept'': there is no such option'),
 	(2, 1, 5, 'cut', 2, 'a stack was cut');

@@ -545,11 +545,14 @@ static void the_assembly_of_libcrypto(void **state)
 	}
 	{
 		void *(*bn_new)(void), *(*context_new)(void);
+		void (*bn_free)(void *), (*context_free)(void *);
 		int (*hex2bn)(void **, const char *);
 		char number[513];
 
 		*(void **)&bn_new = symbol(library, "BN_new");
 		*(void **)&context_new = symbol(library, "BN_CTX_new");
+		*(void **)&bn_free = symbol(library, "BN_free");
+		*(void **)&context_free = symbol(library, "BN_CTX_free");
 		*(void **)&hex2bn = symbol(library, "BN_hex2bn");
 		*(void **)&bn_mod_exp = symbol(library, "BN_mod_exp");
 		/* 1024 bits, 512 bits, and an odd modulus: each has its own assembly. */
@@ -567,6 +570,11 @@ static void the_assembly_of_libcrypto(void **state)
 			step_through("BN_mod_exp", run_mod_exp);
 			assert_int_equal(account.whole + account.cuts[MT_CUT_NO_RULE],
 			                 account.steps);
+			bn_free(bn_base);
+			bn_free(bn_exponent);
+			bn_free(bn_modulus);
+			bn_free(bn_result);
+			context_free(bn_context);
 		}
 	}
 }
