@@ -25,6 +25,8 @@ struct mt_collector {
 	uint32_t slot_claims;     /* as last looked at */
 	uint64_t last_batch_ns;
 	uint64_t last_tick_ns;
+	uint64_t last_scan_ns;
+	uint64_t last_event_ns;
 	bool has_changes;   /* since the last batch was built */
 	bool is_stopping;   /* MT_MAIL_STOP came: one more round, then everything ends */
 	bool wants_rest;    /* MT_MAIL_REST came: to be answered after this round */

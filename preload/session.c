@@ -25,6 +25,7 @@
 
 #include "preload/clock.h"
 #include "preload/config.h"
+#include "preload/emit.h"
 #include "preload/process.h"
 #include "preload/real.h"
 #include "preload/sample.h"
@@ -409,6 +410,8 @@ bool mt_process_adopt_child(bool counted_in_flight)
 		atomic_store_explicit(&slot->state, MT_SLOT_LIVE, memory_order_release);
 		atomic_store_explicit(&segment->slot_hint, index + 1, memory_order_relaxed);
 		atomic_fetch_add(&segment->slot_claims, 1);
+		/* If it is killed soon, only somebody who knew it before can say so. */
+		mt_emit_ring_bell();
 		if (counted_in_flight)
 			atomic_fetch_sub(&segment->forks_in_flight, 1);
 		mt_process.fork_was_threaded =
