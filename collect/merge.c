@@ -21,8 +21,8 @@ static void sift_down(struct mt_merge_entry *heap, size_t count, size_t at)
 
 		if (child >= count)
 			break;
-		if (child + 1 < count && heap[child + 1].stamp < heap[child].stamp)
-			child++;
+		/* No branch: it would be mispredicted every other time. */
+		child += (child + 1 < count) & (heap[child + 1].stamp < heap[child].stamp);
 		if (heap[child].stamp >= moved.stamp)
 			break;
 		heap[at] = heap[child];

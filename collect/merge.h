@@ -20,7 +20,8 @@ struct mt_merge_entry {
 
 /*
  * Applies what the rings hold before `cut`. entries[0..count) name the rings that have something to read
- * (their stamps are filled in here; the array is used up). Returns how many events it was.
+ * (their stamps are filled in here; the array is used up). entries[count] exists, too: it is looked at, but
+ * what it says does not count. Returns how many events it was.
  */
 uint64_t mt_merge_run(struct mt_ledger *ledger, struct mt_merge_entry *entries, size_t count,
                       uint64_t cut);
