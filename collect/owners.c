@@ -18,6 +18,12 @@ const char *const mt_owner_kinds[MT_OWNER_KIND_COUNT] = {
 #undef NAME
 };
 
+const enum mt_owner_key mt_owner_keys[MT_OWNER_KIND_COUNT] = {
+#define KEY(name, text, key) [MT_OWNER_##name] = MT_OWNER_KEY_##key,
+        MT_OWNER_KINDS(KEY)
+#undef KEY
+};
+
 /* What a site has on the page that is being looked at. */
 struct share {
 	uint32_t site;
@@ -196,6 +202,8 @@ static int own_by_mapping(struct sweep *sweep, uint64_t start, uint64_t end)
 
 	if (kind == MT_VMA_HEAP || (kind == MT_VMA_ANONYMOUS && sweep->has_blocks))
 		return own_by_allocator(sweep, start, end);
+	if (kind == MT_VMA_STACK)
+		return own(sweep, MT_OWNER_STACK, MT_OWNER_NO_THREAD, end - start);
 	return own(sweep, kind_of_mapping(kind), (uint32_t)sweep->mapping, end - start);
 }
 

@@ -50,7 +50,10 @@ enum mt_owner_kind {
 	        MT_OWNER_KIND_COUNT
 };
 
+enum mt_owner_key { MT_OWNER_KEY_SITE, MT_OWNER_KEY_THREAD, MT_OWNER_KEY_MAPPING };
+
 extern const char *const mt_owner_kinds[MT_OWNER_KIND_COUNT];
+extern const enum mt_owner_key mt_owner_keys[MT_OWNER_KIND_COUNT];
 
 /* A live block; they come by address. */
 struct mt_owner_block {
@@ -84,6 +87,9 @@ struct mt_owner_input {
 	uint32_t sites; /* one past the highest */
 	uint64_t page_bytes;
 };
+
+/* The key of a stack whose thread is not known. */
+#define MT_OWNER_NO_THREAD UINT32_MAX
 
 struct mt_owner {
 	enum mt_owner_kind kind;

@@ -333,8 +333,8 @@ static void fill_table(struct report *report, struct mt_table *table)
 		struct mt_value *row = mt_table_add(table);
 		size_t at = 0;
 
-		row[at++] = mt_value_number((int64_t)vma->start);
-		row[at++] = mt_value_number((int64_t)vma->end);
+		row[at++] = mt_value_text(mt_arena_print(&table->arena, "0x%" PRIx64, vma->start));
+		row[at++] = mt_value_text(mt_arena_print(&table->arena, "0x%" PRIx64, vma->end));
 		row[at++] = mt_value_text(vma->permissions);
 		row[at++] = mt_value_number((int64_t)vma->offset_bytes);
 		row[at++] = mt_value_number(vma->device_major);
@@ -407,7 +407,7 @@ static void print_rows(struct report *report, enum mt_format format)
 {
 	struct mt_column columns[FIGURES + 11];
 	static const struct mt_column head[] = {
-	        {"start", NULL, MT_COLUMN_NUMBER},        {"end", NULL, MT_COLUMN_NUMBER},
+	        {"start", NULL, MT_COLUMN_TEXT},          {"end", NULL, MT_COLUMN_TEXT},
 	        {"mode", NULL, MT_COLUMN_TEXT},           {"offset_bytes", NULL, MT_COLUMN_BYTES},
 	        {"device_major", NULL, MT_COLUMN_NUMBER}, {"device_minor", NULL, MT_COLUMN_NUMBER},
 	        {"inode", NULL, MT_COLUMN_NUMBER},

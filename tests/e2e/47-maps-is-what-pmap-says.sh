@@ -49,7 +49,7 @@ for line in lines[2:]:
 assert len(wanted) == len(rows), (len(wanted), len(rows))
 compared = 0
 for pmap, ours in zip(wanted, rows):
-    assert int(pmap["Address"], 16) == int(ours["start"]), (pmap, ours)
+    assert int(pmap["Address"], 16) == int(ours["start"], 16), (pmap, ours)
     assert pmap["Perm"] == ours["mode"], (pmap, ours)
     assert int(pmap["Inode"]) == int(ours["inode"]), (pmap, ours)
     for title, key in keys.items():
