@@ -108,6 +108,7 @@ bool mt_resident_copy(struct mt_ledger *ledger, struct mt_resident *resident)
 		settle(resident, MT_COPY_REFUSED);
 		return true;
 	}
+	settle(resident, MT_COPY_BEGUN);
 	if (process->attention & MT_ATTEND_QUIET)
 		mt_lifecycle_reveal(ledger, process);
 	memcpy(resident->own, mt_segment_slots(ledger->segment)[resident->slot].own,
@@ -356,14 +357,16 @@ static int find_owners(struct mt_resident *resident, const struct mt_freeze *fre
 
 /* ---- The snapshot thread ---- */
 
-static int wait_for_copy(struct mt_resident *resident, uint64_t deadline_ns)
+/* Until the copy is beyond `state`; deadline 0: however long it takes, as a question is always answered. */
+static int wait_for_copy(struct mt_resident *resident, enum mt_copy_state state,
+                         uint64_t deadline_ns)
 {
 	struct timespec until = {(time_t)(deadline_ns / 1000000000u),
 	                         (long)(deadline_ns % 1000000000u)};
 	int r = 0;
 
 	pthread_mutex_lock(&resident->mutex);
-	while (resident->state == MT_COPY_ASKED && r == 0)
+	while (resident->state <= state && r == 0)
 		r = deadline_ns ? pthread_cond_clockwait(&resident->changed, &resident->mutex,
 		                                         CLOCK_MONOTONIC, &until)
 		                : pthread_cond_wait(&resident->changed, &resident->mutex);
@@ -384,11 +387,11 @@ static void take(struct mt_resident *resident)
 	mt_collector_wake(resident->collector);
 	r = read_memory(resident);
 	read_status(resident);
-	if (r == 0 && wait_for_copy(resident, deadline_ns) < 0)
+	if (r == 0 && wait_for_copy(resident, MT_COPY_ASKED, deadline_ns) < 0)
 		/* The drain thread is far behind. What it will copy belongs to another moment. */
 		resident->is_frozen = false;
 	resident->stopped_ns = mt_freeze_end(&freeze);
-	wait_for_copy(resident, 0);
+	wait_for_copy(resident, MT_COPY_BEGUN, 0);
 	if (r == 0 && resident->state == MT_COPY_DONE)
 		find_owners(resident, &freeze);
 	mt_freeze_free(&freeze);

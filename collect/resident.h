@@ -7,8 +7,9 @@
  *	service thread        snapshot thread                     drain thread           writer thread
  *	mt_resident_start --> stops the process
  *	                      asks (MT_MAIL_COPY) --------------> copies live blocks
- *	                      reads smaps and pages   <---------- and regions
- *	                      lets it go on, finds owners
+ *	                      reads smaps and pages               and regions
+ *	                      lets it go on           <---------- (once it has begun)
+ *	                      finds owners            <----------
  *	                      hands over (MT_MAIL_RESIDENT) ----> next batch ----------> rows
  *	answers <------------------------------------------------ MT_MAIL_WRITTEN
  *
@@ -29,7 +30,12 @@
 struct mt_collector;
 struct mt_ledger;
 
-enum mt_copy_state { MT_COPY_ASKED, MT_COPY_DONE, MT_COPY_REFUSED };
+enum mt_copy_state {
+	MT_COPY_ASKED,
+	MT_COPY_BEGUN, /* all up to the question is applied, and nothing behind it until the copy is made */
+	MT_COPY_DONE,
+	MT_COPY_REFUSED,
+};
 
 struct mt_resident_thread {
 	int64_t tid;
