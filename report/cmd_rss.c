@@ -22,6 +22,7 @@
 #include "report/json.h"
 #include "report/pid.h"
 #include "report/say.h"
+#include "report/sites.h"
 #include "report/stacks.h"
 #include "report/stacktext.h"
 #include "report/table.h"
@@ -39,6 +40,10 @@ static const char snapshots_sql[] =
         " hugetlb_bytes, page_table_bytes, peak_rss_bytes, live_blocks, live_bytes"
         " FROM snapshot JOIN resident ON resident.snapshot = snapshot.id"
         " WHERE snapshot.process = ?1 ORDER BY snapshot.id";
+/* An allocator that is not libc's own is a library with a name, or in the program, where it cannot be told. */
+static const char allocator_sql[] =
+        "SELECT owner FROM mapping WHERE snapshot = ?1 AND kind = 'text' AND (owner LIKE"
+        " '%/libjemalloc.%' OR owner LIKE '%/libtcmalloc%' OR owner LIKE '%/libmimalloc%') LIMIT 1";
 static const char kinds_sql[] = "SELECT kind, sum(bytes) FROM owner WHERE snapshot = ?1"
                                 " GROUP BY kind ORDER BY 2 DESC, 1";
 static const char sites_sql[] =
@@ -216,6 +221,28 @@ static void print_head(struct report *report, const struct mt_process *process,
 	       mt_units_bytes(snapshot->peak_rss_bytes).text);
 }
 
+/* What is in the allocator's hands and in no block: glibc's malloc_trim() gives exactly such pages back. */
+static int print_returnable(struct report *report, const struct snapshot *snapshot, int64_t bytes)
+{
+	struct mt_rows *rows;
+	int next = open_owners(report, allocator_sql, snapshot->id, &rows);
+
+	if (next < 0)
+		return next;
+	next = mt_rows_next(rows);
+	if (next == 0 && bytes > 0)
+		printf("\nfree and top: malloc_trim(0) would give back about %s, if the allocator "
+		       "is "
+		       "glibc's\n",
+		       mt_units_bytes(bytes).text);
+	else if (next == 1)
+		printf("\nfree and top: %s at most can go back; how much of it does, %s decides\n",
+		       mt_units_bytes(bytes).text,
+		       mt_text_base(mt_text_clean(&report->file.arena, mt_rows_text(rows, 0))));
+	mt_rows_close(rows);
+	return next < 0 ? next : 0;
+}
+
 static int print_kinds(struct report *report, const struct snapshot *snapshot)
 {
 	static const struct mt_column columns[] = {
@@ -226,7 +253,7 @@ static int print_kinds(struct report *report, const struct snapshot *snapshot)
 	};
 	struct mt_rows *rows;
 	struct mt_table table;
-	int64_t sum = 0;
+	int64_t sum = 0, returnable = 0;
 	int next = open_owners(report, kinds_sql, snapshot->id, &rows);
 
 	if (next < 0)
@@ -237,7 +264,9 @@ static int print_kinds(struct report *report, const struct snapshot *snapshot)
 		const char *kind = mt_arena_text(&table.arena, mt_rows_text(rows, 0));
 		int64_t bytes = mt_rows_integer(rows, 1);
 
-		sum += bytes;
+		sum = mt_sites_add(sum, bytes);
+		if (strcmp(kind, "free") == 0 || strcmp(kind, "top") == 0)
+			returnable = mt_sites_add(returnable, bytes);
 		row[0] = mt_value_number(bytes);
 		row[1] = mt_value_text(mt_arena_text(
 		        &table.arena, mt_units_share(bytes, snapshot->resident_bytes).text));
@@ -254,6 +283,7 @@ static int print_kinds(struct report *report, const struct snapshot *snapshot)
 		row[2] = mt_value_text("sum");
 		row[3] = mt_value_text("");
 		mt_table_print_text(&table, 0, stdout);
+		next = print_returnable(report, snapshot, returnable);
 	}
 	mt_table_free(&table);
 	return next;

@@ -205,6 +205,38 @@ sys.stdin.read()'
 proof python3
 end python3
 
+# What is said to be free is what malloc_trim(0) then gives back.
+cat >trim.py <<'END'
+import ctypes, sys
+held = [bytes(100 + i % 900) for i in range(40000)]
+for i in range(40000):
+    if i % 50:
+        held[i] = None
+print("ready", flush=True)
+sys.stdin.readline()
+ctypes.CDLL(None).malloc_trim(0)
+print("trimmed", flush=True)
+sys.stdin.readline()
+END
+PYTHONMALLOC=malloc
+export PYTHONMALLOC
+begin trim.db "$python" trim.py
+unset PYTHONMALLOC
+proof "before malloc_trim"
+mv rss.json before.json
+echo >&8
+read -r answer <&9
+proof "after malloc_trim"
+check "malloc_trim gives back what was free, within 2 %" "$python" -c '
+import json
+before, after = (json.load(open(name))["snapshots"][0] for name in ("before.json", "rss.json"))
+free = sum(owner["bytes"] for owner in before["owners"] if owner["kind"] in ("free", "top"))
+given_back = before["resident_bytes"] - after["resident_bytes"]
+assert free > 10000000, free
+assert abs(given_back - free) * 50 <= free, (given_back, free)
+'
+end "malloc_trim"
+
 if command -v perl >/dev/null; then
 	begin perl.db perl -e '$| = 1; my %held = map { $_ => [1 .. 5] } 1 .. 20000; print "ready\n"; <STDIN>'
 	proof perl
