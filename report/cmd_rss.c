@@ -21,6 +21,7 @@
 #include "report/file.h"
 #include "report/json.h"
 #include "report/pid.h"
+#include "report/rss_diff.h"
 #include "report/say.h"
 #include "report/sites.h"
 #include "report/stacks.h"
@@ -589,18 +590,38 @@ static int report_file(const struct mt_call *call, const char *path, int64_t pid
 	struct report report = {.only_pid = pid,
 	                        .only = mt_arguments_number(call, "at", 0),
 	                        .limit = (size_t)mt_arguments_number(call, "limit", LIMIT_DEFAULT)};
-	int status, error;
+	const char *diff = mt_arguments_value(call, "diff");
+	bool is_json = mt_arguments_format(call) == MT_FORMAT_JSON;
+	bool is_diff = diff != NULL;
+	int64_t from = 0, to = 0;
+	int status, error, length = 0;
 
+	if (is_diff &&
+	    (sscanf(diff, "%" SCNd64 ",%" SCNd64 "%n", &from, &to, &length) != 2 || diff[length])) {
+		mt_say("--diff=%s: give two numbers of snapshots, N,M", diff);
+		return MT_EXIT_USAGE;
+	}
 	of_file.operands = operands;
 	of_file.operand_count = 1;
 	status = mt_file_open(&of_file, &report.file);
 	if (status != MT_EXIT_FINE)
 		return status;
 	report.stacks = mt_stacks_open(&report.file);
-	error = mt_arguments_format(call) == MT_FORMAT_JSON ? print_json(&report)
-	                                                    : print_text(&report);
-	if (error < 0) {
+	if (is_diff)
+		error = mt_rss_diff_print(&report.file, report.stacks, from, to, report.limit,
+		                          is_json);
+	else
+		error = is_json ? print_json(&report) : print_text(&report);
+	if (is_diff && error == -ENOENT) {
+		mt_say("--diff=%" PRId64 ",%" PRId64
+		       ": there are no two such snapshots of resident "
+		       "memory in '%s'",
+		       from, to, path);
+		status = MT_EXIT_CANNOT;
+	} else if (error < 0) {
 		status = mt_file_say_error(&report.file, error);
+	} else if (is_diff) {
+		status = MT_EXIT_FINE;
 	} else if (!report.found && report.only) {
 		mt_say("there is no snapshot %" PRId64 " of resident memory in '%s'", report.only,
 		       path);
@@ -660,6 +681,8 @@ static int run_snapshot(const struct mt_call *call)
 
 static const struct mt_flag rss_flags[] = {
         {"at", 0, MT_FLAG_NUMBER, "N", "snapshot number N; without it the last of each process"},
+        {"diff", 0, MT_FLAG_TEXT, "N,M",
+         "what has changed from snapshot N to snapshot M, by owner"},
         {"limit", 'l', MT_FLAG_NUMBER, "COUNT", "at most so many sites, and others (20); 0: all"},
         {"format", 0, MT_FLAG_CHOICE, "text|json",
          "text for people (default); json is complete and stable, and has all snapshots"},

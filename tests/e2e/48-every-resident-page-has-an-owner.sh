@@ -236,6 +236,21 @@ assert free > 10000000, free
 assert abs(given_back - free) * 50 <= free, (given_back, free)
 '
 end "malloc_trim"
+"$memtrace" rss --diff=1,2 --format=json trim.db >diff.json
+check "the difference of two snapshots adds up to the change" "$python" -c '
+import json
+diff = json.load(open("diff.json"))
+before, after = (json.load(open(name))["snapshots"][0]["resident_bytes"] for name in ("before.json", "rss.json"))
+assert diff["change_bytes"] == after - before < 0, diff["change_bytes"]
+assert sum(owner["change_bytes"] for owner in diff["owners"]) == diff["change_bytes"]
+assert diff["owners"][0]["kind"] in ("free", "top"), diff["owners"][0]
+'
+"$memtrace" rss --diff=1,2 trim.db >out
+contains "as text, too" out "^ *-[0-9.]* MB *sum"
+"$memtrace" rss --diff=1,9 trim.db >out 2>err
+is "a snapshot that is not there: 125" $? 125
+"$memtrace" rss --diff=1 trim.db >out 2>err
+is "half a difference is wrong usage" $? 2
 
 if command -v perl >/dev/null; then
 	begin perl.db perl -e '$| = 1; my %held = map { $_ => [1 .. 5] } 1 .. 20000; print "ready\n"; <STDIN>'
