@@ -181,11 +181,29 @@ static int own_by_allocator(struct sweep *sweep, uint64_t start, uint64_t end)
 	return r < 0 ? r : own(sweep, MT_OWNER_TOP, key, end - top);
 }
 
+/* Blocks live in what was mapped: then it was mapped by an allocator, to hand it out in pieces. */
+static bool has_live_block(const struct mt_owner_input *in, const struct mt_region *region)
+{
+	size_t low = 0, high = in->block_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (in->blocks[middle].addr < region->start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < in->block_count && in->blocks[low].addr < region->end;
+}
+
 static int own_by_region(struct sweep *sweep, const struct mt_region *region, uint64_t start,
                          uint64_t end)
 {
 	switch (region->kind) {
 	case MT_REGION_MMAP:
+		if (has_live_block(sweep->in, region))
+			return own(sweep, MT_OWNER_FREE, (uint32_t)sweep->mapping, end - start);
 		sweep->out->sites[region->key].mapped_bytes += end - start;
 		return own(sweep, MT_OWNER_MMAP, region->key, end - start);
 	case MT_REGION_STACK: return own(sweep, MT_OWNER_STACK, region->key, end - start);

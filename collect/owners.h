@@ -13,7 +13,7 @@
  *	page   |####......##############|        # live block   . slack
  *	        site a    site b                 a: 4 live, 6 * 4/18 slack;  b: 14 live, 6 * 14/18 slack
  *
- * A page of an allocator without a live block is top (behind the last live block of its mapping, so it could simply be
+ * A range that the program has mapped and in which blocks live is an allocator's, too. A page of an allocator without a live block is top (behind the last live block of its mapping, so it could simply be
  * cut off) or free.
  */
 #ifndef MT_COLLECT_OWNERS_H

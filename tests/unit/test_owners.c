@@ -166,6 +166,21 @@ static void an_allocators_mapping_without_a_block_is_free(void **state)
 	assert_int_equal(bytes_of(MT_OWNER_TOP, 1), 3 * PAGE);
 }
 
+static void what_holds_blocks_was_mapped_by_an_allocator(void **state)
+{
+	const struct mt_page_run runs[] = {{0x10000, 0x20000, MT_PAGE_RESIDENT}};
+	const struct mt_owner_block blocks[] = {{0x12010, 100, 1}};
+	const struct mt_region regions[] = {{0x10000, 0x18000, MT_REGION_MMAP, 4},
+	                                    {0x18000, 0x20000, MT_REGION_MMAP, 5}};
+
+	(void)state;
+	find("10000-20000 rw-p 00000000 00:00 0 \n", runs, COUNT(runs), blocks, COUNT(blocks),
+	     regions, COUNT(regions));
+	assert_int_equal(bytes_of(MT_OWNER_FREE, 0), 7 * PAGE);
+	assert_int_equal(bytes_of(MT_OWNER_MMAP, 4), 0);
+	assert_int_equal(bytes_of(MT_OWNER_MMAP, 5), 8 * PAGE);
+}
+
 static void blocks_that_overlap_are_not_counted_twice(void **state)
 {
 	const struct mt_page_run runs[] = {{0x10000, 0x11000, MT_PAGE_RESIDENT}};
@@ -242,6 +257,8 @@ int main(void)
 	                                  free_owners),
 	        cmocka_unit_test_teardown(regions_name_what_no_block_is_in, free_owners),
 	        cmocka_unit_test_teardown(an_allocators_mapping_without_a_block_is_free,
+	                                  free_owners),
+	        cmocka_unit_test_teardown(what_holds_blocks_was_mapped_by_an_allocator,
 	                                  free_owners),
 	        cmocka_unit_test_teardown(blocks_that_overlap_are_not_counted_twice, free_owners),
 	        cmocka_unit_test(it_always_adds_up),
