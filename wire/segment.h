@@ -8,7 +8,7 @@
  *	+--------------------+ 0
  *	| header             |  one page: magic, version, clock, heartbeat, doorbell
  *	+--------------------+ MT_SEGMENT_SLOTS_AT
- *	| process slots      |  MT_SLOTS of 192 bytes
+ *	| process slots      |  MT_SLOTS of 256 bytes
  *	+--------------------+ MT_SEGMENT_RINGS_AT
  *	| ring directory     |  MT_RINGS of 128 bytes
  *	+--------------------+ MT_SEGMENT_DATA_AT
@@ -30,7 +30,7 @@
 #include "ring.h"
 
 #define MT_SEGMENT_MAGIC   0x4543415254454d4dull /* "MMETRACE" */
-#define MT_SEGMENT_VERSION 2u
+#define MT_SEGMENT_VERSION 3u
 
 #define MT_SLOTS           4096u
 #define MT_RINGS           2048u
@@ -54,6 +54,13 @@ enum mt_slot_state {
 #define MT_GATE_SAMPLED 1u /* of heap blocks only a sample, and frees of those */
 #define MT_GATE_STOPPED 2u /* no allocation */
 #define MT_GATE_UNUSED  4u /* with STOPPED: nothing was ever recorded, so no free matters either */
+
+/* Memory of the library's own in a process; bytes 0: none. */
+struct mt_slot_range {
+	uint64_t start;
+	uint64_t bytes;
+};
+#define MT_SLOT_RANGES 5u
 
 struct mt_slot {
 	_Atomic uint32_t state; /* FREE -> CLAIMING by compare-exchange; -> LIVE (release) */
@@ -87,9 +94,10 @@ struct mt_slot {
 	_Atomic uint64_t ring_bytes; /* of those, shared */
 	_Atomic uint64_t
 	        stack_table_bytes; /* pages of the table of known stacks that were written */
-	uint64_t spare[3];
+	struct mt_slot_range own[MT_SLOT_RANGES]; /* preload/own.c */
+	uint64_t spare;
 };
-static_assert(sizeof(struct mt_slot) == 192, "three lines");
+static_assert(sizeof(struct mt_slot) == 256, "four lines");
 
 /* What became of a process's data at its end. */
 enum mt_committed {
@@ -164,6 +172,8 @@ static inline void mt_segment_clear_slot(struct mt_slot *slot)
 	atomic_store(&slot->rings, 0);
 	atomic_store(&slot->ring_bytes, 0);
 	atomic_store(&slot->stack_table_bytes, 0);
+	for (unsigned int i = 0; i < MT_SLOT_RANGES; i++)
+		slot->own[i] = (struct mt_slot_range){0, 0};
 }
 
 /*
