@@ -344,8 +344,8 @@ static bool attend(struct mt_ledger *ledger, struct mt_drain *drain, unsigned in
 		process->attention &= ~(uint32_t)MT_ATTEND_EXEC;
 		process->exec_drain = NULL;
 	}
-	if (process->attention & MT_ATTEND_QUIET && type != MT_EVENT_EXEC &&
-	    type != MT_EVENT_EXEC_FAILED)
+	if (process->attention & MT_ATTEND_QUIET && !(process->attention & MT_ATTEND_LEFT_OUT) &&
+	    type != MT_EVENT_EXEC && type != MT_EVENT_EXEC_FAILED && type != MT_EVENT_UNTRACED)
 		mt_lifecycle_reveal(ledger, process);
 	return true;
 }
@@ -377,13 +377,14 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 		process->exec_round_ns = ledger->now_ns;
 		ledger->is_unsettled = true;
 		return true;
-	case MT_EVENT_EXEC_FAILED: return true;
+	case MT_EVENT_EXEC_FAILED: process->is_told_untraced = false; return true;
 	case MT_EVENT_EXIT:
 		mt_lifecycle_exit(ledger, process, head.stamp, mt_event_kind(head.word),
 		                  tail_of(drain).size_bytes);
 		return true;
 	case MT_EVENT_STACK: return mt_define_stack(ledger, drain, process, large);
 	case MT_EVENT_MODULE: return mt_define_module(ledger, process, large);
+	case MT_EVENT_UNTRACED: return mt_define_untraced(ledger, process, large);
 	default: return false;
 	}
 }
@@ -398,7 +399,7 @@ static uint32_t apply_any(struct mt_ledger *ledger, struct mt_drain *drain,
 	struct mt_process *process = drain->process;
 	uint32_t bytes;
 
-	if (type == MT_EVENT_STACK || type == MT_EVENT_MODULE) {
+	if (type >= MT_EVENT_STACK && type < MT_EVENT_TYPES) {
 		if (published >= sizeof(large))
 			mt_drain_copy(drain, drain->at, &large, sizeof(large));
 		if (large.length_bytes > MT_EVENT_PAYLOAD_MAX)

@@ -57,9 +57,10 @@ struct mt_pause {
 
 /* Why an event has to leave the quick path. */
 enum mt_attention {
-	MT_ATTEND_QUIET = 1, /* a forked child that has done nothing: it has no row yet */
-	MT_ATTEND_EXEC = 2,  /* about to exec */
-	MT_ATTEND_ENDED = 4, /* what comes now is late */
+	MT_ATTEND_QUIET = 1,    /* a forked child that has done nothing: it has no row yet */
+	MT_ATTEND_EXEC = 2,     /* about to exec */
+	MT_ATTEND_ENDED = 4,    /* what comes now is late */
+	MT_ATTEND_LEFT_OUT = 8, /* with QUIET: by follow=; it stays without a row */
 };
 
 struct mt_process {
@@ -127,6 +128,7 @@ struct mt_process {
 	size_t pause_capacity;
 	bool was_off; /* here, or where it was forked from: blocks may live that are not known */
 
+	bool is_told_untraced; /* what it execs next cannot be traced, and that is noted */
 	const struct mt_drain *exec_drain; /* the ring of the thread that is about to exec */
 	uint64_t exec_round_ns; /* CLOCK_MONOTONIC when the EXEC was read, or last asked about */
 

@@ -57,6 +57,8 @@ struct mt_session {
 	char entry[160]; /* the value of MEMTRACE_SESSION; "" without a socket */
 	char output[4096];
 	char message[512]; /* for the first welcome */
+	char *follow;      /* the option follow=; owned */
+	bool has_first;    /* follow=first: it has come */
 	struct mt_watch watches[MT_SLOTS];
 	uint32_t watched; /* used ones */
 	struct mt_client clients[MT_SESSION_CLIENTS];
