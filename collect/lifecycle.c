@@ -310,6 +310,11 @@ static void end(struct mt_ledger *ledger, struct mt_process *process, const char
 	process->ended_ns = ended_ns;
 	process->point_stamp = UINT64_MAX;
 	process->is_dirty = true;
+	/* What it inherited is not asked for any more, unless by a child of its own. */
+	if (!process->source || !process->source->newest) {
+		mt_past_free(process->inherited);
+		process->inherited = NULL;
+	}
 	if (!process->id)
 		return;
 	mt_lifecycle_measure(ledger, process);

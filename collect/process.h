@@ -15,6 +15,7 @@
 #include "collect/live.h"
 #include "collect/mail.h"
 #include "collect/modules.h"
+#include "collect/past.h"
 #include "collect/totals.h"
 
 struct mt_drain;
@@ -76,6 +77,9 @@ struct mt_process {
 	uint32_t attention;
 
 	struct mt_live live;
+	struct mt_past *
+	        inherited; /* live at the fork that made it, but for what stands in `live`; or NULL */
+	struct mt_source *source; /* what its children have inherited; NULL: nobody has */
 	struct mt_totals totals;
 	struct mt_estimate *estimate; /* NULL: everything is recorded */
 	struct mt_ranges ranges;
@@ -99,6 +103,7 @@ struct mt_process {
 	uint64_t inherited_blocks;
 	uint64_t inherited_bytes;
 	uint64_t inherited_frees;
+	uint64_t inherited_freed_bytes;
 	uint64_t overwritten;    /* allocations of an address that was still live */
 	uint64_t out_of_memory;  /* events that the collector had no memory for */
 	uint64_t lost_stacks;    /* stack ids in use whose frames have not come */
