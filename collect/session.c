@@ -149,6 +149,8 @@ void mt_session_close(struct mt_session *session)
 	for (uint32_t i = 0; i < MT_SLOTS; i++)
 		if (session->watches[i].pidfd >= 0)
 			close(session->watches[i].pidfd);
+	for (uint32_t i = 0; i < MT_SLOTS; i++)
+		free(session->watches[i].oom_file);
 	if (session->listen_fd >= 0)
 		close(session->listen_fd);
 	if (session->socket_path[0])

@@ -11,6 +11,7 @@
 #include "collect/segment.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,10 @@ void mt_watch_ended(struct mt_session *session, uint32_t slot)
 	if (slot >= MT_SLOTS || !watch->is_used || watch->pidfd < 0)
 		return;
 	mt_host_end(watch->pid, watch->pidfd, &end);
+	/* Where nobody can say of what it died, that it vanished just then is enough to say "likely", too. */
+	if ((!end.reason || end.signal == SIGKILL) && watch->oom_file &&
+	    mt_host_oom_kills(watch->oom_file) > watch->oom_kills)
+		end.reason = "oom";
 	tell_gone(session, slot, &end);
 }
 
@@ -77,9 +82,15 @@ static void start_watch(struct mt_session *session, uint32_t slot, uint32_t gene
 
 	if (!watch->is_used)
 		session->watched++;
+	free(watch->oom_file);
 	*watch = (struct mt_watch){
 	        .generation = generation, .pid = pid, .pidfd = pidfd, .is_used = true};
-	if (pidfd >= 0 && mt_session_attend_slot(session, slot) < 0)
+	if (pidfd < 0)
+		return;
+	watch->oom_file = mt_host_oom_file("", pid);
+	if (watch->oom_file)
+		watch->oom_kills = mt_host_oom_kills(watch->oom_file);
+	if (mt_session_attend_slot(session, slot) < 0)
 		close_pidfd(session, watch);
 }
 
