@@ -47,7 +47,7 @@ static void switch_tracing(struct mt_session *session, const struct mt_request *
 	/* Before the first event that may come of it. */
 	mt_watch_switched(session, index, generation, is_start);
 	if (is_start)
-		gate &= ~(MT_GATE_STOPPED | MT_GATE_UNUSED);
+		gate &= ~MT_GATE_UNFOLLOWED;
 	else
 		gate |= MT_GATE_STOPPED;
 	atomic_store_explicit(&slot->gate, gate, memory_order_relaxed);

@@ -43,7 +43,7 @@ static int fail(struct mt_resident *resident, int status, const char *format, ..
 
 /* ---- The drain thread's part ---- */
 
-static int copy_live(const struct mt_process *process, struct mt_ledger *ledger,
+static int copy_live(struct mt_process *process, struct mt_ledger *ledger,
                      struct mt_resident *resident)
 {
 	struct mt_snapshot *snapshot = &resident->snapshot;
@@ -63,6 +63,8 @@ static int copy_live(const struct mt_process *process, struct mt_ledger *ledger,
 	resident->threads = calloc(threads + 1u, sizeof(*resident->threads));
 	if (!snapshot->nodes || !snapshot->kinds || !snapshot->threads || !resident->threads)
 		return -ENOMEM;
+	/* Inherited blocks are on the process's pages like its own. */
+	mt_past_flatten(process);
 	r = mt_live_copy(&process->live, &snapshot->live);
 	if (r == 0)
 		r = mt_regions_copy(&process->regions, &resident->regions, &resident->region_count);

@@ -26,9 +26,11 @@ struct mt_watch {
 	pid_t pid;
 	int pidfd; /* -1: cannot be watched, or has gone */
 	bool is_used;
-	bool was_joined; /* over the socket; else it is a forked child */
-	bool is_gone;    /* the drain thread was told */
-	bool has_ended;  /* its end is in the file */
+	bool was_joined;    /* over the socket; else it is a forked child */
+	bool is_gone;       /* the drain thread was told */
+	bool has_ended;     /* its end is in the file */
+	char *oom_file;     /* mt_host_oom_file(); owned */
+	uint64_t oom_kills; /* what it had counted when the process came */
 };
 
 struct mt_client {
@@ -58,6 +60,8 @@ struct mt_session {
 	char entry[160]; /* the value of MEMTRACE_SESSION; "" without a socket */
 	char output[4096];
 	char message[512]; /* for the first welcome */
+	char *follow;      /* the option follow=; owned */
+	bool has_first;    /* follow=first: it has come */
 	struct mt_watch watches[MT_SLOTS];
 	uint32_t watched; /* used ones */
 	struct mt_client clients[MT_SESSION_CLIENTS];

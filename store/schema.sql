@@ -59,7 +59,8 @@ CREATE TABLE process (
 	executable       TEXT NOT NULL,      -- absolute path
 	started_ns       INTEGER NOT NULL,
 	ended_ns         INTEGER,            -- NULL: not ended, or not known
-	end_reason       TEXT,               -- 'exit', '_exit', 'quick_exit', 'signal', 'exec', 'exec-untraced', 'vanished'
+	end_reason       TEXT,               -- 'exit', '_exit', 'quick_exit', 'signal', 'exec', 'exec-untraced', 'vanished',
+	                                     -- 'oom': killed, and its control group counted a kill for want of memory
 	exit_status      INTEGER,            -- NULL: not known, or killed by a signal
 	exit_signal      INTEGER,
 	allocations      INTEGER NOT NULL DEFAULT 0,

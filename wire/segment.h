@@ -54,6 +54,12 @@ enum mt_slot_state {
 #define MT_GATE_SAMPLED 1u /* of heap blocks only a sample, and frees of those */
 #define MT_GATE_STOPPED 2u /* no allocation */
 #define MT_GATE_UNUSED  4u /* with STOPPED: nothing was ever recorded, so no free matters either */
+/* Left out by the option follow=: STOPPED and UNUSED, and no row in the file. */
+#define MT_GATE_UNFOLLOWED (8u | MT_GATE_STOPPED | MT_GATE_UNUSED)
+#define MT_GATE_LEFT_OUT   8u
+
+/* The option follow=. */
+enum mt_follow { MT_FOLLOW_ALL = 0, MT_FOLLOW_FIRST, MT_FOLLOW_MATCHING };
 
 /* Memory of the library's own in a process; bytes 0: none. */
 struct mt_slot_range {
@@ -126,6 +132,7 @@ struct mt_segment {
 	        sample_bytes; /* mean distance of two samples in a thread; 0: everything is recorded */
 	uint64_t sample_seed; /* of the threads' random numbers */
 	uint32_t first_gate;  /* of a process that joins and comes from no other */
+	uint32_t follow;      /* enum mt_follow */
 	_Alignas(64) _Atomic uint64_t heartbeat;       /* the collector's rounds */
 	_Alignas(64) _Atomic uint32_t doorbell;        /* futex: a writer adds 1 and wakes */
 	_Atomic uint32_t collector_sleeps;             /* 1: ringing makes sense */
@@ -134,6 +141,7 @@ struct mt_segment {
 	_Atomic uint32_t slot_hint;      /* where to look for a free slot */
 	_Atomic uint32_t ring_count;     /* directory entries handed out */
 	_Atomic uint64_t ring_data_used; /* bytes of the data area handed out */
+	_Atomic uint32_t untraced_said;  /* 1: it was said that a program runs untraced */
 };
 
 #define MT_SEGMENT_SLOTS_AT 4096ull
