@@ -58,7 +58,7 @@ static int write_weights(struct mt_writer *writer, const struct mt_snapshot *sna
 	return r;
 }
 
-static int write_snapshot(struct mt_writer *writer, struct mt_snapshot *snapshot)
+static int write_snapshot_row(struct mt_writer *writer, const struct mt_snapshot *snapshot)
 {
 	struct mt_writer_snapshot row = {.id = snapshot->id,
 	                                 .process = snapshot->process,
@@ -66,7 +66,12 @@ static int write_snapshot(struct mt_writer *writer, struct mt_snapshot *snapshot
 	                                 .time_ns = snapshot->time_ns,
 	                                 .live_blocks = snapshot->live_blocks,
 	                                 .live_bytes = snapshot->live_bytes};
-	int r = mt_writer_snapshot(writer, &row);
+	return mt_writer_snapshot(writer, &row);
+}
+
+static int write_snapshot(struct mt_writer *writer, struct mt_snapshot *snapshot)
+{
+	int r = write_snapshot_row(writer, snapshot);
 
 	if (r == 0 && snapshot->sample_bytes)
 		r = write_weights(writer, snapshot);
@@ -159,8 +164,7 @@ static int write_resident(struct mt_writer *writer, struct mt_resident *resident
 
 	if (resident->status)
 		return 0;
-	mt_snapshot_sort(&resident->snapshot);
-	r = write_snapshot(writer, &resident->snapshot);
+	r = write_snapshot_row(writer, &resident->snapshot);
 	if (r == 0)
 		r = mt_writer_resident(writer, &row);
 	if (r == 0)

@@ -110,6 +110,13 @@ bool mt_resident_copy(struct mt_ledger *ledger, struct mt_resident *resident)
 		settle(resident, MT_COPY_REFUSED);
 		return true;
 	}
+	if (process->estimate) {
+		fail(resident, -ENOTSUP,
+		     "of a sampled heap (option sample=) most blocks are not known, so "
+		     "pages cannot be given to them; memtrace maps shows the mappings");
+		settle(resident, MT_COPY_REFUSED);
+		return true;
+	}
 	settle(resident, MT_COPY_BEGUN);
 	if (process->attention & MT_ATTEND_QUIET)
 		mt_lifecycle_reveal(ledger, process);
@@ -354,6 +361,7 @@ static int find_owners(struct mt_resident *resident, const struct mt_freeze *fre
 	if (blocks)
 		r = mt_owners_find(&input, &resident->owners);
 	mt_regions_free(&regions);
+	mt_snapshot_sort(&resident->snapshot);
 	return r < 0 ? fail(resident, r, "out of memory") : 0;
 }
 

@@ -426,6 +426,7 @@ static int print_text(struct report *report)
 				error = print_sites(report, &snapshots[j]);
 			if (error >= 0)
 				error = print_others(report, &snapshots[j]);
+			mt_doubts_process(&report->file, process);
 			putchar('\n');
 		}
 		free(snapshots);

@@ -224,7 +224,7 @@ CREATE TABLE weight (
 CREATE TABLE snapshot (
 	id           INTEGER PRIMARY KEY,
 	process      INTEGER NOT NULL REFERENCES process,
-	reason       TEXT NOT NULL,  -- 'exit'; 'asked': by a person; 'stop': the collector had to go, the process lived on
+	reason       TEXT NOT NULL,  -- 'exit'; 'asked': by a person, of the pages (table resident): it has no rows in block; 'stop': the collector had to go, the process lived on
 	time_ns      INTEGER NOT NULL,
 	live_blocks  INTEGER NOT NULL,
 	live_bytes   INTEGER NOT NULL

@@ -258,6 +258,15 @@ if command -v perl >/dev/null; then
 	end perl
 fi
 
+LD_PRELOAD=$library MEMTRACE_OPTIONS=output=$work/sampled.db:sample=512K ./built <to >from &
+server=$!
+exec 8>to 9<from
+read -r answer <&9
+"$memtrace" rss "$server" >out 2>err
+is "of a sampled heap, nothing is made up" $? 125
+contains "and the reason is said" err "sample="
+end sampled
+
 # --- What cannot be done ---------------------------------------------------------------------------------
 "$memtrace" rss >out 2>err
 is "no operand is wrong usage" $? 2
