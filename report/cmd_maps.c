@@ -17,6 +17,7 @@
 #include "report/arguments.h"
 #include "report/commands.h"
 #include "report/json.h"
+#include "report/maps_file.h"
 #include "report/pid.h"
 #include "report/say.h"
 #include "report/table.h"
@@ -470,30 +471,68 @@ static int sort_mappings(struct report *report, const char *word)
 	return 0;
 }
 
+static int print_report(const struct mt_call *call, struct report *report)
+{
+	enum mt_format format = mt_arguments_format(call);
+	int status = MT_EXIT_FINE;
+
+	if (sort_mappings(report, mt_arguments_value(call, "sort")) < 0)
+		status = MT_EXIT_USAGE;
+	else if (format == MT_FORMAT_TEXT)
+		print_text(report, mt_arguments_has(call, "wide"),
+		           mt_arguments_has(call, "summary"));
+	else
+		print_rows(report, format);
+	free(report->order);
+	mt_arena_free(&report->arena);
+	mt_smaps_free(&report->smaps);
+	return status;
+}
+
+static int run_file(const struct mt_call *call, struct report *report)
+{
+	const struct mt_process *process;
+	struct mt_file file;
+	int64_t at = mt_arguments_number(call, "at", 0);
+	int status = mt_file_open(call, &file);
+	int error;
+
+	if (status != MT_EXIT_FINE)
+		return status;
+	error = mt_maps_file_read(&file, at, &report->smaps, &process);
+	if (error == -ENOENT) {
+		mt_say("there is no such snapshot of resident memory in '%s': take one with "
+		       "memtrace "
+		       "snapshot PID while the program runs",
+		       file.path);
+		status = MT_EXIT_CANNOT;
+	} else if (error < 0) {
+		status = mt_file_say_error(&file, error);
+	} else {
+		report->pid = (pid_t)process->pid;
+		report->command = process->command;
+		status = print_report(call, report);
+	}
+	mt_file_close(&file);
+	return status;
+}
+
 static int run(const struct mt_call *call)
 {
 	MT_CLEANUP_FREE char *command = NULL;
 	struct report report = {.limit = (size_t)mt_arguments_number(call, "limit", 0)};
-	enum mt_format format = mt_arguments_format(call);
-	int status = mt_pid_parse(call->operands[0], &report.pid);
+	int status;
 
+	if (!mt_pid_is_meant(call->operands[0]))
+		return run_file(call, &report);
+	status = mt_pid_parse(call->operands[0], &report.pid);
 	if (status != MT_EXIT_FINE)
 		return status;
 	status = mt_pid_read_smaps(report.pid, &report.smaps, &command);
 	if (status != MT_EXIT_FINE)
 		return status;
 	report.command = command;
-	if (sort_mappings(&report, mt_arguments_value(call, "sort")) < 0)
-		status = MT_EXIT_USAGE;
-	else if (format == MT_FORMAT_TEXT)
-		print_text(&report, mt_arguments_has(call, "wide"),
-		           mt_arguments_has(call, "summary"));
-	else
-		print_rows(&report, format);
-	free(report.order);
-	mt_arena_free(&report.arena);
-	mt_smaps_free(&report.smaps);
-	return status;
+	return print_report(call, &report);
 }
 
 static const struct mt_flag flags[] = {
@@ -503,15 +542,17 @@ static const struct mt_flag flags[] = {
         {"summary", 0, MT_FLAG_NONE, NULL, "a line for each kind of mapping"},
         {"wide", 'X', MT_FLAG_NONE, NULL, "every column that the kernel has, in kB as in pmap -X"},
         {"limit", 'l', MT_FLAG_NUMBER, "COUNT", "at most so many mappings; 0 (default): all"},
+        {"at", 0, MT_FLAG_NUMBER, "N", "of a file: snapshot number N; without it the last one"},
         MT_FLAG_FORMAT,
+        MT_FLAG_PROCESS,
         MT_FLAGS_END,
 };
 
 const struct mt_command mt_cmd_maps = {
         .name = "maps",
-        .usage = "[OPTION...] PID",
-        .sentence =
-                "the mappings of a running process, traced or not, and what is resident of each",
+        .usage = "[OPTION...] FILE|PID",
+        .sentence = "the mappings of a running process, traced or not, or of a snapshot, and what "
+                    "is resident of each",
         .prose = "Kinds: text, rodata, data and bss of a file that is mapped privately; file: one "
                  "that is "
                  "shared;\n"

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/units.h"
@@ -639,22 +638,13 @@ static int report_file(const struct mt_call *call, const char *path, int64_t pid
 	return status;
 }
 
-/* A number is a pid, unless a file has that name. */
-static bool is_pid(const char *operand)
-{
-	struct stat file;
-
-	return operand[strspn(operand, "0123456789")] == '\0' && operand[0] &&
-	       stat(operand, &file) != 0;
-}
-
 static int run_rss(const struct mt_call *call)
 {
 	struct mt_answer answer;
 	pid_t pid;
 	int status;
 
-	if (!is_pid(call->operands[0]))
+	if (!mt_pid_is_meant(call->operands[0]))
 		return report_file(call, call->operands[0], 0);
 	status = mt_pid_parse(call->operands[0], &pid);
 	if (status != MT_EXIT_FINE)

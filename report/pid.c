@@ -7,10 +7,19 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/procfs.h"
 #include "report/command.h"
 #include "report/say.h"
+
+bool mt_pid_is_meant(const char *operand)
+{
+	struct stat file;
+
+	return operand[0] && operand[strspn(operand, "0123456789")] == '\0' &&
+	       stat(operand, &file) != 0;
+}
 
 int mt_pid_parse(const char *text, pid_t *ret_pid)
 {

@@ -7,9 +7,13 @@
 #ifndef MT_REPORT_PID_H
 #define MT_REPORT_PID_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/smaps.h"
+
+/* Where a FILE or a PID may stand: a number is a pid, unless a file has that name. */
+bool mt_pid_is_meant(const char *operand);
 
 /* MT_EXIT_FINE, or MT_EXIT_USAGE after having said why. */
 int mt_pid_parse(const char *text, pid_t *ret_pid);

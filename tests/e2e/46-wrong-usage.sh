@@ -22,7 +22,6 @@ wrong "leaks" leaks
 wrong "b.db" leaks a.db b.db
 wrong "run" run
 wrong "run" run --
-wrong "pid" maps nobody
 wrong "many" top --limit=many file.db
 wrong "nothing" help nothing
 

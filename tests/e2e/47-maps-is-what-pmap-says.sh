@@ -91,7 +91,7 @@ exec 9<&-
 is "a process that is gone: exit status 125" $? 125
 contains "and a line that says so" err "no process $pid"
 "$memtrace" maps none >out 2>err
-is "no pid: wrong usage" $? 2
+is "neither a pid nor a file: 125" $? 125
 "$memtrace" maps --sort=nothing $$ >out 2>err
 is "no such column: wrong usage" $? 2
 contains "and what there is" err "address, size, rss"

@@ -194,6 +194,14 @@ assert stored[0]["resident_bytes"] == json.load(open("rss.json"))["snapshots"][0
 is "mapping by mapping" "$(sqlite3 built.db 'SELECT count(*) FROM mapping JOIN resident USING (snapshot)
 	WHERE source = "PAGEMAP_SCAN" AND mapping.resident_bytes <> rss_bytes')" 0
 
+"$memtrace" maps --format=json --at=1 built.db >maps.json
+check "the mappings are in the file, too" "$python" -c '
+import json
+mapped, stored = json.load(open("maps.json")), json.load(open("stored.json"))["snapshots"][0]
+assert mapped["totals"]["rss_bytes"] == stored["smaps_rss_bytes"]
+assert mapped["mappings"][-1]["path"] == "[vsyscall]" or mapped["mappings"][-1]["path"] == "[vdso]"
+'
+
 begin python.db "$python" -c '
 import sys, threading
 held = {i: str(i) * 3 for i in range(50000)}
