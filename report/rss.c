@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * rss.c - see rss.h.
+ */
+#include "report/rss.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char snapshots_sql[] =
+        "SELECT snapshot.id, reason, time_ns, source, frozen, stopped_ns, smaps_rss_bytes,"
+        " resident.resident_bytes, unexplained_bytes, pss_bytes, uss_bytes, swap_bytes,"
+        " hugetlb_bytes, page_table_bytes, peak_rss_bytes, live_blocks, live_bytes"
+        " FROM snapshot JOIN resident ON resident.snapshot = snapshot.id"
+        " WHERE snapshot.process = ?1 ORDER BY snapshot.id";
+
+static struct mt_rss_snapshot read_snapshot(struct mt_arena *arena, struct mt_rows *rows)
+{
+	return (struct mt_rss_snapshot){
+	        .id = mt_rows_integer(rows, 0),
+	        .reason = mt_arena_text(arena, mt_rows_text(rows, 1)),
+	        .time_ns = mt_rows_integer(rows, 2),
+	        .source = mt_arena_text(arena, mt_rows_text(rows, 3)),
+	        .is_frozen = mt_rows_integer(rows, 4) != 0,
+	        .stopped_ns = mt_rows_integer(rows, 5),
+	        .smaps_rss_bytes = mt_rows_integer(rows, 6),
+	        .resident_bytes = mt_rows_integer(rows, 7),
+	        .unexplained_bytes = mt_rows_integer(rows, 8),
+	        .pss_bytes = mt_rows_integer(rows, 9),
+	        .uss_bytes = mt_rows_integer(rows, 10),
+	        .swap_bytes = mt_rows_integer(rows, 11),
+	        .hugetlb_bytes = mt_rows_integer(rows, 12),
+	        .page_table_bytes = mt_rows_integer(rows, 13),
+	        .peak_rss_bytes = mt_rows_integer(rows, 14),
+	        .live_blocks = mt_rows_integer(rows, 15),
+	        .live_bytes = mt_rows_integer(rows, 16),
+	};
+}
+
+int mt_rss_read(struct mt_rss_report *report, const struct mt_process *process, bool is_all,
+                struct mt_rss_snapshot **ret_snapshots, size_t *ret_count)
+{
+	struct mt_rss_snapshot *snapshots = NULL;
+	size_t count = 0, capacity = 0;
+	struct mt_rows *rows;
+	int next = mt_rows_open(report->file.reader, snapshots_sql, &rows, NULL);
+
+	if (next < 0)
+		return next;
+	mt_rows_bind(rows, 1, process->id);
+	while ((next = mt_rows_next(rows)) == 1) {
+		struct mt_rss_snapshot snapshot = read_snapshot(&report->file.arena, rows);
+
+		if (report->only && snapshot.id != report->only)
+			continue;
+		if (count > 0 && !is_all)
+			count = 0;
+		snapshots = mt_memory_grow(snapshots, count, &capacity, sizeof(*snapshots));
+		snapshots[count++] = snapshot;
+	}
+	mt_rows_close(rows);
+	*ret_snapshots = snapshots;
+	*ret_count = count;
+	return next;
+}
+
+int mt_rss_ask(struct mt_rss_report *report, const char *sql, int64_t snapshot,
+               struct mt_rows **ret_rows)
+{
+	int error = mt_rows_open(report->file.reader, sql, ret_rows, NULL);
+
+	if (error == 0)
+		mt_rows_bind(*ret_rows, 1, snapshot);
+	return error;
+}
+
+/* What a kind of owner is, for a person. */
+const char *mt_rss_describe(const char *kind)
+{
+	static const struct {
+		const char *kind;
+		const char *words;
+	} rows[] = {
+	        {"live", "live blocks"},
+	        {"slack", "the rest of pages with live blocks on them"},
+	        {"free", "free pages inside the allocator"},
+	        {"top", "free pages behind the last live block of a heap"},
+	        {"mmap", "mapped by the program itself"},
+	        {"stack", "stacks of threads"},
+	        {"text", "code of files"},
+	        {"rodata", "constant data of files"},
+	        {"data", "data of files"},
+	        {"bss", "zero-initialised data of files"},
+	        {"file", "files, shared"},
+	        {"shared", "shared memory"},
+	        {"other", "the kernel's pages, devices"},
+	        {"memtrace", "memtrace's own"},
+	        {"anonymous", "anonymous memory"},
+	        {"heap", "the heap (the break)"},
+	        {"unexplained", "unexplained"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strcmp(rows[i].kind, kind) == 0)
+			return rows[i].words;
+	return kind;
+}

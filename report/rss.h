@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * rss.h - snapshots of resident memory in a file, and their owners, as text and JSON.
+ *
+ * Used by cmd_rss.c. rss.c reads, rss_text.c and rss_json.c print.
+ */
+#ifndef MT_REPORT_RSS_H
+#define MT_REPORT_RSS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "report/file.h"
+#include "report/stacks.h"
+
+/* Rows of the tables snapshot and resident. */
+struct mt_rss_snapshot {
+	int64_t id;
+	const char *reason;
+	int64_t time_ns;
+	const char *source;
+	bool is_frozen;
+	int64_t stopped_ns;
+	int64_t smaps_rss_bytes;
+	int64_t resident_bytes;
+	int64_t unexplained_bytes;
+	int64_t pss_bytes;
+	int64_t uss_bytes;
+	int64_t swap_bytes;
+	int64_t hugetlb_bytes;
+	int64_t page_table_bytes;
+	int64_t peak_rss_bytes;
+	int64_t live_blocks;
+	int64_t live_bytes;
+};
+
+struct mt_rss_report {
+	struct mt_file file;
+	struct mt_stacks *stacks;
+	size_t limit;     /* 0: none */
+	int64_t only;     /* the snapshot to show; 0: the last of each process */
+	int64_t only_pid; /* 0: all */
+	bool found;
+};
+
+/*
+ * The snapshots of a process that are to be shown: the last, or the one asked for; all of them with `is_all`. Give back with
+ * free(). 0 or -errno.
+ */
+int mt_rss_read(struct mt_rss_report *report, const struct mt_process *process, bool is_all,
+                struct mt_rss_snapshot **ret_snapshots, size_t *ret_count);
+
+/* A question about the owners of a snapshot, which is its ?1. */
+int mt_rss_ask(struct mt_rss_report *report, const char *sql, int64_t snapshot,
+               struct mt_rows **ret_rows);
+
+/* What a kind of owner, or of mapping, is, for a person. */
+const char *mt_rss_describe(const char *kind);
+
+/* What is to be shown of all processes; sets report->found. 0 or -errno. */
+int mt_rss_print_text(struct mt_rss_report *report);
+int mt_rss_print_json(struct mt_rss_report *report);
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * rss_text.c - the owners of resident memory for a person.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "report/doubts.h"
+#include "report/rss.h"
+#include "report/sites.h"
+#include "report/stacktext.h"
+#include "report/table.h"
+#include "report/text.h"
+
+#define NAME_WIDTH  40
+#define PLACE_WIDTH 32
+
+/* An allocator that is not libc's own is a library with a name, or in the program, where it cannot be told. */
+static const char allocator_sql[] =
+        "SELECT owner FROM mapping WHERE snapshot = ?1 AND kind = 'text' AND (owner LIKE"
+        " '%/libjemalloc.%' OR owner LIKE '%/libtcmalloc%' OR owner LIKE '%/libmimalloc%') LIMIT 1";
+static const char kinds_sql[] = "SELECT kind, sum(bytes) FROM owner WHERE snapshot = ?1"
+                                " GROUP BY kind ORDER BY 2 DESC, 1";
+static const char sites_sql[] =
+        "SELECT stack, sum(bytes), sum(CASE kind WHEN 'live' THEN bytes ELSE 0 END),"
+        " sum(CASE kind WHEN 'slack' THEN bytes ELSE 0 END),"
+        " sum(CASE kind WHEN 'mmap' THEN bytes ELSE 0 END), sum(pinned_bytes)"
+        " FROM owner WHERE snapshot = ?1 AND stack IS NOT NULL GROUP BY stack ORDER BY 2 DESC, 1";
+/* Everything that is no call site's: by file, by thread, by mapping. */
+static const char others_sql[] =
+        "SELECT owner.kind, mapping.owner, thread.tid, thread.name, sum(bytes)"
+        " FROM owner LEFT JOIN mapping ON mapping.snapshot = owner.snapshot AND start = "
+        "owner.mapping"
+        " LEFT JOIN thread ON thread.id = owner.thread"
+        " WHERE owner.snapshot = ?1 AND stack IS NULL"
+        " GROUP BY owner.kind, mapping.owner, owner.thread ORDER BY 5 DESC, 1, 2";
+
+static void print_head(struct mt_rss_report *report, const struct mt_process *process,
+                       const struct mt_rss_snapshot *snapshot)
+{
+	int64_t difference = snapshot->smaps_rss_bytes - snapshot->resident_bytes;
+
+	printf("%s, pid %" PRId64 ": snapshot %" PRId64 " (%s) at %s",
+	       mt_text_clean(&report->file.arena, process->command), process->pid, snapshot->id,
+	       mt_text_clean(&report->file.arena, snapshot->reason),
+	       mt_units_duration(snapshot->time_ns).text);
+	if (snapshot->is_frozen)
+		printf("; the process stood still for %s\n",
+		       mt_units_duration(snapshot->stopped_ns).text);
+	else
+		puts("; the process ran meanwhile");
+	printf("resident: %s", mt_units_bytes(snapshot->resident_bytes).text);
+	if (difference == 0)
+		printf(", to the byte what smaps says");
+	else
+		printf("; smaps says %s: changed meanwhile, or pages that %s cannot tell",
+		       mt_units_bytes(snapshot->smaps_rss_bytes).text,
+		       mt_text_clean(&report->file.arena, snapshot->source));
+	printf("; explained: %s\n",
+	       mt_units_share(snapshot->resident_bytes - snapshot->unexplained_bytes,
+	                      snapshot->resident_bytes)
+	               .text);
+	printf("live: %s in %s; pss %s, uss %s, swap %s, page tables %s, huge page pool %s; the "
+	       "most that "
+	       "was resident: %s\n\n",
+	       mt_units_bytes(snapshot->live_bytes).text,
+	       mt_units_of(snapshot->live_blocks, "block", "blocks").text,
+	       mt_units_bytes(snapshot->pss_bytes).text, mt_units_bytes(snapshot->uss_bytes).text,
+	       mt_units_bytes(snapshot->swap_bytes).text,
+	       mt_units_bytes(snapshot->page_table_bytes).text,
+	       mt_units_bytes(snapshot->hugetlb_bytes).text,
+	       mt_units_bytes(snapshot->peak_rss_bytes).text);
+}
+
+/* What is in the allocator's hands and in no block: glibc's malloc_trim() gives exactly such pages back. */
+static int print_returnable(struct mt_rss_report *report, const struct mt_rss_snapshot *snapshot,
+                            int64_t bytes)
+{
+	struct mt_rows *rows;
+	int next = mt_rss_ask(report, allocator_sql, snapshot->id, &rows);
+
+	if (next < 0)
+		return next;
+	next = mt_rows_next(rows);
+	if (next == 0 && bytes > 0)
+		printf("\nfree and top: malloc_trim(0) would give back about %s, if the allocator "
+		       "is "
+		       "glibc's\n",
+		       mt_units_bytes(bytes).text);
+	else if (next == 1)
+		printf("\nfree and top: %s at most can go back; how much of it does, %s decides\n",
+		       mt_units_bytes(bytes).text,
+		       mt_text_base(mt_text_clean(&report->file.arena, mt_rows_text(rows, 0))));
+	mt_rows_close(rows);
+	return next < 0 ? next : 0;
+}
+
+static int print_kinds(struct mt_rss_report *report, const struct mt_rss_snapshot *snapshot)
+{
+	static const struct mt_column columns[] = {
+	        {"bytes", "resident", MT_COLUMN_BYTES},
+	        {"share", "share", MT_COLUMN_TEXT_RIGHT},
+	        {"kind", "kind", MT_COLUMN_TEXT},
+	        {"what", "what it is", MT_COLUMN_TEXT},
+	};
+	struct mt_rows *rows;
+	struct mt_table table;
+	int64_t sum = 0, returnable = 0;
+	int next = mt_rss_ask(report, kinds_sql, snapshot->id, &rows);
+
+	if (next < 0)
+		return next;
+	mt_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+	while ((next = mt_rows_next(rows)) == 1) {
+		struct mt_value *row = mt_table_add(&table);
+		const char *kind = mt_arena_text(&table.arena, mt_rows_text(rows, 0));
+		int64_t bytes = mt_rows_integer(rows, 1);
+
+		sum = mt_sites_add(sum, bytes);
+		if (strcmp(kind, "free") == 0 || strcmp(kind, "top") == 0)
+			returnable = mt_sites_add(returnable, bytes);
+		row[0] = mt_value_number(bytes);
+		row[1] = mt_value_text(mt_arena_text(
+		        &table.arena, mt_units_share(bytes, snapshot->resident_bytes).text));
+		row[2] = mt_value_text(mt_text_clean(&table.arena, kind));
+		row[3] = mt_value_text(mt_text_clean(&table.arena, mt_rss_describe(kind)));
+	}
+	mt_rows_close(rows);
+	if (next == 0) {
+		struct mt_value *row = mt_table_add(&table);
+
+		row[0] = mt_value_number(sum);
+		row[1] = mt_value_text(mt_arena_text(
+		        &table.arena, mt_units_share(sum, snapshot->resident_bytes).text));
+		row[2] = mt_value_text("sum");
+		row[3] = mt_value_text("");
+		mt_table_print_text(&table, 0, stdout);
+		next = print_returnable(report, snapshot, returnable);
+	}
+	mt_table_free(&table);
+	return next;
+}
+
+static const char *function_at(struct mt_arena *arena, const struct mt_trim *trim, size_t index)
+{
+	if (index >= trim->count)
+		return "";
+	return mt_text_cut(arena,
+	                   mt_text_short_name(arena,
+	                                      mt_stacktext_function(arena, &trim->lines[index]),
+	                                      NAME_WIDTH),
+	                   NAME_WIDTH);
+}
+
+static int print_sites(struct mt_rss_report *report, const struct mt_rss_snapshot *snapshot)
+{
+	static const struct mt_column columns[] = {
+	        {"resident", "resident", MT_COLUMN_BYTES}, {"live", "live", MT_COLUMN_BYTES},
+	        {"slack", "slack", MT_COLUMN_BYTES},       {"mmap", "mapped", MT_COLUMN_BYTES},
+	        {"pinned", "pinned", MT_COLUMN_BYTES},     {"function", "function", MT_COLUMN_TEXT},
+	        {"place", "where", MT_COLUMN_TEXT},        {"caller", "called by", MT_COLUMN_TEXT},
+	};
+	struct mt_rows *rows;
+	struct mt_table table;
+	size_t count = 0;
+	int next = mt_rss_ask(report, sites_sql, snapshot->id, &rows);
+
+	if (next < 0)
+		return next;
+	mt_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+	while ((next = mt_rows_next(rows)) == 1) {
+		struct mt_stack *stack;
+		struct mt_value *row;
+		struct mt_trim trim;
+		int error;
+
+		if (report->limit && count++ >= report->limit)
+			continue;
+		error = mt_stacks_resolve(report->stacks, mt_rows_integer(rows, 0), &stack);
+		if (error < 0) {
+			next = error;
+			break;
+		}
+		trim = mt_trim_all(stack);
+		row = mt_table_add(&table);
+		for (int i = 0; i < 5; i++)
+			row[i] = mt_value_number(mt_rows_integer(rows, i + 1));
+		row[5] = mt_value_text(function_at(&table.arena, &trim, 0));
+		row[6] = mt_value_text(
+		        trim.count ? mt_stacktext_place(&table.arena, trim.lines, PLACE_WIDTH)
+		                   : "");
+		row[7] = mt_value_text(function_at(&table.arena, &trim, 1));
+	}
+	mt_rows_close(rows);
+	if (next == 0 && table.row_count > 0) {
+		puts("\nBy call site (pinned: pages with no other site's blocks on them)\n");
+		mt_table_print_text(&table, 0, stdout);
+		if (report->limit && count > report->limit)
+			printf("and %s (--limit=0 shows all)\n",
+			       mt_units_of((int64_t)(count - report->limit), "more site",
+			                   "more sites")
+			               .text);
+	}
+	mt_table_free(&table);
+	return next;
+}
+
+/* Whose it is, where it is no call site's. */
+static const char *owner_of(struct mt_arena *arena, struct mt_rows *rows)
+{
+	if (!mt_rows_is_null(rows, 2)) {
+		const char *name = mt_rows_text(rows, 3);
+
+		return mt_arena_print(arena, "thread %" PRId64 "%s%s", mt_rows_integer(rows, 2),
+		                      name[0] ? " " : "",
+		                      mt_text_clean(arena, mt_arena_text(arena, name)));
+	}
+	if (!mt_rows_is_null(rows, 1))
+		return mt_text_clean(arena, mt_arena_text(arena, mt_rows_text(rows, 1)));
+	return "";
+}
+
+static int print_others(struct mt_rss_report *report, const struct mt_rss_snapshot *snapshot)
+{
+	static const struct mt_column columns[] = {
+	        {"bytes", "resident", MT_COLUMN_BYTES},
+	        {"kind", "kind", MT_COLUMN_TEXT},
+	        {"owner", "of", MT_COLUMN_TEXT},
+	};
+	struct mt_rows *rows;
+	struct mt_table table;
+	size_t count = 0;
+	int next = mt_rss_ask(report, others_sql, snapshot->id, &rows);
+
+	if (next < 0)
+		return next;
+	mt_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+	while ((next = mt_rows_next(rows)) == 1) {
+		struct mt_value *row;
+
+		if (report->limit && count++ >= report->limit)
+			continue;
+		row = mt_table_add(&table);
+		row[0] = mt_value_number(mt_rows_integer(rows, 4));
+		row[1] = mt_value_text(mt_text_clean(
+		        &table.arena, mt_arena_text(&table.arena, mt_rows_text(rows, 0))));
+		row[2] = mt_value_text(owner_of(&table.arena, rows));
+	}
+	mt_rows_close(rows);
+	if (next == 0 && table.row_count > 0) {
+		puts("\nOthers\n");
+		mt_table_print_text(&table, 0, stdout);
+		if (report->limit && count > report->limit)
+			printf("and %s (--limit=0 shows all)\n",
+			       mt_units_of((int64_t)(count - report->limit), "more", "more").text);
+	}
+	mt_table_free(&table);
+	return next;
+}
+
+int mt_rss_print_text(struct mt_rss_report *report)
+{
+	for (size_t i = 0; i < report->file.process_count; i++) {
+		const struct mt_process *process = &report->file.processes[i];
+		struct mt_rss_snapshot *snapshots;
+		size_t count;
+		int error;
+
+		if (report->only_pid && process->pid != report->only_pid)
+			continue;
+		error = mt_rss_read(report, process, false, &snapshots, &count);
+		for (size_t j = 0; j < count && error >= 0; j++) {
+			report->found = true;
+			print_head(report, process, &snapshots[j]);
+			error = print_kinds(report, &snapshots[j]);
+			if (error >= 0)
+				error = print_sites(report, &snapshots[j]);
+			if (error >= 0)
+				error = print_others(report, &snapshots[j]);
+			mt_doubts_process(&report->file, process);
+			putchar('\n');
+		}
+		free(snapshots);
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
