@@ -303,6 +303,18 @@ static void end_thread(struct mt_drain *drain, uint64_t now_ns)
 	drain->process = NULL;
 }
 
+/* Another thread writes to this shared ring from now on. */
+static void change_thread(struct mt_drain *drain, const struct mt_process *next)
+{
+	if (drain->process && mt_drain_put_aside(drain) < 0)
+		drain->process->out_of_memory++;
+	/* The slot's next process: its threads are others. */
+	if (drain->others_of != next)
+		mt_drain_forget(drain);
+	drain->others_of = next;
+	drain->process = NULL;
+}
+
 static void begin_thread(struct mt_ledger *ledger, struct mt_drain *drain,
                          struct mt_event_head head)
 {
@@ -310,12 +322,14 @@ static void begin_thread(struct mt_ledger *ledger, struct mt_drain *drain,
 	uint64_t now_ns = mt_stamp_ns(&ledger->stamps, head.stamp);
 	struct mt_process *process = NULL;
 
-	if (drain->process)
+	if (tail.size_bytes < MT_SLOTS)
+		process = mt_lifecycle_find(ledger, (uint32_t)tail.size_bytes, tail.stack);
+	if (drain->is_shared)
+		change_thread(drain, process);
+	else if (drain->process)
 		end_thread(drain, now_ns);
 	drain->pending = MT_REALLOC_NONE;
 	drain->last_stack_node = 0;
-	if (tail.size_bytes < MT_SLOTS)
-		process = mt_lifecycle_find(ledger, (uint32_t)tail.size_bytes, tail.stack);
 	if (!process)
 		return;
 	if (mt_process_thread(process, (uint32_t)mt_event_addr(head.word), now_ns, &drain->thread) <
@@ -324,6 +338,11 @@ static void begin_thread(struct mt_ledger *ledger, struct mt_drain *drain,
 		return;
 	}
 	drain->process = process;
+	if (!(drain->is_shared && tail.flags & MT_THREAD_AGAIN))
+		return;
+	/* It was counted when it first began here. */
+	process->threads[drain->thread].rings -= process->threads[drain->thread].rings > 1;
+	mt_drain_take_up(drain);
 }
 
 /* --- the slow path ----------------------------------------------------------------------------------- */
@@ -340,7 +359,7 @@ static bool attend(struct mt_ledger *ledger, struct mt_drain *drain, unsigned in
 		return false;
 	}
 	if (process->attention & MT_ATTEND_EXEC && process->exec_drain == drain &&
-	    type != MT_EVENT_EXEC) {
+	    process->exec_thread == drain->thread && type != MT_EVENT_EXEC) {
 		process->attention &= ~(uint32_t)MT_ATTEND_EXEC;
 		process->exec_drain = NULL;
 	}
@@ -374,6 +393,7 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 	case MT_EVENT_EXEC:
 		process->attention |= MT_ATTEND_EXEC;
 		process->exec_drain = drain;
+		process->exec_thread = drain->thread;
 		process->exec_round_ns = ledger->now_ns;
 		ledger->is_unsettled = true;
 		return true;

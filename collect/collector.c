@@ -8,7 +8,6 @@
 #include "collect/lifecycle.h"
 
 #include <linux/futex.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,7 +25,6 @@ void mt_collector_init(struct mt_collector *collector, struct mt_segment *segmen
                        enum mt_clock clock, uint32_t point_ms, struct mt_mailbox *to_service,
                        int service_event_fd, struct mt_commit *commit)
 {
-	memset(collector, 0, sizeof(*collector));
 	mt_mailbox_init(&collector->mail);
 	collector->to_service = to_service;
 	collector->service_event_fd = service_event_fd;
@@ -42,6 +40,8 @@ void mt_collector_free(struct mt_collector *collector)
 		mt_mail_free(collector->unread);
 		collector->unread = next;
 	}
+	for (uint32_t i = 0; i < collector->drain_count; i++)
+		mt_drain_forget(&collector->drains[i]);
 	mt_mailbox_free(&collector->mail);
 	mt_ledger_free(&collector->ledger);
 }

@@ -128,6 +128,7 @@ struct mt_process {
 	bool was_off; /* here, or where it was forked from: blocks may live that are not known */
 
 	const struct mt_drain *exec_drain; /* the ring of the thread that is about to exec */
+	uint32_t exec_thread;
 	uint64_t exec_round_ns; /* CLOCK_MONOTONIC when the EXEC was read, or last asked about */
 
 	bool lost_inheritance; /* a forked child whose inheritance is not known */

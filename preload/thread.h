@@ -11,7 +11,8 @@
  * one whose stack pointer lies below the present one, on the same stack, is stale and taken off.
  *
  * TLS is initial-exec and small, so that touching it never allocates. What is large (ring writers, the
- * buffer for a walk) stands in a mapping of ours, one place a ring, touched only by threads that trace.
+ * buffer for a walk) stands in a mapping of ours, one place a ring, touched only by threads that trace. A thread
+ * for which no ring is left maps its place itself, and writes to the process's shared ring (shared.h).
  */
 #ifndef MT_PRELOAD_THREAD_H
 #define MT_PRELOAD_THREAD_H
@@ -41,6 +42,7 @@ struct mt_thread {
 	void *frames[MT_EVENT_FRAMES_MAX + MT_WALK_MARGIN];
 	struct mt_recent recent[1u << MT_RECENT_BITS]; /* by the hash's upper bits */
 	struct mt_tail tail;
+	bool is_mapped; /* in a mapping of its own: there was no ring, and with it no place */
 };
 static_assert(sizeof(struct mt_thread) <= 65536, "memory a thread");
 
@@ -51,6 +53,7 @@ struct mt_tls {
 	uint32_t passes;              /* destructor passes seen (thread.c) */
 	uintptr_t entered[MT_LEVELS]; /* the stack pointer at which each level was entered */
 	uint64_t fork_serial;         /* of the fork in progress in this thread */
+	uint32_t holding; /* shared.c: the level that holds the shared ring, plus two; 0: none */
 
 	/* What joins an outer hook with the ones it calls, so that nothing is counted twice. */
 	unsigned int
@@ -75,8 +78,9 @@ struct mt_tls {
 			bool cold;            /* the unwinder may still allocate in this thread */
 			bool wants_libunwind; /* it should be made ready when this event is done */
 			bool transient; /* past its destructors: detach again after each event */
+			bool shares;    /* it writes to the shared ring */
 		};
-		uint32_t odd;
+		uint64_t odd;
 	};
 	bool libunwind; /* libunwind is ready, where it is not the unwinder but its fallback */
 	bool attaching;
@@ -95,6 +99,7 @@ int mt_thread_init(void);
  */
 struct mt_thread *mt_thread_attach_slow(void);
 uint32_t mt_thread_level_slow(uintptr_t here);
+void mt_thread_leave_odd(uint32_t level);
 void mt_thread_detach(void);
 
 static inline struct mt_thread *mt_thread_enter(uint32_t *ret_level)
@@ -126,8 +131,8 @@ static inline void mt_thread_leave(uint32_t level)
 {
 	atomic_signal_fence(memory_order_seq_cst);
 	mt_tls.level = level;
-	if (mt_unlikely(mt_tls.odd) && mt_tls.transient && level == 0)
-		mt_thread_detach();
+	if (mt_unlikely(mt_tls.odd))
+		mt_thread_leave_odd(level);
 }
 
 /* The writer of a level, claiming its ring if need be; NULL: no ring is left. */

@@ -30,11 +30,15 @@
 #include "ring.h"
 
 #define MT_SEGMENT_MAGIC   0x4543415254454d4dull /* "MMETRACE" */
-#define MT_SEGMENT_VERSION 2u
+#define MT_SEGMENT_VERSION 3u
 
-#define MT_SLOTS           4096u
-#define MT_RINGS           2048u
-#define MT_RING_DATA_BYTES (64ull << 20)
+#define MT_SLOTS 4096u
+
+/* Rings of single threads. Beyond, there is one a slot, so that a process always has one when it needs it. */
+#define MT_OWN_RINGS           2048u
+#define MT_OWN_RING_DATA_BYTES (64ull << 20)
+#define MT_RINGS               (MT_OWN_RINGS + MT_SLOTS)
+#define MT_RING_DATA_BYTES     (MT_OWN_RING_DATA_BYTES + (uint64_t)MT_SLOTS * MT_RING_BYTES_MIN)
 
 enum mt_clock {
 	MT_CLOCK_TSC = 1,   /* lfence; rdtsc: the kernel's own clocksource is tsc */
@@ -87,7 +91,11 @@ struct mt_slot {
 	_Atomic uint64_t ring_bytes; /* of those, shared */
 	_Atomic uint64_t
 	        stack_table_bytes; /* pages of the table of known stacks that were written */
-	uint64_t spare[3];
+	_Atomic uint64_t sharers;  /* threads that found no ring of their own */
+	/* Index of the slot's shared ring, plus one; 0: it has none yet. Kept from claim to claim. */
+	_Atomic uint32_t shared_ring;
+	uint32_t reserved2;
+	uint64_t spare[1];
 };
 static_assert(sizeof(struct mt_slot) == 192, "three lines");
 
@@ -102,7 +110,7 @@ enum mt_committed {
 enum mt_gave_up {
 	MT_GAVE_UP_NONE = 0,
 	MT_GAVE_UP_HEARTBEAT, /* its ring was full and the collector did not move for 10 s */
-	MT_GAVE_UP_RINGS, /* no ring was left for a thread: only that thread's events are missing */
+	MT_GAVE_UP_RINGS, /* no memory for a thread's state: only that thread's events are missing */
 };
 
 struct mt_segment {
@@ -122,10 +130,13 @@ struct mt_segment {
 	_Alignas(64) _Atomic uint32_t doorbell;        /* futex: a writer adds 1 and wakes */
 	_Atomic uint32_t collector_sleeps;             /* 1: ringing makes sense */
 	_Alignas(64) _Atomic uint32_t forks_in_flight; /* forked, the child has no slot yet */
-	_Atomic uint32_t slot_claims;    /* goes up when a forked child has made its slot LIVE */
-	_Atomic uint32_t slot_hint;      /* where to look for a free slot */
-	_Atomic uint32_t ring_count;     /* directory entries handed out */
-	_Atomic uint64_t ring_data_used; /* bytes of the data area handed out */
+	_Atomic uint32_t slot_claims; /* goes up when a forked child has made its slot LIVE */
+	_Atomic uint32_t slot_hint;   /* where to look for a free slot */
+	_Atomic uint32_t ring_count;  /* directory entries handed out */
+	_Atomic uint64_t
+	        ring_data_used; /* bytes of the data area handed out; of shared rings too */
+	_Atomic uint32_t own_ring_count; /* of ring_count, those of single threads */
+	_Atomic uint64_t own_ring_data_used;
 };
 
 #define MT_SEGMENT_SLOTS_AT 4096ull
@@ -164,19 +175,20 @@ static inline void mt_segment_clear_slot(struct mt_slot *slot)
 	atomic_store(&slot->rings, 0);
 	atomic_store(&slot->ring_bytes, 0);
 	atomic_store(&slot->stack_table_bytes, 0);
+	atomic_store(&slot->sharers, 0);
 }
 
 /*
- * The size of the next new ring: the wanted size while less than half of the data area is taken, a
+ * The size of a thread's new ring: the wanted size while less than half of what there is for those is taken, a
  * quarter of it up to three quarters, the minimum after that. So a thousand threads still get one each.
  */
 static inline uint32_t mt_segment_ring_bytes(uint32_t wanted_bytes, uint64_t used_bytes)
 {
 	uint32_t bytes = wanted_bytes;
 
-	if (used_bytes >= MT_RING_DATA_BYTES / 4 * 3)
+	if (used_bytes >= MT_OWN_RING_DATA_BYTES / 4 * 3)
 		bytes = MT_RING_BYTES_MIN;
-	else if (used_bytes >= MT_RING_DATA_BYTES / 2)
+	else if (used_bytes >= MT_OWN_RING_DATA_BYTES / 2)
 		bytes = wanted_bytes / 4;
 	return bytes < MT_RING_BYTES_MIN ? MT_RING_BYTES_MIN : bytes;
 }
