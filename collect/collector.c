@@ -40,8 +40,6 @@ void mt_collector_free(struct mt_collector *collector)
 		mt_mail_free(collector->unread);
 		collector->unread = next;
 	}
-	for (uint32_t i = 0; i < collector->drain_count; i++)
-		mt_drain_forget(&collector->drains[i]);
 	mt_mailbox_free(&collector->mail);
 	mt_ledger_free(&collector->ledger);
 }

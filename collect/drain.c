@@ -4,13 +4,9 @@
  */
 #include "collect/drain.h"
 
-#include "base/array.h"
-
-#include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -89,49 +85,9 @@ void mt_drain_release(struct mt_drain *drain)
 	wake_writer(drain->ring);
 }
 
-int mt_drain_put_aside(struct mt_drain *drain)
-{
-	enum mt_realloc_pending kind = drain->pending;
-
-	drain->pending = MT_REALLOC_NONE;
-	if (kind == MT_REALLOC_NONE)
-		return 0;
-	if (MT_ARRAY_RESERVE(drain->others, drain->other_capacity, drain->other_count + 1) < 0)
-		return -ENOMEM;
-	drain->others[drain->other_count++] = (struct mt_drain_pending){
-	        drain->thread, kind, drain->pending_was_temporary, drain->pending_block};
-	return 0;
-}
-
-void mt_drain_take_up(struct mt_drain *drain)
-{
-	for (size_t i = 0; i < drain->other_count; i++) {
-		const struct mt_drain_pending *other = &drain->others[i];
-
-		if (other->thread != drain->thread)
-			continue;
-		drain->pending = other->kind;
-		drain->pending_was_temporary = other->was_temporary;
-		drain->pending_block = other->block;
-		drain->others[i] = drain->others[--drain->other_count];
-		return;
-	}
-}
-
-void mt_drain_forget(struct mt_drain *drain)
-{
-	drain->pending = MT_REALLOC_NONE;
-	free(drain->others);
-	drain->others = NULL;
-	drain->others_of = NULL;
-	drain->other_count = 0;
-	drain->other_capacity = 0;
-}
-
 void mt_drain_break(struct mt_drain *drain, const char *why)
 {
 	drain->broken = why;
-	mt_drain_forget(drain);
 	if (drain->ring)
 		skip(drain);
 }

@@ -13,21 +13,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "collect/live.h"
 #include "wire/segment.h"
 
 struct mt_process;
-
-/* What a thread's last MT_EVENT_REALLOC took out, until it is known how the call ended. */
-enum mt_realloc_pending { MT_REALLOC_NONE, MT_REALLOC_BLOCK, MT_REALLOC_UNMATCHED };
-
-/* A realloc of a thread that is not the current one of its ring. */
-struct mt_drain_pending {
-	uint32_t thread;
-	enum mt_realloc_pending kind;
-	bool was_temporary;
-	struct mt_live_entry block;
-};
 
 struct mt_drain {
 	struct mt_ring *ring; /* NULL: not known yet */
@@ -46,14 +34,6 @@ struct mt_drain {
 	uint32_t thread;
 	uint32_t last_stack;      /* id of the stack that was defined last here */
 	uint32_t last_stack_node; /* 0: none was */
-	enum mt_realloc_pending pending;
-	bool pending_was_temporary;
-	struct mt_live_entry pending_block;
-	/* a shared ring's threads whose realloc is pending while another one writes, and their process */
-	struct mt_drain_pending *others;
-	const struct mt_process *others_of;
-	size_t other_count;
-	size_t other_capacity;
 };
 
 /*
@@ -67,16 +47,6 @@ bool mt_drain_look(struct mt_drain *drain);
 
 /* Gives what was read back to the writer, and wakes it if it waits for space. */
 void mt_drain_release(struct mt_drain *drain);
-
-/*
- * In a shared ring: what is pending of drain->thread is put aside, and taken up again when that thread comes back.
- * -ENOMEM: it is forgotten.
- */
-int mt_drain_put_aside(struct mt_drain *drain);
-void mt_drain_take_up(struct mt_drain *drain);
-
-/* Nobody's realloc is pending. */
-void mt_drain_forget(struct mt_drain *drain);
 
 /* Leaves the ring alone: `why` is static. A writer that waits is let go on, into nothing. */
 void mt_drain_break(struct mt_drain *drain, const char *why);

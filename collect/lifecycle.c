@@ -395,8 +395,6 @@ static void free_rings(struct mt_process *process, struct mt_drain *drains, uint
 	for (uint32_t i = 0; i < drain_count; i++) {
 		uint32_t state = MT_RING_OWNED;
 
-		if (drains[i].process == process || drains[i].others_of == process)
-			mt_drain_forget(&drains[i]);
 		if (drains[i].process != process)
 			continue;
 		drains[i].process = NULL;

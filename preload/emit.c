@@ -265,7 +265,7 @@ bool mt_emit_alloc(const struct mt_caller *caller, const void *block, size_t siz
 	struct mt_tls *tls = &mt_tls;
 	bool is_written;
 
-	tls->recorded = block;
+	mt_thread_leave_trail(block);
 	if (mt_unlikely(tls->freeing == block))
 		tls->freeing = NULL;
 	if (mt_likely(!tls->odd))

@@ -69,11 +69,11 @@ static bool hold(void)
 	uint64_t signals = 0;
 
 	if (tls->holding)
-		return tls->holding == tls->level + 1;
+		return tls->holding == mt_thread_levels() + 1;
 	set_signals(&blocked, &signals);
 	lock(&mt_wiped->sharing);
 	mt_wiped->sharing.signals = signals;
-	tls->holding = tls->level + 1;
+	tls->holding = mt_thread_levels() + 1;
 	return true;
 }
 

@@ -24,6 +24,8 @@
 #define DESTRUCTOR_PASSES 4u
 /* A frame this far above another one on the same stack cannot be a live caller's of ours. */
 #define STALE_WITHIN_BYTES (1u << 20)
+/* At least so much lies between a frame and that of a handler that interrupted it: red zone, registers, siginfo. */
+#define SIGNAL_FRAME_BYTES 1000u
 
 __thread struct mt_tls mt_tls
         __attribute__((tls_model("initial-exec"))) = {.generation = MT_DETACHED, .cold = true};
@@ -232,7 +234,7 @@ MT_COLD struct mt_thread *mt_thread_attach_slow(void)
 	/* The stack of whoever had the place before may not even be mapped any more. */
 	thread->tail.count = 0;
 	thread->tail.has_looked = false;
-	tls->level = 0;
+	tls->guard = 0;
 	tls->holding = 0;
 	tls->shares = false;
 	tls->thread = thread;
@@ -312,21 +314,46 @@ static bool on_alternate_stack(void)
 }
 
 /*
- * The level to enter at while others are entered. A level whose frame lies below ours on the same stack was
- * left by a siglongjmp; a handler on an alternate stack may lie anywhere, so that is asked first.
+ * Was the level with this guard left by a siglongjmp? A live one's handler runs below it, behind what the kernel puts
+ * on the stack; but a handler on an alternate stack may lie anywhere.
  */
+static bool is_stale(uintptr_t guard, uintptr_t here)
+{
+	uintptr_t frame = guard & ~MT_GUARD_COUNT;
+
+	return here + SIGNAL_FRAME_BYTES > frame &&
+	       (here < frame || here - frame < STALE_WITHIN_BYTES);
+}
+
+/* The level to enter at while others are entered. */
 MT_COLD uint32_t mt_thread_level_slow(uintptr_t here)
 {
 	struct mt_tls *tls = &mt_tls;
-	uint32_t level = tls->level;
+	uintptr_t guard = tls->guard;
 	int saved_errno = errno;
+	uint32_t level;
 
-	if (tls->entered[level - 1] < here && here - tls->entered[level - 1] < STALE_WITHIN_BYTES &&
-	    !on_alternate_stack())
-		while (level && tls->entered[level - 1] < here)
-			level--;
+	if (is_stale(guard, here) && !on_alternate_stack())
+		while (guard && is_stale(guard, here))
+			guard = tls->outer[(guard & MT_GUARD_COUNT) - 1];
+	level = (uint32_t)(guard & MT_GUARD_COUNT);
+	if (level < MT_LEVELS)
+		tls->outer[level] = guard;
 	if (mt_unlikely(tls->holding > level + 1))
 		mt_shared_abandon();
 	errno = saved_errno;
 	return level;
+}
+
+MT_COLD bool mt_thread_is_recorded_slow(const void *block, uint32_t begin)
+{
+	const struct mt_tls *tls = &mt_tls;
+
+	for (int32_t i = 1; i <= (int32_t)MT_TRAIL && i <= (int32_t)(tls->trail_end - begin); i++) {
+		uintptr_t what = tls->trail[(tls->trail_end - (uint32_t)i) % MT_TRAIL];
+
+		if ((what & ~(uintptr_t)1) == (uintptr_t)block)
+			return !(what & 1);
+	}
+	return false;
 }

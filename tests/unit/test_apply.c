@@ -385,6 +385,25 @@ static void a_handler_between_realloc_and_its_end_does_not_end_it(void **state)
 	figures_are(2, 0, 2, 17);
 }
 
+/* A handler that interrupts outside of memtrace writes to the same ring. */
+static void a_handler_s_reallocs_do_not_end_the_one_that_fails(void **state)
+{
+	(void)state;
+	producer_alloc(&p, A, 10, 1);
+	producer_fixed(&p, MT_EVENT_REALLOC, MT_KIND_REALLOC, A, 0, 0, 0);
+	producer_alloc(&p, B, 7, 1);
+	producer_fixed(&p, MT_EVENT_REALLOC, MT_KIND_REALLOC, B, 0, 0, 0);
+	producer_alloc(&p, B, 8, 1);
+	producer_free(&p, B);
+	producer_fixed(&p, MT_EVENT_REALLOC_FAILED, MT_KIND_REALLOC, A, 0, 0, 0);
+	drain();
+	figures_are(3, 2, 1, 10);
+	assert_int_equal(process->unmatched_frees, 0);
+	producer_free(&p, A);
+	drain();
+	figures_are(3, 3, 0, 0);
+}
+
 /* A ring that several threads of p's process write to. */
 static void share_ring(struct producer *sharers)
 {
@@ -540,6 +559,7 @@ int main(void)
 	        TEST(what_comes_after_the_exit_is_late),
 	        TEST(a_signal_handlers_ring_is_of_the_same_thread),
 	        TEST(a_handler_between_realloc_and_its_end_does_not_end_it),
+	        TEST(a_handler_s_reallocs_do_not_end_the_one_that_fails),
 	        TEST(threads_that_share_a_ring_are_kept_apart),
 	        TEST(a_realloc_that_fails_in_a_shared_ring_has_not_happened),
 	        TEST(what_was_pending_in_a_shared_ring_is_not_its_next_process_s),
