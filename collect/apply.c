@@ -275,15 +275,14 @@ static void undo_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
 
 	if (begun.kind == MT_REALLOC_UNMATCHED)
 		--*unknown_frees(process);
-	if (begun.kind != MT_REALLOC_BLOCK)
+	/* Where a block lives since, the call cannot have failed. */
+	if (begun.kind != MT_REALLOC_BLOCK || mt_live_find(&process->live, old->addr))
 		return;
 	block = mt_live_insert(&process->live, old->addr, &was_live);
 	if (!block) {
 		process->out_of_memory++;
 		return;
 	}
-	if (was_live)
-		overwrite(process, block);
 	*block = *old;
 	if (old->total & MT_LIVE_FLAGS) {
 		restore_flagged(process, old);
