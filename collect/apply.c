@@ -10,6 +10,8 @@
 #include "collect/define.h"
 #include "collect/lifecycle.h"
 
+#include <stdlib.h>
+
 #define AHEAD_RECORDS 12u
 /* The ring's own lines come earlier still: with many rings the hardware does not see the streams. */
 #define AHEAD_BYTES 1024u
@@ -225,7 +227,6 @@ static inline bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
 
 	if (unlikely(!addr || !kind_is_heap[kind] || tail.size_bytes >= SIZE_LIMIT))
 		return false;
-	drain->pending = MT_REALLOC_NONE;
 	if (unlikely(tail.flags & MT_ALLOC_OWN)) {
 		total = MT_LIVE_OWN;
 	} else {
@@ -256,52 +257,85 @@ static inline bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
 	return true;
 }
 
+/* Where a thread's next realloc is kept; NULL: no memory. */
+static struct mt_realloc *keep_realloc(struct mt_thread *thread)
+{
+	if (!thread->reallocs)
+		thread->reallocs = calloc(1, sizeof(*thread->reallocs));
+	if (!thread->reallocs)
+		return NULL;
+	return &thread->reallocs->last[thread->reallocs->next++ % MT_THREAD_REALLOCS];
+}
+
 static void apply_realloc(struct mt_drain *drain, struct mt_process *process, uint64_t word)
 {
 	struct mt_live_entry *block = find_block(process, mt_event_addr(word));
+	struct mt_realloc *kept = keep_realloc(&process->threads[drain->thread]);
+	struct mt_realloc begun = {.kind = MT_REALLOC_UNMATCHED};
 
-	if (!block) {
+	begun.block.addr = mt_event_addr(word);
+	if (block) {
+		begun.kind = MT_REALLOC_BLOCK;
+		begun.block = *block;
+		begun.was_temporary = count_release(drain, process, block, word);
+		remove_block(process, block);
+	} else {
 		++*unknown_frees(process);
-		drain->pending = MT_REALLOC_UNMATCHED;
-		return;
 	}
-	drain->pending = MT_REALLOC_BLOCK;
-	drain->pending_block = *block;
-	drain->pending_was_temporary = count_release(drain, process, block, word);
-	remove_block(process, block);
+	if (kept)
+		*kept = begun;
+	else
+		process->out_of_memory++;
+}
+
+/* The thread's last realloc of `addr`; kind NONE: there was none. It is forgotten. */
+static struct mt_realloc take_realloc(struct mt_thread *thread, uint64_t addr)
+{
+	struct mt_realloc none = {.kind = MT_REALLOC_NONE};
+
+	for (uint32_t i = 1; thread->reallocs && i <= MT_THREAD_REALLOCS; i++) {
+		struct mt_realloc *kept =
+		        &thread->reallocs->last[(thread->reallocs->next - i) % MT_THREAD_REALLOCS];
+		struct mt_realloc found = *kept;
+
+		if (found.kind == MT_REALLOC_NONE || found.block.addr != addr)
+			continue;
+		kept->kind = MT_REALLOC_NONE;
+		return found;
+	}
+	return none;
 }
 
 /* The call failed, so the block was live all the time. */
 static void undo_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
-                         struct mt_process *process, uint64_t stamp)
+                         struct mt_process *process, struct mt_event_head head)
 {
-	const struct mt_live_entry *old = &drain->pending_block;
-	enum mt_realloc_pending pending = drain->pending;
+	struct mt_thread *thread = &process->threads[drain->thread];
+	struct mt_realloc begun = take_realloc(thread, mt_event_addr(head.word));
+	const struct mt_live_entry *old = &begun.block;
 	struct mt_live_entry *block;
 	bool was_live;
 
-	drain->pending = MT_REALLOC_NONE;
-	if (pending == MT_REALLOC_UNMATCHED)
+	if (begun.kind == MT_REALLOC_UNMATCHED)
 		--*unknown_frees(process);
-	if (pending != MT_REALLOC_BLOCK)
+	/* Where a block lives since, the call cannot have failed. */
+	if (begun.kind != MT_REALLOC_BLOCK || mt_live_find(&process->live, old->addr))
 		return;
 	block = insert_block(process, old->addr, &was_live);
 	if (!block) {
 		process->out_of_memory++;
 		return;
 	}
-	if (was_live)
-		overwrite(process, block);
 	*block = *old;
 	if (old->total & MT_LIVE_FLAGS) {
 		restore_flagged(process, old);
 		return;
 	}
 	process->threads[old->thread].live_blocks++;
-	count_undo(process, old->total, old->size_bytes, drain->pending_was_temporary,
-	           mt_stamp_ns(&ledger->stamps, stamp));
-	if (drain->pending_was_temporary)
-		process->threads[drain->thread].last_alloc = old->addr;
+	count_undo(process, old->total, old->size_bytes, begun.was_temporary,
+	           mt_stamp_ns(&ledger->stamps, head.stamp));
+	if (begun.was_temporary)
+		thread->last_alloc = old->addr;
 }
 
 static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct mt_process *process,
@@ -354,6 +388,8 @@ static void end_thread(struct mt_drain *drain, uint64_t now_ns)
 	if (thread->rings && --thread->rings == 0) {
 		thread->has_ended = true;
 		thread->ended_ns = now_ns;
+		free(thread->reallocs);
+		thread->reallocs = NULL;
 		thread->is_dirty = true;
 		drain->process->has_dirty_threads = true;
 		if (!thread->live_blocks)
@@ -369,12 +405,13 @@ static void begin_thread(struct mt_ledger *ledger, struct mt_drain *drain,
 	uint64_t now_ns = mt_stamp_ns(&ledger->stamps, head.stamp);
 	struct mt_process *process = NULL;
 
-	if (drain->process)
-		end_thread(drain, now_ns);
-	drain->pending = MT_REALLOC_NONE;
-	drain->last_stack_node = 0;
 	if (tail.size_bytes < MT_SLOTS)
 		process = mt_lifecycle_find(ledger, (uint32_t)tail.size_bytes, tail.stack);
+	/* In a shared ring the thread before has not ended: this one takes its turn. */
+	if (drain->process && !drain->is_shared)
+		end_thread(drain, now_ns);
+	drain->process = NULL;
+	drain->last_stack_node = 0;
 	if (!process)
 		return;
 	if (mt_process_thread(process, (uint32_t)mt_event_addr(head.word), now_ns, &drain->thread) <
@@ -383,6 +420,10 @@ static void begin_thread(struct mt_ledger *ledger, struct mt_drain *drain,
 		return;
 	}
 	drain->process = process;
+	/* It was counted when it first began here. */
+	if (drain->is_shared && tail.flags & MT_THREAD_AGAIN &&
+	    process->threads[drain->thread].rings > 1)
+		process->threads[drain->thread].rings--;
 }
 
 /* --- the slow path ----------------------------------------------------------------------------------- */
@@ -399,7 +440,7 @@ static bool attend(struct mt_ledger *ledger, struct mt_drain *drain, unsigned in
 		return false;
 	}
 	if (process->attention & MT_ATTEND_EXEC && process->exec_drain == drain &&
-	    type != MT_EVENT_EXEC) {
+	    process->exec_thread == drain->thread && type != MT_EVENT_EXEC) {
 		process->attention &= ~(uint32_t)MT_ATTEND_EXEC;
 		process->exec_drain = NULL;
 	}
@@ -418,7 +459,7 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 	case MT_EVENT_FREE: apply_free(drain, process, head.word); return true;
 	case MT_EVENT_ALLOC: return apply_alloc(ledger, drain, process, head);
 	case MT_EVENT_REALLOC: apply_realloc(drain, process, head.word); return true;
-	case MT_EVENT_REALLOC_FAILED: undo_realloc(ledger, drain, process, head.stamp); return true;
+	case MT_EVENT_REALLOC_FAILED: undo_realloc(ledger, drain, process, head); return true;
 	case MT_EVENT_MAP:
 	case MT_EVENT_BREAK: return apply_map(ledger, drain, process, head);
 	case MT_EVENT_UNMAP:
@@ -433,6 +474,7 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 	case MT_EVENT_EXEC:
 		process->attention |= MT_ATTEND_EXEC;
 		process->exec_drain = drain;
+		process->exec_thread = drain->thread;
 		process->exec_round_ns = ledger->now_ns;
 		ledger->is_unsettled = true;
 		return true;

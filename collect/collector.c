@@ -9,7 +9,6 @@
 #include "collect/resident.h"
 
 #include <linux/futex.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,7 +26,6 @@ void mt_collector_init(struct mt_collector *collector, struct mt_segment *segmen
                        enum mt_clock clock, uint32_t point_ms, struct mt_mailbox *to_service,
                        int service_event_fd, struct mt_commit *commit)
 {
-	memset(collector, 0, sizeof(*collector));
 	mt_mailbox_init(&collector->mail);
 	collector->to_service = to_service;
 	collector->service_event_fd = service_event_fd;

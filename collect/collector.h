@@ -33,6 +33,7 @@ struct mt_collector {
 	bool is_backlogged; /* a ring was rather full: do not sleep */
 };
 
+/* *collector is zeroed memory, of which most is never touched: few sessions have many rings. */
 void mt_collector_init(struct mt_collector *collector, struct mt_segment *segment,
                        enum mt_clock clock, uint32_t point_ms, struct mt_mailbox *to_service,
                        int service_event_fd, struct mt_commit *commit);

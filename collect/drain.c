@@ -29,6 +29,7 @@ bool mt_drain_open(struct mt_drain *drain, struct mt_segment *segment, uint32_t 
 		drain->broken = "its place in the segment is impossible";
 		return false;
 	}
+	drain->is_shared = *(volatile uint32_t *)&ring->is_shared != 0;
 	drain->ring = ring;
 	drain->data = (const unsigned char *)segment + offset_bytes;
 	drain->mask = size_bytes - 1;
@@ -87,7 +88,6 @@ void mt_drain_release(struct mt_drain *drain)
 void mt_drain_break(struct mt_drain *drain, const char *why)
 {
 	drain->broken = why;
-	drain->pending = MT_REALLOC_NONE;
 	if (drain->ring)
 		skip(drain);
 }

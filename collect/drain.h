@@ -13,13 +13,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "collect/live.h"
 #include "wire/segment.h"
 
 struct mt_process;
-
-/* What a thread's last MT_EVENT_REALLOC took out, until it is known how the call ended. */
-enum mt_realloc_pending { MT_REALLOC_NONE, MT_REALLOC_BLOCK, MT_REALLOC_UNMATCHED };
 
 struct mt_drain {
 	struct mt_ring *ring; /* NULL: not known yet */
@@ -31,15 +27,13 @@ struct mt_drain {
 	uint64_t next_stamp; /* merge.c: of the record at `at` */
 	const char *broken;  /* why the ring is left alone; NULL: it is not */
 	bool is_noted;       /* that it is broken stands in a note */
+	bool is_shared;      /* by threads of one process, which take turns */
 
 	/* apply.c: whose records these are */
 	struct mt_process *process; /* NULL: nobody said yet */
 	uint32_t thread;
 	uint32_t last_stack;      /* id of the stack that was defined last here */
 	uint32_t last_stack_node; /* 0: none was */
-	enum mt_realloc_pending pending;
-	bool pending_was_temporary;
-	struct mt_live_entry pending_block;
 };
 
 /*

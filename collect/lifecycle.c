@@ -264,7 +264,10 @@ static void note_losses(struct mt_ledger *ledger, struct mt_process *process)
 		     "the process stopped tracing: the collector had not moved for 10 s");
 	if (gave_up == MT_GAVE_UP_RINGS)
 		note(ledger, process, "gave-up", 1,
-		     "no ring was left for some threads: their events are missing");
+		     "no memory was left for some threads: their events are missing");
+	note(ledger, process, "shared-ring", atomic_load(&slot->sharers),
+	     "threads found no ring of their own left and shared one: all is recorded, but it "
+	     "slows them down");
 }
 
 void mt_lifecycle_measure(struct mt_ledger *ledger, struct mt_process *process)
@@ -418,7 +421,6 @@ static void free_rings(struct mt_process *process, struct mt_drain *drains, uint
 		if (drains[i].process != process)
 			continue;
 		drains[i].process = NULL;
-		drains[i].pending = MT_REALLOC_NONE;
 		/* release: all of it was read; partner: the next owner's acquire in its compare-exchange */
 		if (!drains[i].broken)
 			atomic_compare_exchange_strong_explicit(&drains[i].ring->state, &state,

@@ -38,8 +38,10 @@ void mt_process_free(struct mt_process *process)
 	free(process->pauses);
 	mt_ranges_free(&process->ranges);
 	mt_regions_free(&process->regions);
-	for (size_t i = 0; i < process->thread_count; i++)
+	for (size_t i = 0; i < process->thread_count; i++) {
 		free(process->threads[i].name);
+		free(process->threads[i].reallocs);
+	}
 	free(process->threads);
 	free(process->idle_threads);
 	mt_map_free(&process->thread_index);
@@ -101,6 +103,7 @@ int mt_process_thread(struct mt_process *process, uint32_t tid, uint64_t now_ns,
 	} else {
 		id = thread->id;
 		free(thread->name);
+		free(thread->reallocs);
 	}
 	*thread = (struct mt_thread){
 	        .id = id, .tid = tid, .rings = 1, .started_ns = now_ns, .is_dirty = true};

@@ -30,6 +30,23 @@ struct mt_drain;
 /* Points of the timeline that may wait for the writer; then every second one is given up. */
 #define MT_PROCESS_POINTS_MAX 4096u
 
+/* What an MT_EVENT_REALLOC took out, as long as the call may still fail. */
+enum mt_realloc_kind { MT_REALLOC_NONE, MT_REALLOC_BLOCK, MT_REALLOC_UNMATCHED };
+
+struct mt_realloc {
+	enum mt_realloc_kind kind;
+	bool was_temporary;
+	struct mt_live_entry block; /* of UNMATCHED only the address */
+};
+
+/* A signal handler may call realloc() while the thread is in it: the last few are kept. */
+#define MT_THREAD_REALLOCS 8u
+
+struct mt_thread_reallocs {
+	uint32_t next;
+	struct mt_realloc last[MT_THREAD_REALLOCS];
+};
+
 struct mt_thread {
 	uint32_t id; /* in the file; 0: it is not there yet */
 	uint32_t tid;
@@ -40,7 +57,8 @@ struct mt_thread {
 	uint64_t ended_ns;
 	bool has_ended;
 	bool is_dirty;
-	char *name; /* NULL: not known; set once */
+	char *name;                          /* NULL: not known; set once */
+	struct mt_thread_reallocs *reallocs; /* NULL: it has called none */
 };
 
 struct mt_point {
@@ -137,6 +155,7 @@ struct mt_process {
 
 	bool is_told_untraced; /* what it execs next cannot be traced, and that is noted */
 	const struct mt_drain *exec_drain; /* the ring of the thread that is about to exec */
+	uint32_t exec_thread;
 	uint64_t exec_round_ns; /* CLOCK_MONOTONIC when the EXEC was read, or last asked about */
 
 	bool lost_inheritance; /* a forked child whose inheritance is not known */

@@ -18,6 +18,7 @@
 #include "preload/clock.h"
 #include "preload/config.h"
 #include "preload/early.h"
+#include "preload/shared.h"
 #include "preload/stacks.h"
 #include "preload/thread.h"
 #include "preload/unwind.h"
@@ -98,18 +99,57 @@ MT_COLD static void check_bell(struct mt_ring_writer *writer)
 	writer->bell_at = writer->head + size_bytes / 4;
 }
 
+static bool has_space_in_time(struct mt_ring_writer *writer, uint32_t bytes)
+{
+	return mt_ring_has_space(writer, bytes) ||
+	       (!mt_config.overflow_drops && wait_for_space(writer, bytes));
+}
+
+static inline uint64_t stamp(void)
+{
+	return mt_clock_now(mt_process.segment,
+	                    !atomic_load_explicit(&mt_process.has_threads, memory_order_relaxed));
+}
+
+/* In a shared ring, which is held from here on until the event is done. */
+static bool find_shared_space(struct mt_ring_writer *writer, uint32_t bytes)
+{
+	uint32_t announced_bytes = 0;
+	uint32_t flags = writer->share == MT_RING_SHARED ? MT_THREAD_AGAIN : 0;
+
+	if (!mt_shared_hold(writer))
+		return false;
+	if (!flags || mt_shared_last() != writer->tid)
+		announced_bytes = sizeof(struct mt_event_fixed);
+	if (!has_space_in_time(writer, announced_bytes + bytes))
+		return false;
+	if (announced_bytes) {
+		mt_ring_put_unit(writer, 0, stamp(),
+		                 mt_event_word(MT_EVENT_THREAD_BEGIN, 0, writer->tid));
+		mt_ring_put_unit(writer, MT_EVENT_UNIT, mt_process.slot_index,
+		                 (uint64_t)flags << 32 | mt_process.slot_generation);
+		mt_ring_publish(writer, announced_bytes);
+		writer->share = MT_RING_SHARED;
+		mt_shared_set_last(writer->tid);
+	}
+	return true;
+}
+
 /* Beyond the writer's limit. False: the event is dropped, and counted. */
 MT_COLD static bool find_space(struct mt_ring_writer *writer, uint32_t bytes)
 {
 	int saved_errno = errno;
-	bool has_space = mt_ring_has_space(writer, bytes) ||
-	                 (!mt_config.overflow_drops && wait_for_space(writer, bytes));
+	bool is_own = writer->share == MT_RING_OWN;
+	bool has_space =
+	        is_own ? has_space_in_time(writer, bytes) : find_shared_space(writer, bytes);
 
 	if (!has_space)
 		atomic_fetch_add_explicit(&mt_process.slot->dropped, 1, memory_order_relaxed);
 	else if (writer->head >= writer->bell_at)
 		check_bell(writer);
-	writer->limit = writer->space_end < writer->bell_at ? writer->space_end : writer->bell_at;
+	if (is_own)
+		writer->limit =
+		        writer->space_end < writer->bell_at ? writer->space_end : writer->bell_at;
 	errno = saved_errno;
 	return has_space;
 }
@@ -117,12 +157,6 @@ MT_COLD static bool find_space(struct mt_ring_writer *writer, uint32_t bytes)
 static inline bool make_space(struct mt_ring_writer *writer, uint32_t bytes)
 {
 	return mt_likely(writer->head + bytes <= writer->limit) || find_space(writer, bytes);
-}
-
-static inline uint64_t stamp(void)
-{
-	return mt_clock_now(mt_process.segment,
-	                    !atomic_load_explicit(&mt_process.has_threads, memory_order_relaxed));
 }
 
 static inline bool put_fixed(struct mt_ring_writer *writer, uint64_t word, uint64_t size,
@@ -233,7 +267,7 @@ bool mt_emit_alloc(const struct mt_caller *caller, const void *block, size_t siz
 	struct mt_tls *tls = &mt_tls;
 	bool is_written;
 
-	tls->recorded = block;
+	mt_thread_leave_trail(block);
 	if (mt_unlikely(tls->freeing == block))
 		tls->freeing = NULL;
 	if (mt_likely(!tls->odd))

@@ -12,7 +12,7 @@
  *	STOPPED         not recorded                   recorded: the block may be known
  *	STOPPED|UNUSED  not recorded                   not recorded: no block is known
  *
- * An allocation that is decided upon counts as recorded (mt_tls.recorded), so that an outer hook does not
+ * An allocation that is decided upon counts as recorded (mt_tls.trail), so that an outer hook does not
  * decide again.
  */
 #ifndef MT_PRELOAD_GATE_H
@@ -38,7 +38,7 @@ static inline void mt_gate_alloc(const struct mt_caller *caller, const void *blo
 		mt_emit_alloc(caller, block, size_bytes);
 		return;
 	}
-	mt_tls.recorded = block;
+	mt_thread_leave_trail(block);
 	if (!(gate & MT_GATE_STOPPED) && mt_unlikely(!mt_sample_skips(size_bytes)))
 		mt_sample_alloc(caller, block, size_bytes);
 }

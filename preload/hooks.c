@@ -7,7 +7,7 @@
  * real call does (a signal handler, a new_handler, another hook) is never hidden.
  *
  * Some allocators build one function on another (realloc on malloc and free). Then the inner hook records
- * the block and the outer one sees that it was: mt_tls.recorded, mt_tls.freeing.
+ * the block and the outer one sees that it was: mt_tls.trail, mt_tls.freeing.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -23,36 +23,49 @@ void cfree(void *block);
 void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t alignment, size_t size);
 
-#define CALLER(kind) take_caller(kind, __builtin_return_address(0), __builtin_frame_address(0))
+/* At least: what is asked of valloc() and pvalloc() is rounded up by them. */
+#define PAGE_BYTES 4096u
+
+#define CALLER(kind, size, align) \
+	take_caller(kind, __builtin_return_address(0), __builtin_frame_address(0), size, align)
+
+/*
+ * Does an operator new that was asked for outer_size_bytes ask for this? It makes 1 of 0, and multiples of the alignment
+ * of the rest. What a signal handler allocates meanwhile is seldom the same.
+ */
+static inline bool is_outers(size_t size, size_t align)
+{
+	return size - mt_tls.outer_size_bytes < align ||
+	       (!mt_tls.outer_size_bytes && size <= align);
+}
 
 /* Who asked: this hook's caller, or the caller of the operator new that is calling us. */
 static inline struct mt_caller take_caller(unsigned int kind, const void *address,
-                                           const void *frame)
+                                           const void *frame, size_t size, size_t align)
 {
 	struct mt_tls *tls = &mt_tls;
 	struct mt_caller caller = {kind, address, 0, frame};
 
-	if (mt_unlikely(tls->outer_kind)) {
+	if (mt_unlikely(tls->outer_kind) && is_outers(size, align)) {
 		caller.kind = tls->outer_kind;
 		caller.address = tls->outer_caller;
-		caller.size_bytes = tls->outer_size_bytes;
+		caller.size_bytes = align > 1 ? tls->outer_size_bytes : 0;
 		caller.frame = tls->outer_frame;
 		tls->outer_kind = 0;
 	}
 	return caller;
 }
 
-/* Records a block unless a hook further in has done so. */
-static inline void record(const struct mt_caller *caller, const void *block, size_t size_bytes)
+/* Records a block unless a hook further in has done so since the trail ended at `begin`. */
+static inline void record(const struct mt_caller *caller, const void *block, size_t size_bytes,
+                          uint32_t begin)
 {
-	struct mt_tls *tls = &mt_tls;
-
-	if (mt_likely(tls->recorded != block))
+	if (mt_likely(!mt_thread_is_recorded(block, begin)))
 		mt_gate_alloc(caller, block,
 		              mt_unlikely(caller->size_bytes != 0) ? caller->size_bytes
 		                                                   : size_bytes);
 	if (caller->kind == MT_KIND_NEW || caller->kind == MT_KIND_NEW_ARRAY)
-		tls->outer_recorded = block;
+		mt_tls.outer_recorded = block;
 }
 
 static inline void need_real(void)
@@ -63,27 +76,27 @@ static inline void need_real(void)
 
 MT_HOOK void *malloc(size_t size)
 {
-	struct mt_caller caller = CALLER(MT_KIND_MALLOC);
+	struct mt_caller caller = CALLER(MT_KIND_MALLOC, size, 1);
+	uint32_t begin = mt_tls.trail_end;
 	void *block;
 
 	need_real();
-	mt_tls.recorded = NULL;
 	block = mt_real.malloc(size);
 	if (mt_likely(block != NULL))
-		record(&caller, block, size);
+		record(&caller, block, size, begin);
 	return block;
 }
 
 MT_HOOK void *calloc(size_t count, size_t size)
 {
-	struct mt_caller caller = CALLER(MT_KIND_CALLOC);
+	struct mt_caller caller = CALLER(MT_KIND_CALLOC, count * size, 1);
+	uint32_t begin = mt_tls.trail_end;
 	void *block;
 
 	need_real();
-	mt_tls.recorded = NULL;
 	block = mt_real.calloc(count, size);
 	if (mt_likely(block != NULL))
-		record(&caller, block, count * size);
+		record(&caller, block, count * size, begin);
 	return block;
 }
 
@@ -92,35 +105,41 @@ __attribute__((always_inline)) static inline void *reallocate(void *old, size_t 
                                                               struct mt_caller caller)
 {
 	struct mt_tls *tls = &mt_tls;
+	const void *freeing = tls->freeing;
 	struct mt_gate_realloc begun;
+	uint32_t begin;
 	void *block;
 
 	need_real();
-	tls->recorded = NULL;
+	begin = tls->trail_end;
 	if (!old) {
 		block = mt_real.realloc(NULL, size);
 		if (block)
-			record(&caller, block, size);
+			record(&caller, block, size, begin);
 		return block;
 	}
+	mt_thread_end_trail(old);
+	begin = tls->trail_end;
 	begun = mt_gate_realloc_begin(old);
 	tls->freeing = old;
 	block = mt_real.realloc(old, size);
-	tls->freeing = NULL;
+	/* A signal handler's realloc ends nothing of what it interrupted. */
+	tls->freeing = freeing;
 	if (!block && size != 0) {
+		mt_thread_leave_trail(old);
 		mt_gate_realloc_failed(begun, old);
 		return NULL;
 	}
 	/* realloc(old, 0) that gives NULL has freed. */
 	mt_gate_realloc_done(begun, old);
 	if (block)
-		record(&caller, block, size);
+		record(&caller, block, size, begin);
 	return block;
 }
 
 MT_HOOK void *realloc(void *old, size_t size)
 {
-	return reallocate(old, size, CALLER(MT_KIND_REALLOC));
+	return reallocate(old, size, CALLER(MT_KIND_REALLOC, size, 1));
 }
 
 /* No allocator's own is more than this; libc's would call our realloc. */
@@ -132,13 +151,15 @@ MT_HOOK void *reallocarray(void *old, size_t count, size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
-	return reallocate(old, bytes, CALLER(MT_KIND_REALLOC));
+	return reallocate(old, bytes, CALLER(MT_KIND_REALLOC, bytes, 1));
 }
 
 static inline void record_free(const void *block)
 {
-	if (mt_likely(block && mt_tls.freeing != block))
+	if (mt_likely(block && mt_tls.freeing != block)) {
+		mt_thread_end_trail(block);
 		mt_gate_free(MT_KIND_FREE, block);
+	}
 }
 
 MT_HOOK void free(void *block)
@@ -177,46 +198,46 @@ MT_HOOK void free_aligned_sized(void *block, size_t alignment, size_t size)
 
 MT_HOOK int posix_memalign(void **ret_block, size_t alignment, size_t size)
 {
-	struct mt_caller caller = CALLER(MT_KIND_MEMALIGN);
+	struct mt_caller caller = CALLER(MT_KIND_MEMALIGN, size, alignment);
+	uint32_t begin = mt_tls.trail_end;
 	int error;
 
 	need_real();
-	mt_tls.recorded = NULL;
 	error = mt_real.posix_memalign(ret_block, alignment, size);
 	if (!error && *ret_block)
-		record(&caller, *ret_block, size);
+		record(&caller, *ret_block, size, begin);
 	return error;
 }
 
-#define ALIGNED_HOOK(name)                                          \
-	MT_HOOK void *name(size_t alignment, size_t size)           \
-	{                                                           \
-		struct mt_caller caller = CALLER(MT_KIND_MEMALIGN); \
-		void *block;                                        \
-                                                                    \
-		need_real();                                        \
-		mt_tls.recorded = NULL;                             \
-		block = mt_real.name(alignment, size);              \
-		if (block)                                          \
-			record(&caller, block, size);               \
-		return block;                                       \
+#define ALIGNED_HOOK(name)                                                           \
+	MT_HOOK void *name(size_t alignment, size_t size)                            \
+	{                                                                            \
+		struct mt_caller caller = CALLER(MT_KIND_MEMALIGN, size, alignment); \
+		uint32_t begin = mt_tls.trail_end;                                   \
+		void *block;                                                         \
+                                                                                     \
+		need_real();                                                         \
+		block = mt_real.name(alignment, size);                               \
+		if (block)                                                           \
+			record(&caller, block, size, begin);                         \
+		return block;                                                        \
 	}
 
 ALIGNED_HOOK(aligned_alloc)
 ALIGNED_HOOK(memalign)
 
-#define PAGE_HOOK(name)                                             \
-	MT_HOOK void *name(size_t size)                             \
-	{                                                           \
-		struct mt_caller caller = CALLER(MT_KIND_MEMALIGN); \
-		void *block;                                        \
-                                                                    \
-		need_real();                                        \
-		mt_tls.recorded = NULL;                             \
-		block = mt_real.name(size);                         \
-		if (block)                                          \
-			record(&caller, block, size);               \
-		return block;                                       \
+#define PAGE_HOOK(name)                                                               \
+	MT_HOOK void *name(size_t size)                                               \
+	{                                                                             \
+		struct mt_caller caller = CALLER(MT_KIND_MEMALIGN, size, PAGE_BYTES); \
+		uint32_t begin = mt_tls.trail_end;                                    \
+		void *block;                                                          \
+                                                                                      \
+		need_real();                                                          \
+		block = mt_real.name(size);                                           \
+		if (block)                                                            \
+			record(&caller, block, size, begin);                          \
+		return block;                                                         \
 	}
 
 PAGE_HOOK(valloc)

@@ -23,29 +23,31 @@
 
 typedef size_t mt_align; /* std::align_val_t */
 
-static inline void outer_begin(unsigned int kind, const void *caller, const void *frame,
-                               size_t aligned_bytes)
+/* Returns where the trail ends. */
+static inline uint32_t outer_begin(unsigned int kind, const void *caller, const void *frame,
+                                   size_t size_bytes)
 {
 	struct mt_tls *tls = &mt_tls;
 
 	/* operator new[] calls operator new: the outermost is the one that the program called. */
 	if (!tls->outer_kind) {
-		tls->outer_kind = kind;
 		tls->outer_caller = caller;
-		tls->outer_size_bytes = aligned_bytes;
+		tls->outer_size_bytes = size_bytes;
 		tls->outer_frame = frame;
+		/* a handler that comes here finds all of it, or nothing */
+		atomic_signal_fence(memory_order_seq_cst);
+		tls->outer_kind = kind;
 	}
 	tls->outer_recorded = NULL;
-	tls->recorded = NULL;
+	return tls->trail_end;
 }
 
 static inline void outer_end(unsigned int kind, const void *caller, const void *frame,
-                             const void *block, size_t size_bytes)
+                             const void *block, size_t size_bytes, uint32_t begin)
 {
 	struct mt_tls *tls = &mt_tls;
-	bool recorded = tls->outer_recorded == block || tls->recorded == block;
 
-	if (block && !recorded) {
+	if (block && tls->outer_recorded != block && !mt_thread_is_recorded(block, begin)) {
 		if (tls->outer_kind) {
 			kind = tls->outer_kind;
 			caller = tls->outer_caller;
@@ -70,8 +72,8 @@ MT_COLD static void *look_up(_Atomic(void *) *place, const char *name)
 	return found;
 }
 
-/* The body of an operator new; aligned_bytes: the size in an aligned form, else 0. */
-#define NEW_HOOK(symbol, kind, aligned_bytes, parameters, arguments)                \
+/* The body of an operator new. */
+#define NEW_HOOK(symbol, kind, parameters, arguments)                               \
 	MT_HOOK void *symbol parameters;                                            \
 	MT_HOOK void *symbol parameters                                             \
 	{                                                                           \
@@ -79,13 +81,14 @@ MT_COLD static void *look_up(_Atomic(void *) *place, const char *name)
 		void *function = atomic_load_explicit(&real, memory_order_relaxed); \
 		const void *caller = __builtin_return_address(0);                   \
 		const void *frame = __builtin_frame_address(0);                     \
+		uint32_t begin;                                                     \
 		void *block;                                                        \
                                                                                     \
 		if (mt_unlikely(!function))                                         \
 			function = look_up(&real, #symbol);                         \
-		outer_begin(kind, caller, frame, aligned_bytes);                    \
+		begin = outer_begin(kind, caller, frame, size);                     \
 		block = ((void *(*)parameters)function)arguments;                   \
-		outer_end(kind, caller, frame, block, size);                        \
+		outer_end(kind, caller, frame, block, size, begin);                 \
 		return block;                                                       \
 	}
 
@@ -101,6 +104,7 @@ MT_COLD static void *look_up(_Atomic(void *) *place, const char *name)
 		if (mt_unlikely(!function))                                         \
 			function = look_up(&real, #symbol);                         \
 		if (block && freeing != block) {                                    \
+			mt_thread_end_trail(block);                                 \
 			mt_gate_free(kind, block);                                  \
 			tls->freeing = block;                                       \
 		}                                                                   \
@@ -111,15 +115,15 @@ MT_COLD static void *look_up(_Atomic(void *) *place, const char *name)
 #define NOTHROW const struct mt_nothrow *nothrow
 
 /* clang-format off */
-NEW_HOOK(_Znwm, MT_KIND_NEW, 0, (size_t size), (size))
-NEW_HOOK(_Znam, MT_KIND_NEW_ARRAY, 0, (size_t size), (size))
-NEW_HOOK(_ZnwmRKSt9nothrow_t, MT_KIND_NEW, 0, (size_t size, NOTHROW), (size, nothrow))
-NEW_HOOK(_ZnamRKSt9nothrow_t, MT_KIND_NEW_ARRAY, 0, (size_t size, NOTHROW), (size, nothrow))
-NEW_HOOK(_ZnwmSt11align_val_t, MT_KIND_NEW, size, (size_t size, mt_align align), (size, align))
-NEW_HOOK(_ZnamSt11align_val_t, MT_KIND_NEW_ARRAY, size, (size_t size, mt_align align), (size, align))
-NEW_HOOK(_ZnwmSt11align_val_tRKSt9nothrow_t, MT_KIND_NEW, size, (size_t size, mt_align align, NOTHROW),
+NEW_HOOK(_Znwm, MT_KIND_NEW, (size_t size), (size))
+NEW_HOOK(_Znam, MT_KIND_NEW_ARRAY, (size_t size), (size))
+NEW_HOOK(_ZnwmRKSt9nothrow_t, MT_KIND_NEW, (size_t size, NOTHROW), (size, nothrow))
+NEW_HOOK(_ZnamRKSt9nothrow_t, MT_KIND_NEW_ARRAY, (size_t size, NOTHROW), (size, nothrow))
+NEW_HOOK(_ZnwmSt11align_val_t, MT_KIND_NEW, (size_t size, mt_align align), (size, align))
+NEW_HOOK(_ZnamSt11align_val_t, MT_KIND_NEW_ARRAY, (size_t size, mt_align align), (size, align))
+NEW_HOOK(_ZnwmSt11align_val_tRKSt9nothrow_t, MT_KIND_NEW, (size_t size, mt_align align, NOTHROW),
 	 (size, align, nothrow))
-NEW_HOOK(_ZnamSt11align_val_tRKSt9nothrow_t, MT_KIND_NEW_ARRAY, size, (size_t size, mt_align align, NOTHROW),
+NEW_HOOK(_ZnamSt11align_val_tRKSt9nothrow_t, MT_KIND_NEW_ARRAY, (size_t size, mt_align align, NOTHROW),
 	 (size, align, nothrow))
 
 DELETE_HOOK(_ZdlPv, MT_KIND_DELETE, (void *block), (block))

@@ -172,7 +172,7 @@ void mt_life_end(enum mt_exit how, int status)
 		return;
 	if (atomic_exchange(&mt_process.ended, true))
 		return;
-	if (mt_tls.thread)
+	if (mt_tls.generation == atomic_load_explicit(&mt_wiped->generation, memory_order_relaxed))
 		mt_unwind_account(mt_tls.thread);
 	if (mt_emit_life(MT_EVENT_EXIT, how, (uint32_t)status)) {
 		mt_emit_ring_bell();

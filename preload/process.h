@@ -51,9 +51,18 @@ struct mt_process {
 	_Atomic uint64_t last_heartbeat; /* as last seen, by the waits of emit.c and init.c */
 };
 
+/* Who holds the shared ring, and what only the holder may touch (shared.c). */
+struct mt_sharing {
+	_Atomic uint32_t lock;
+	uint32_t last_tid;    /* the thread that wrote last; 0: none */
+	struct mt_ring *ring; /* NULL: not claimed yet */
+	uint64_t signals;     /* what the holder had blocked before */
+};
+
 struct mt_wiped {
 	_Atomic uint64_t generation; /* slot << 32 | slot generation, never 0 while tracing is on */
 	_Atomic uint32_t next_stack; /* the last stack id given out in this process */
+	struct mt_sharing sharing;
 };
 
 extern struct mt_process mt_process;

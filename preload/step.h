@@ -55,7 +55,8 @@ static inline enum mt_cut mt_rule_reason(struct mt_rule rule)
 	return (enum mt_cut)(rule.offset_bytes / MT_RULE_WORD_BYTES);
 }
 
-#if defined(__x86_64__) && defined(__LP64__)
+/* MT_NO_STEP: as on a machine without one, to see that it still compiles there (tests/check-layers). */
+#if defined(__x86_64__) && defined(__LP64__) && !defined(MT_NO_STEP)
 #define MT_STEP 1
 #include "preload/step_x86_64.h"
 #else
@@ -64,6 +65,21 @@ static inline bool mt_step_thread_stack(uintptr_t *ret_low, uintptr_t *ret_high)
 	(void)ret_low;
 	(void)ret_high;
 	return false;
+}
+
+#define MT_STEP_CALL_MAX 8u
+
+static inline bool mt_step_is_after_call(const uint8_t *pc)
+{
+	(void)pc;
+	return false;
+}
+
+static inline struct mt_rule mt_step_rule(const struct mt_cfi_row *row, uintptr_t pc)
+{
+	(void)row;
+	(void)pc;
+	return mt_rule_none(MT_CUT_NO_RULE);
 }
 #endif
 

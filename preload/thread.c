@@ -18,17 +18,20 @@
 #include "preload/own.h"
 #include "preload/real.h"
 #include "preload/say.h"
+#include "preload/shared.h"
 #include "preload/unwind.h"
 
 /* glibc's PTHREAD_DESTRUCTOR_ITERATIONS */
 #define DESTRUCTOR_PASSES 4u
 /* A frame this far above another one on the same stack cannot be a live caller's of ours. */
 #define STALE_WITHIN_BYTES (1u << 20)
+/* At least so much lies between a frame and that of a handler that interrupted it: red zone, registers, siginfo. */
+#define SIGNAL_FRAME_BYTES 1000u
 
 __thread struct mt_tls mt_tls
         __attribute__((tls_model("initial-exec"))) = {.generation = MT_DETACHED, .cold = true};
 
-static struct mt_thread *places; /* MT_RINGS of them, one a ring; wiped in a forked child */
+static struct mt_thread *places; /* MT_OWN_RINGS of them, one a ring; wiped in a forked child */
 static unsigned int key;
 static bool have_key;
 
@@ -45,7 +48,7 @@ static void on_thread_end(void *set)
 
 int mt_thread_init(void)
 {
-	places = mt_own_map(MT_RINGS * sizeof(struct mt_thread), true);
+	places = mt_own_map(MT_OWN_RINGS * sizeof(struct mt_thread), true);
 	if (!places)
 		return -errno;
 	have_key = mt_real.pthread_key_create && mt_real.pthread_setspecific &&
@@ -53,20 +56,43 @@ int mt_thread_init(void)
 	return 0;
 }
 
+/* Room for a new ring of this thread's own: its size, and which of those rings it is. False: there is none. */
+static bool reserve_ring(struct mt_segment *segment, uint32_t *ret_bytes, uint32_t *ret_place)
+{
+	uint64_t used = atomic_load_explicit(&segment->own_ring_data_used, memory_order_relaxed);
+	uint32_t count = atomic_load_explicit(&segment->own_ring_count, memory_order_relaxed);
+	uint32_t bytes;
+
+	do
+		if (count >= MT_OWN_RINGS)
+			return false;
+	while (!atomic_compare_exchange_weak(&segment->own_ring_count, &count, count + 1));
+	do {
+		bytes = mt_segment_ring_bytes(segment->ring_bytes, used);
+		/* The count stays: there is no room for a further one either. */
+		if (used + bytes > MT_OWN_RING_DATA_BYTES)
+			return false;
+	} while (!atomic_compare_exchange_weak(&segment->own_ring_data_used, &used, used + bytes));
+	*ret_bytes = bytes;
+	*ret_place = count;
+	return true;
+}
+
 /* Takes a free ring or makes one; NULL: neither is to be had. */
-static struct mt_ring *claim_ring(uint32_t tid, uint32_t *ret_index)
+static struct mt_ring *claim_ring(uint32_t tid)
 {
 	struct mt_segment *segment = mt_process.segment;
 	struct mt_ring *rings = mt_segment_rings(segment);
 	uint32_t count = atomic_load_explicit(&segment->ring_count, memory_order_acquire);
 	struct mt_ring *ring;
+	uint32_t bytes, place, index;
 	uint64_t used;
-	uint32_t bytes;
 
 	for (uint32_t i = 0; i < count && i < MT_RINGS; i++) {
 		uint32_t state = MT_RING_FREE;
 
-		if (atomic_load_explicit(&rings[i].state, memory_order_relaxed) != MT_RING_FREE)
+		if (atomic_load_explicit(&rings[i].state, memory_order_relaxed) != MT_RING_FREE ||
+		    rings[i].is_shared)
 			continue;
 		/* acquire: head as the last owner left it; partner: its release in give_back() */
 		if (atomic_compare_exchange_strong_explicit(&rings[i].state, &state, MT_RING_OWNED,
@@ -75,26 +101,21 @@ static struct mt_ring *claim_ring(uint32_t tid, uint32_t *ret_index)
 			atomic_store_explicit(&rings[i].owner_slot, mt_process.slot_index,
 			                      memory_order_relaxed);
 			atomic_store_explicit(&rings[i].owner_tid, tid, memory_order_relaxed);
-			*ret_index = i;
 			return &rings[i];
 		}
 	}
-	if (count >= MT_RINGS)
+	if (!reserve_ring(segment, &bytes, &place))
 		return NULL;
-	used = atomic_load_explicit(&segment->ring_data_used, memory_order_relaxed);
-	do {
-		bytes = mt_segment_ring_bytes(segment->ring_bytes, used);
-		if (used + bytes > MT_RING_DATA_BYTES)
-			return NULL;
-	} while (!atomic_compare_exchange_weak(&segment->ring_data_used, &used, used + bytes));
-	*ret_index = atomic_fetch_add(&segment->ring_count, 1);
-	if (*ret_index >= MT_RINGS)
+	used = atomic_fetch_add(&segment->ring_data_used, bytes);
+	index = atomic_fetch_add(&segment->ring_count, 1);
+	if (index >= MT_RINGS || used + bytes > MT_RING_DATA_BYTES)
 		return NULL;
-	ring = &rings[*ret_index];
+	ring = &rings[index];
 	atomic_fetch_add_explicit(&mt_process.slot->rings, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&mt_process.slot->ring_bytes, bytes, memory_order_relaxed);
 	ring->size_bytes = bytes;
 	ring->offset_bytes = MT_SEGMENT_DATA_AT + used;
+	ring->place = place;
 	atomic_store_explicit(&ring->owner_slot, mt_process.slot_index, memory_order_relaxed);
 	atomic_store_explicit(&ring->owner_tid, tid, memory_order_relaxed);
 	/* release: size and offset; partner: the collector's acquire load of state */
@@ -119,18 +140,26 @@ static bool begin(struct mt_ring_writer *writer, struct mt_ring *ring, uint32_t 
 	writer->limit = 0;
 	writer->space_end = 0;
 	writer->bell_at = writer->head + ring->size_bytes / 2;
+	writer->share = MT_RING_OWN;
 	writer->ring = ring;
 	return mt_emit_fixed(writer, mt_event_word(MT_EVENT_THREAD_BEGIN, 0, tid),
 	                     mt_process.slot_index, mt_process.slot_generation, 0);
 }
 
-MT_COLD static void no_ring(void)
+/* No ring is left: the process's shared one. */
+MT_COLD static bool share(struct mt_ring_writer *writer, uint32_t tid)
 {
-	uint32_t expected = MT_GAVE_UP_NONE;
+	if (!mt_shared_join(writer, tid))
+		return false;
+	if (!mt_tls.transient)
+		atomic_fetch_add_explicit(&mt_process.slot->sharers, 1, memory_order_relaxed);
+	return true;
+}
 
-	/* Said once; each event that is lost is counted. */
-	if (atomic_compare_exchange_strong(&mt_process.slot->gave_up, &expected, MT_GAVE_UP_RINGS))
-		mt_say("no ring is left for a further thread: its events are not recorded", NULL);
+/* The writer's first ring. */
+static bool open_writer(struct mt_ring_writer *writer, struct mt_ring *ring, uint32_t tid)
+{
+	return ring ? begin(writer, ring, tid) : share(writer, tid);
 }
 
 MT_COLD struct mt_ring_writer *mt_thread_writer_slow(struct mt_thread *thread, uint32_t level)
@@ -138,16 +167,28 @@ MT_COLD struct mt_ring_writer *mt_thread_writer_slow(struct mt_thread *thread, u
 	int saved_errno = errno;
 	uint32_t tid = (uint32_t)syscall(SYS_gettid);
 	struct mt_ring_writer *writer = &thread->writers[level];
-	struct mt_ring *ring;
-	uint32_t index;
+	bool is_open = open_writer(writer, claim_ring(tid), tid);
 
-	ring = claim_ring(tid, &index);
-	if (!ring)
-		no_ring();
-	else if (!begin(writer, ring, tid))
-		ring = NULL;
 	errno = saved_errno;
-	return ring ? writer : NULL;
+	return is_open ? writer : NULL;
+}
+
+/* The place of a thread without a ring. A forked child has none of it. */
+MT_COLD static struct mt_thread *map_place(void)
+{
+	struct mt_thread *thread = mt_real.mmap(NULL, sizeof(*thread), PROT_READ | PROT_WRITE,
+	                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint32_t expected = MT_GAVE_UP_NONE;
+
+	if (thread != MAP_FAILED) {
+		madvise(thread, sizeof(*thread), MADV_DONTFORK);
+		thread->is_mapped = true;
+		return thread;
+	}
+	/* Said once; each event that is lost is counted. */
+	if (atomic_compare_exchange_strong(&mt_process.slot->gave_up, &expected, MT_GAVE_UP_RINGS))
+		mt_say("no memory is left for a further thread: its events are not recorded", NULL);
+	return NULL;
 }
 
 /* From the second thread on stamps take a fence (clock.h). Before this thread's first event, so that whoever knows of
@@ -167,7 +208,7 @@ MT_COLD struct mt_thread *mt_thread_attach_slow(void)
 	struct mt_ring *ring;
 	uint64_t generation;
 	int saved_errno = errno;
-	uint32_t index, tid;
+	uint32_t tid;
 
 	if (tls->attaching ||
 	    atomic_load_explicit(&mt_process.state, memory_order_acquire) != MT_PROCESS_ON)
@@ -179,23 +220,23 @@ MT_COLD struct mt_thread *mt_thread_attach_slow(void)
 		goto fail;
 	generation = atomic_load_explicit(&mt_wiped->generation, memory_order_acquire);
 	tid = (uint32_t)syscall(SYS_gettid);
-	ring = claim_ring(tid, &index);
-	if (!ring) {
-		no_ring();
+	ring = claim_ring(tid);
+	thread = ring ? &places[ring->place % MT_OWN_RINGS] : map_place();
+	if (!thread)
 		goto fail;
-	}
-	thread = &places[index];
 	for (uint32_t i = 0; i < MT_LEVELS; i++)
 		thread->writers[i].ring = NULL;
 	/* The stack of whoever had the place before may not even be mapped any more. */
 	thread->tail.count = 0;
 	thread->tail.has_looked = false;
-	tls->level = 0;
+	tls->guard = 0;
+	tls->holding = 0;
+	tls->shares = false;
 	tls->thread = thread;
 	tls->generation = generation;
 	atomic_fetch_add_explicit(&mt_process.threads, 1, memory_order_relaxed);
 	note_second_thread(generation);
-	if (!begin(&thread->writers[0], ring, tid))
+	if (!open_writer(&thread->writers[0], ring, tid))
 		goto fail;
 	/* The key is among the first ones of the process: setting it does not allocate. */
 	if (have_key && !tls->transient)
@@ -210,24 +251,53 @@ fail:
 	return NULL;
 }
 
+/* A thread's last words in a ring. */
+static void end(struct mt_ring_writer *writer)
+{
+	if (writer->share == MT_RING_SHARED_NEW) {
+		writer->ring = NULL;
+		return;
+	}
+	mt_emit_fixed(writer, mt_event_word(MT_EVENT_THREAD_END, 0, 0), 0, 0, 0);
+	if (writer->share == MT_RING_OWN) {
+		give_back(writer);
+		return;
+	}
+	writer->ring = NULL;
+	if (mt_tls.holding)
+		mt_shared_set_last(0);
+	mt_shared_let_go();
+}
+
 void mt_thread_detach(void)
 {
 	struct mt_tls *tls = &mt_tls;
 	struct mt_thread *thread = tls->thread;
+	/* Level 0's ring last: the place goes with it, and is another thread's from then on. */
+	bool is_mapped = thread->is_mapped;
 
 	mt_unwind_account(thread);
 	tls->generation = MT_DETACHED;
 	tls->thread = NULL;
-	/* Level 0's ring last: the place goes with it, and is another thread's from then on. */
-	for (uint32_t i = MT_LEVELS; i-- > 0;) {
-		struct mt_ring_writer *writer = &thread->writers[i];
-
-		if (!writer->ring)
-			continue;
-		mt_emit_fixed(writer, mt_event_word(MT_EVENT_THREAD_END, 0, 0), 0, 0, 0);
-		give_back(writer);
-	}
+	for (uint32_t i = MT_LEVELS; i-- > 0;)
+		if (thread->writers[i].ring)
+			end(&thread->writers[i]);
+	tls->shares = false;
+	if (is_mapped)
+		mt_real.munmap(thread, sizeof(*thread));
 	atomic_fetch_sub_explicit(&mt_process.threads, 1, memory_order_relaxed);
+}
+
+MT_COLD void mt_thread_leave_odd(uint32_t level)
+{
+	if (mt_tls.shares)
+		mt_shared_let_go();
+	if (mt_tls.transient && level == 0) {
+		int saved_errno = errno;
+
+		mt_thread_detach();
+		errno = saved_errno;
+	}
 }
 
 static bool on_alternate_stack(void)
@@ -239,19 +309,46 @@ static bool on_alternate_stack(void)
 }
 
 /*
- * The level to enter at while others are entered. A level whose frame lies below ours on the same stack was
- * left by a siglongjmp; a handler on an alternate stack may lie anywhere, so that is asked first.
+ * Was the level with this guard left by a siglongjmp? A live one's handler runs below it, behind what the kernel puts
+ * on the stack; but a handler on an alternate stack may lie anywhere.
  */
+static bool is_stale(uintptr_t guard, uintptr_t here)
+{
+	uintptr_t frame = guard & ~MT_GUARD_COUNT;
+
+	return here + SIGNAL_FRAME_BYTES > frame &&
+	       (here < frame || here - frame < STALE_WITHIN_BYTES);
+}
+
+/* The level to enter at while others are entered. */
 MT_COLD uint32_t mt_thread_level_slow(uintptr_t here)
 {
 	struct mt_tls *tls = &mt_tls;
-	uint32_t level = tls->level;
+	uintptr_t guard = tls->guard;
 	int saved_errno = errno;
+	uint32_t level;
 
-	if (tls->entered[level - 1] < here && here - tls->entered[level - 1] < STALE_WITHIN_BYTES &&
-	    !on_alternate_stack())
-		while (level && tls->entered[level - 1] < here)
-			level--;
+	if (is_stale(guard, here) && !on_alternate_stack())
+		while (guard && is_stale(guard, here))
+			guard = tls->outer[(guard & MT_GUARD_COUNT) - 1];
+	level = (uint32_t)(guard & MT_GUARD_COUNT);
+	if (level < MT_LEVELS)
+		tls->outer[level] = guard;
+	if (mt_unlikely(tls->holding > level + 1))
+		mt_shared_abandon();
 	errno = saved_errno;
 	return level;
+}
+
+MT_COLD bool mt_thread_is_recorded_slow(const void *block, uint32_t begin)
+{
+	const struct mt_tls *tls = &mt_tls;
+
+	for (int32_t i = 1; i <= (int32_t)MT_TRAIL && i <= (int32_t)(tls->trail_end - begin); i++) {
+		uintptr_t what = tls->trail[(tls->trail_end - (uint32_t)i) % MT_TRAIL];
+
+		if ((what & ~(uintptr_t)1) == (uintptr_t)block)
+			return !(what & 1);
+	}
+	return false;
 }

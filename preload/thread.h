@@ -7,11 +7,12 @@
  * a ring of its own. So the record that was interrupted is never touched, and the handler's own record is
  * whole and in its right place by its stamp.
  *
- * A level stores the stack pointer it was entered with. A siglongjmp out of a handler leaves levels behind;
- * one whose stack pointer lies below the present one, on the same stack, is stale and taken off.
+ * A level stores the address of the frame that entered it. A siglongjmp out of a handler leaves levels behind; one
+ * whose frame cannot be further out than the present one, on the same stack, is stale and taken off.
  *
  * TLS is initial-exec and small, so that touching it never allocates. What is large (ring writers, the
- * buffer for a walk) stands in a mapping of ours, one place a ring, touched only by threads that trace.
+ * buffer for a walk) stands in a mapping of ours, one place a ring, touched only by threads that trace. A thread
+ * for which no ring is left maps its place itself, and writes to the process's shared ring (shared.h).
  */
 #ifndef MT_PRELOAD_THREAD_H
 #define MT_PRELOAD_THREAD_H
@@ -36,31 +37,45 @@ struct mt_recent {
 
 #define MT_RECENT_BITS 9u
 
+/* A power of two. A handler that does more between a malloc and the operator new that called it has both recorded. */
+#define MT_TRAIL 16u
+
 struct mt_thread {
 	struct mt_ring_writer writers[MT_LEVELS]; /* ring == NULL: not claimed yet */
 	void *frames[MT_EVENT_FRAMES_MAX + MT_WALK_MARGIN];
 	struct mt_recent recent[1u << MT_RECENT_BITS]; /* by the hash's upper bits */
 	struct mt_tail tail;
+	bool is_mapped; /* in a mapping of its own: there was no ring, and with it no place */
 };
 static_assert(sizeof(struct mt_thread) <= 65536, "memory a thread");
 
 struct mt_tls {
 	uint64_t generation;      /* of the process it is attached to; MT_DETACHED at first */
 	struct mt_thread *thread; /* valid while attached */
-	uint32_t level;
-	uint32_t passes;              /* destructor passes seen (thread.c) */
-	uintptr_t entered[MT_LEVELS]; /* the stack pointer at which each level was entered */
-	uint64_t fork_serial;         /* of the fork in progress in this thread */
+	/*
+	 * The level entered last: where its frame is, in the low bits how many are entered; 0: none is. One word, so that a
+	 * handler never sees the one without the other.
+	 */
+	uintptr_t guard;
+	uintptr_t outer[MT_LEVELS]; /* guard before each level was entered; [0] is 0 */
+	uint64_t fork_serial;       /* of the fork in progress in this thread */
+	uint32_t passes;            /* destructor passes seen (thread.c) */
+	uint32_t holding; /* shared.c: the level that holds the shared ring, plus two; 0: none */
 
 	/* What joins an outer hook with the ones it calls, so that nothing is counted twice. */
 	unsigned int
 	        outer_kind; /* operator new in progress: its kind; taken by the malloc it calls */
-	const void *outer_caller; /* its caller */
-	const void *outer_frame;  /* its frame */
-	size_t outer_size_bytes; /* of an aligned form, which rounds up: what was asked for; or 0 */
+	const void *outer_caller;   /* its caller */
+	const void *outer_frame;    /* its frame */
+	size_t outer_size_bytes;    /* what it was asked for */
 	const void *outer_recorded; /* the block that was recorded on its behalf */
-	const void *recorded;       /* the last block recorded */
-	const void *freeing;        /* the block that operator delete or realloc is giving back */
+	/*
+	 * The last blocks that were recorded; with bit 0 set, that were given back. A hook sees by trail_end whether another
+	 * one has run since it began: one that it called itself, or a signal handler's, or both.
+	 */
+	uintptr_t trail[MT_TRAIL];
+	uint32_t trail_end;
+	const void *freeing; /* the block that operator delete or realloc is giving back */
 
 	/* sample.c; all 0 at first */
 	int64_t sample_left;      /* bytes to the next point; negative: it falls into this block */
@@ -75,12 +90,16 @@ struct mt_tls {
 			bool cold;            /* the unwinder may still allocate in this thread */
 			bool wants_libunwind; /* it should be made ready when this event is done */
 			bool transient; /* past its destructors: detach again after each event */
+			bool shares;    /* it writes to the shared ring */
 		};
-		uint32_t odd;
+		uint64_t odd;
 	};
 	bool libunwind; /* libunwind is ready, where it is not the unwinder but its fallback */
 	bool attaching;
 };
+
+/* Of mt_tls.guard: frames are 16 bytes apart. */
+#define MT_GUARD_COUNT ((uintptr_t)15)
 
 #define MT_DETACHED UINT64_MAX /* no slot has such an index */
 
@@ -95,7 +114,14 @@ int mt_thread_init(void);
  */
 struct mt_thread *mt_thread_attach_slow(void);
 uint32_t mt_thread_level_slow(uintptr_t here);
+void mt_thread_leave_odd(uint32_t level);
 void mt_thread_detach(void);
+
+/* Levels that are entered now. */
+static inline uint32_t mt_thread_levels(void)
+{
+	return (uint32_t)(mt_tls.guard & MT_GUARD_COUNT);
+}
 
 static inline struct mt_thread *mt_thread_enter(uint32_t *ret_level)
 {
@@ -108,14 +134,13 @@ static inline struct mt_thread *mt_thread_enter(uint32_t *ret_level)
 	                atomic_load_explicit(&mt_wiped->generation, memory_order_relaxed)))
 		if (!mt_thread_attach_slow())
 			return NULL;
-	level = tls->level;
-	if (mt_unlikely(level)) {
+	level = 0;
+	if (mt_unlikely(tls->guard)) {
 		level = mt_thread_level_slow(here);
 		if (level == MT_LEVELS)
 			return NULL;
 	}
-	tls->entered[level] = here;
-	tls->level = level + 1;
+	tls->guard = (here & ~MT_GUARD_COUNT) | (level + 1);
 	/* a handler that comes from here on sees the level */
 	atomic_signal_fence(memory_order_seq_cst);
 	*ret_level = level;
@@ -125,9 +150,37 @@ static inline struct mt_thread *mt_thread_enter(uint32_t *ret_level)
 static inline void mt_thread_leave(uint32_t level)
 {
 	atomic_signal_fence(memory_order_seq_cst);
-	mt_tls.level = level;
-	if (mt_unlikely(mt_tls.odd) && mt_tls.transient && level == 0)
-		mt_thread_detach();
+	mt_tls.guard = mt_tls.outer[level];
+	if (mt_unlikely(mt_tls.odd))
+		mt_thread_leave_odd(level);
+}
+
+/* A block is recorded. */
+static inline void mt_thread_leave_trail(const void *block)
+{
+	struct mt_tls *tls = &mt_tls;
+
+	tls->trail[tls->trail_end % MT_TRAIL] = (uintptr_t)block;
+	tls->trail_end++;
+}
+
+/* A block is given back. What was recorded last leaves no trace: so handlers that keep nothing take no room. */
+static inline void mt_thread_end_trail(const void *block)
+{
+	struct mt_tls *tls = &mt_tls;
+
+	if (tls->trail[(tls->trail_end - 1) % MT_TRAIL] == (uintptr_t)block)
+		tls->trail_end--;
+	else
+		mt_thread_leave_trail((const char *)block + 1);
+}
+
+/* Was the block recorded since the trail ended at `begin`, and not given back? */
+bool mt_thread_is_recorded_slow(const void *block, uint32_t begin);
+
+static inline bool mt_thread_is_recorded(const void *block, uint32_t begin)
+{
+	return mt_unlikely(mt_tls.trail_end != begin) && mt_thread_is_recorded_slow(block, begin);
 }
 
 /* The writer of a level, claiming its ring if need be; NULL: no ring is left. */

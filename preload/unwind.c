@@ -50,7 +50,7 @@ void mt_unwind_warm_up(const void *caller)
 		tls->cold = false;
 		return;
 	}
-	if (tls->own || tls->level || mt_process.fork_was_threaded)
+	if (tls->own || tls->guard || mt_process.fork_was_threaded)
 		return;
 	/* No dlopen() from within the loader. */
 	if (state != MT_LIBUNWIND_OPEN && mt_module_is_loader(caller))
@@ -241,6 +241,7 @@ void mt_unwind_fetch_libunwind(void)
 void mt_unwind_walk_otherwise(struct mt_thread *thread, const struct mt_caller *caller,
                               uint32_t epoch, struct mt_walk *ret_walk)
 {
+	(void)epoch; /* where there is no cheap walk */
 	switch (mt_config.unwind) {
 #ifdef MT_STEP
 	case MT_CONFIG_UNWIND_AUTO: walk_rules(thread, caller, epoch, ret_walk); break;

@@ -43,7 +43,8 @@ enum mt_event_type {
 	MT_EVENT_UNMAP, /* addr is about to be unmapped: size bytes */
 	MT_EVENT_UNMAP_FAILED, /* this thread's last UNMAP is undone */
 	MT_EVENT_BREAK,        /* the break is now addr; size: the signed change, stack */
-	MT_EVENT_THREAD_BEGIN, /* addr: tid; size: slot; stack: the slot's generation. First of a thread. */
+	MT_EVENT_THREAD_BEGIN, /* addr: tid; size: slot; stack: the slot's generation. First of a thread.
+	                          flags MT_THREAD_* */
 	MT_EVENT_THREAD_END,  /* this ring is given back; what follows is another thread's */
 	MT_EVENT_FORK,        /* about to fork: size: the fork's serial number in this process */
 	MT_EVENT_EXEC,        /* about to call execve */
@@ -85,6 +86,9 @@ enum mt_kind {
 #undef MT_KIND_ENUM
 	        MT_KIND_COUNT
 };
+
+/* Flags of MT_EVENT_THREAD_BEGIN. */
+#define MT_THREAD_AGAIN 1u /* in a shared ring: it has begun here before, others wrote in between */
 
 /* Flags of MT_EVENT_ALLOC. */
 #define MT_ALLOC_OWN 1u /* done for memtrace itself (its unwinder, the loader on its behalf) */

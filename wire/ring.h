@@ -21,6 +21,9 @@
  *
  * A ring outlives its thread. The next owner goes on at head, behind what is not yet read, and says who
  * it is with MT_EVENT_THREAD_BEGIN; so nobody waits for a ring to be drained.
+ *
+ * A shared ring is written by all threads of one process that found none of their own, one at a time
+ * (preload/shared.c). Whoever is not the one that wrote last says so first, with MT_EVENT_THREAD_BEGIN.
  */
 #ifndef MT_WIRE_RING_H
 #define MT_WIRE_RING_H
@@ -50,6 +53,8 @@ struct mt_ring {
 	_Atomic uint32_t owner_tid;
 	uint32_t size_bytes;   /* set once, before state leaves UNUSED */
 	uint64_t offset_bytes; /* of the data, from the segment's start; set once */
+	uint32_t is_shared;    /* set once */
+	uint32_t place;        /* of those that are not shared: the how manieth; set once */
 	/* the reader's line */
 	_Alignas(64) _Atomic uint64_t tail;
 	_Atomic uint32_t
@@ -57,6 +62,13 @@ struct mt_ring {
 	_Atomic uint32_t space; /* futex: counts wake-ups */
 };
 static_assert(sizeof(struct mt_ring) == 128, "two lines");
+
+/* What a writer's ring is to it. */
+enum mt_ring_share {
+	MT_RING_OWN = 0,
+	MT_RING_SHARED_NEW, /* it has not said yet that it writes there */
+	MT_RING_SHARED,
+};
 
 /* The writer's private view; lives in the owning thread's own memory. */
 struct mt_ring_writer {
@@ -67,6 +79,8 @@ struct mt_ring_writer {
 	uint64_t limit;     /* head may go up to here without a further look; 0: no ring yet */
 	uint64_t space_end; /* head may go up to here before tail must be looked at again */
 	uint64_t bell_at;   /* past this the collector should be woken */
+	enum mt_ring_share share; /* not MT_RING_OWN: limit stays 0, and head is right only ... */
+	uint32_t tid;             /* ... while this thread holds the ring (preload/shared.h) */
 };
 
 /* One unit at head + at, in place; a unit never spans the end. Not yet visible to the reader. */

@@ -32,9 +32,13 @@
 #define MT_SEGMENT_MAGIC   0x4543415254454d4dull /* "MMETRACE" */
 #define MT_SEGMENT_VERSION 3u
 
-#define MT_SLOTS           4096u
-#define MT_RINGS           2048u
-#define MT_RING_DATA_BYTES (64ull << 20)
+#define MT_SLOTS 4096u
+
+/* Rings of single threads. Beyond, there is one a slot, so that a process always has one when it needs it. */
+#define MT_OWN_RINGS           2048u
+#define MT_OWN_RING_DATA_BYTES (64ull << 20)
+#define MT_RINGS               (MT_OWN_RINGS + MT_SLOTS)
+#define MT_RING_DATA_BYTES     (MT_OWN_RING_DATA_BYTES + (uint64_t)MT_SLOTS * MT_RING_BYTES_MIN)
 
 enum mt_clock {
 	MT_CLOCK_TSC = 1,   /* lfence; rdtsc: the kernel's own clocksource is tsc */
@@ -93,7 +97,8 @@ struct mt_slot {
 	_Atomic uint64_t walks_different; /* and found to differ */
 	/* preload/sample.c */
 	uint32_t first_gate; /* as it was claimed */
-	uint32_t reserved;
+	/* Index of the slot's shared ring, plus one; 0: it has none yet. Kept from claim to claim. */
+	_Atomic uint32_t shared_ring;
 	_Atomic uint64_t samples_lost; /* sampled blocks for which the set had no room */
 	/* memory that tracing takes */
 	_Atomic uint64_t rings;      /* that this process had to make; later threads reuse them */
@@ -101,7 +106,7 @@ struct mt_slot {
 	_Atomic uint64_t
 	        stack_table_bytes; /* pages of the table of known stacks that were written */
 	struct mt_slot_range own[MT_SLOT_RANGES]; /* preload/own.c */
-	uint64_t spare;
+	_Atomic uint64_t sharers;                 /* threads that found no ring of their own */
 };
 static_assert(sizeof(struct mt_slot) == 256, "four lines");
 
@@ -116,7 +121,7 @@ enum mt_committed {
 enum mt_gave_up {
 	MT_GAVE_UP_NONE = 0,
 	MT_GAVE_UP_HEARTBEAT, /* its ring was full and the collector did not move for 10 s */
-	MT_GAVE_UP_RINGS, /* no ring was left for a thread: only that thread's events are missing */
+	MT_GAVE_UP_RINGS, /* no memory for a thread's state: only that thread's events are missing */
 };
 
 struct mt_segment {
@@ -137,11 +142,14 @@ struct mt_segment {
 	_Alignas(64) _Atomic uint32_t doorbell;        /* futex: a writer adds 1 and wakes */
 	_Atomic uint32_t collector_sleeps;             /* 1: ringing makes sense */
 	_Alignas(64) _Atomic uint32_t forks_in_flight; /* forked, the child has no slot yet */
-	_Atomic uint32_t slot_claims;    /* goes up when a forked child has made its slot LIVE */
-	_Atomic uint32_t slot_hint;      /* where to look for a free slot */
-	_Atomic uint32_t ring_count;     /* directory entries handed out */
-	_Atomic uint64_t ring_data_used; /* bytes of the data area handed out */
-	_Atomic uint32_t untraced_said;  /* 1: it was said that a program runs untraced */
+	_Atomic uint32_t slot_claims; /* goes up when a forked child has made its slot LIVE */
+	_Atomic uint32_t slot_hint;   /* where to look for a free slot */
+	_Atomic uint32_t ring_count;  /* directory entries handed out */
+	_Atomic uint64_t
+	        ring_data_used; /* bytes of the data area handed out; of shared rings too */
+	_Atomic uint32_t own_ring_count; /* of ring_count, those of single threads */
+	_Atomic uint64_t own_ring_data_used;
+	_Atomic uint32_t untraced_said; /* 1: it was said that a program runs untraced */
 };
 
 #define MT_SEGMENT_SLOTS_AT 4096ull
@@ -180,21 +188,22 @@ static inline void mt_segment_clear_slot(struct mt_slot *slot)
 	atomic_store(&slot->rings, 0);
 	atomic_store(&slot->ring_bytes, 0);
 	atomic_store(&slot->stack_table_bytes, 0);
+	atomic_store(&slot->sharers, 0);
 	for (unsigned int i = 0; i < MT_SLOT_RANGES; i++)
 		slot->own[i] = (struct mt_slot_range){0, 0};
 }
 
 /*
- * The size of the next new ring: the wanted size while less than half of the data area is taken, a
+ * The size of a thread's new ring: the wanted size while less than half of what there is for those is taken, a
  * quarter of it up to three quarters, the minimum after that. So a thousand threads still get one each.
  */
 static inline uint32_t mt_segment_ring_bytes(uint32_t wanted_bytes, uint64_t used_bytes)
 {
 	uint32_t bytes = wanted_bytes;
 
-	if (used_bytes >= MT_RING_DATA_BYTES / 4 * 3)
+	if (used_bytes >= MT_OWN_RING_DATA_BYTES / 4 * 3)
 		bytes = MT_RING_BYTES_MIN;
-	else if (used_bytes >= MT_RING_DATA_BYTES / 2)
+	else if (used_bytes >= MT_OWN_RING_DATA_BYTES / 2)
 		bytes = wanted_bytes / 4;
 	return bytes < MT_RING_BYTES_MIN ? MT_RING_BYTES_MIN : bytes;
 }

@@ -385,6 +385,109 @@ static void a_handler_between_realloc_and_its_end_does_not_end_it(void **state)
 	figures_are(2, 0, 2, 17);
 }
 
+/* A handler that interrupts outside of memtrace writes to the same ring. */
+static void a_handler_s_reallocs_do_not_end_the_one_that_fails(void **state)
+{
+	(void)state;
+	producer_alloc(&p, A, 10, 1);
+	producer_fixed(&p, MT_EVENT_REALLOC, MT_KIND_REALLOC, A, 0, 0, 0);
+	producer_alloc(&p, B, 7, 1);
+	producer_fixed(&p, MT_EVENT_REALLOC, MT_KIND_REALLOC, B, 0, 0, 0);
+	producer_alloc(&p, B, 8, 1);
+	producer_free(&p, B);
+	producer_fixed(&p, MT_EVENT_REALLOC_FAILED, MT_KIND_REALLOC, A, 0, 0, 0);
+	drain();
+	figures_are(3, 2, 1, 10);
+	assert_int_equal(process->unmatched_frees, 0);
+	producer_free(&p, A);
+	drain();
+	figures_are(3, 3, 0, 0);
+}
+
+/* A ring that several threads of p's process write to. */
+static void share_ring(struct producer *sharers)
+{
+	*sharers = p;
+	memset(&sharers->writer, 0, sizeof(sharers->writer));
+	producer_ring(sharers, MT_RING_BYTES_MIN);
+	sharers->writer.ring->is_shared = 1;
+	sharers->stamp = p.stamp + 100;
+}
+
+static void write_as(struct producer *sharers, uint32_t tid, uint32_t flags)
+{
+	producer_fixed(sharers, MT_EVENT_THREAD_BEGIN, 0, tid, sharers->slot, sharers->generation,
+	               flags);
+}
+
+static void threads_that_share_a_ring_are_kept_apart(void **state)
+{
+	struct producer sharers;
+
+	(void)state;
+	share_ring(&sharers);
+	write_as(&sharers, 201, 0);
+	producer_alloc(&sharers, A, 10, 1);
+	write_as(&sharers, 202, 0);
+	producer_alloc(&sharers, B, 7, 1);
+	write_as(&sharers, 201, MT_THREAD_AGAIN);
+	/* Its own last allocation, although the other thread's came in between. */
+	producer_free(&sharers, A);
+	producer_fixed(&sharers, MT_EVENT_THREAD_END, 0, 0, 0, 0, 0);
+	write_as(&sharers, 202, MT_THREAD_AGAIN);
+	drain();
+	figures_are(2, 1, 1, 7);
+	assert_int_equal(process->totals.temporary, 1);
+	assert_int_equal(process->thread_count, 3);
+	assert_true(process->threads[1].has_ended);
+	assert_false(process->threads[2].has_ended);
+	producer_fixed(&sharers, MT_EVENT_THREAD_END, 0, 0, 0, 0, 0);
+	drain();
+	assert_true(process->threads[2].has_ended);
+}
+
+static void a_realloc_that_fails_in_a_shared_ring_has_not_happened(void **state)
+{
+	struct producer sharers;
+
+	(void)state;
+	share_ring(&sharers);
+	write_as(&sharers, 201, 0);
+	producer_alloc(&sharers, A, 10, 1);
+	producer_fixed(&sharers, MT_EVENT_REALLOC, MT_KIND_REALLOC, A, 0, 0, 0);
+	write_as(&sharers, 202, 0);
+	producer_alloc(&sharers, B, 7, 1);
+	producer_fixed(&sharers, MT_EVENT_REALLOC, MT_KIND_REALLOC, B, 0, 0, 0);
+	write_as(&sharers, 201, MT_THREAD_AGAIN);
+	producer_fixed(&sharers, MT_EVENT_REALLOC_FAILED, MT_KIND_REALLOC, A, 0, 0, 0);
+	write_as(&sharers, 202, MT_THREAD_AGAIN);
+	producer_alloc(&sharers, B, 8, 1);
+	drain();
+	figures_are(3, 1, 2, 18);
+	assert_int_equal(process->unmatched_frees, 0);
+}
+
+static void what_was_pending_in_a_shared_ring_is_not_its_next_process_s(void **state)
+{
+	struct producer sharers, next;
+
+	(void)state;
+	share_ring(&sharers);
+	write_as(&sharers, 201, 0);
+	producer_alloc(&sharers, A, 10, 1);
+	producer_fixed(&sharers, MT_EVENT_REALLOC, MT_KIND_REALLOC, A, 0, 0, 0);
+	bench_start(&bench, 300, &next);
+	next.writer = sharers.writer;
+	next.stamp = sharers.stamp + 100;
+	write_as(&next, 301, 0);
+	write_as(&next, 201, MT_THREAD_AGAIN);
+	producer_fixed(&next, MT_EVENT_REALLOC_FAILED, MT_KIND_REALLOC, A, 0, 0, 0);
+	drain();
+	figures_are(1, 1, 0, 0);
+	assert_int_equal(bench_process(&bench, &next)->totals.allocations, 0);
+	assert_int_equal(bench_process(&bench, &next)->live.count, 0);
+}
+
 static void events_of_nobody_are_dropped_and_counted(void **state)
 {
 	struct producer nobody = p;
@@ -456,6 +559,10 @@ int main(void)
 	        TEST(what_comes_after_the_exit_is_late),
 	        TEST(a_signal_handlers_ring_is_of_the_same_thread),
 	        TEST(a_handler_between_realloc_and_its_end_does_not_end_it),
+	        TEST(a_handler_s_reallocs_do_not_end_the_one_that_fails),
+	        TEST(threads_that_share_a_ring_are_kept_apart),
+	        TEST(a_realloc_that_fails_in_a_shared_ring_has_not_happened),
+	        TEST(what_was_pending_in_a_shared_ring_is_not_its_next_process_s),
 	        TEST(events_of_nobody_are_dropped_and_counted),
 	        TEST(points_of_the_timeline_are_exact),
 	};

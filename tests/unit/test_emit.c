@@ -402,7 +402,7 @@ static void a_handler_inside_memtrace_writes_to_a_ring_of_its_own(void **state)
 	assert_non_null(mt_thread_enter(&level));
 	assert_int_equal(level, 0);
 	raise(SIGUSR1);
-	assert_int_equal(mt_tls.level, 1);
+	assert_int_equal(mt_thread_levels(), 1);
 	mt_thread_leave(level);
 	assert_int_equal(next_event(0, &seen), 0);
 	/* the ring that the threads before have given back */
@@ -446,11 +446,11 @@ static void a_level_left_by_siglongjmp_is_taken_off(void **state)
 	signal(SIGUSR2, on_signal_jump);
 	if (!sigsetjmp(jump, 1))
 		be_interrupted();
-	assert_int_equal(mt_tls.level, 1);
+	assert_int_equal(mt_thread_levels(), 1);
 	assert_non_null(mt_thread_enter(&level));
 	assert_int_equal(level, 0);
 	mt_thread_leave(level);
-	assert_int_equal(mt_tls.level, 0);
+	assert_int_equal(mt_thread_levels(), 0);
 }
 
 static void a_forked_child_claims_a_slot_and_rings_of_its_own(void **state)

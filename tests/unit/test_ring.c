@@ -114,13 +114,13 @@ static void a_thousand_threads_find_room_for_a_ring_each(void **state)
 
 		assert_int_equal(bytes & (bytes - 1), 0);
 		assert_true(bytes >= MT_RING_BYTES_MIN);
-		if (used + bytes > MT_RING_DATA_BYTES)
+		if (used + bytes > MT_OWN_RING_DATA_BYTES)
 			break;
 		used += bytes;
 		rings++;
 	}
 	assert_true(rings >= 1000);
-	assert_true(rings <= MT_RINGS);
+	assert_true(rings <= MT_OWN_RINGS);
 }
 
 static void an_event_s_word_gives_back_what_was_put_in(void **state)
