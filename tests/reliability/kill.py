@@ -200,6 +200,10 @@ class Round:
             if self.log.is_ready():
                 self.wrong.append("the victim had begun, and there is no file")
             return
+        if os.path.getsize(self.file) == 0 and not self.log.is_ready():
+            # The collector was killed with it: it had not yet left the group.
+            self.is_early = True
+            return
         if not settled(self.file):
             self.wrong.append("the collector keeps the file")
             return
