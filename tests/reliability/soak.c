@@ -234,6 +234,7 @@ static void *loader(void *argument)
 
 /* Whether the thread is where its handler may call malloc: nothing of the allocator's or the loader's is under way. */
 static volatile sig_atomic_t is_calm;
+static volatile sig_atomic_t was_interrupted;
 static sigjmp_buf out;
 
 static void on_user(int signal)
@@ -241,9 +242,11 @@ static void on_user(int signal)
 	(void)signal;
 	if (!is_calm)
 		return;
+	is_calm = 0;
+	was_interrupted = 1;
 	drop(make(sizeof(struct block) + 24));
 	ledger->signals++;
-	if (ledger->signals % 16 == 0) {
+	if (ledger->signals % 4 == 0) {
 		ledger->jumps++;
 		siglongjmp(out, 1);
 	}
@@ -267,10 +270,11 @@ static void *interrupted(void *argument)
 	sigaltstack(&alternate, NULL);
 	while (!is_over) {
 		hand_over(&state, 20);
+		was_interrupted = 0;
 		if (sigsetjmp(out, 1) == 0) {
 			is_calm = 1;
-			for (volatile int i = 0; i < 3000; i++)
-				;
+			while (!was_interrupted && !is_over)
+				sched_yield();
 		}
 		is_calm = 0;
 	}

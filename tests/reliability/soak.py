@@ -4,12 +4,14 @@
 
     tests/reliability/soak.py [--seconds=N] [--options=KEY=VALUE:…] [--verbose] [--keep=FOLDER]       5 seconds
 
-The program is soak.c. It must end by itself, with status 0 and nothing on stderr. Then, for each process image, by the
-library or program that allocated: allocations, frees and bytes are those of the ledger; so are the frees of inherited
-blocks; nothing was dropped, no free was unmatched. One thing is counted and shown, and no failure: a block that another
-thread allocates while a fork is under way, and that the child frees, may be unmatched there. While it runs, the memory of program and collector and the file's
-size are sampled: their growth over the second half is shown, and is a failure where it is over 4 MiB + 64 KiB for each
-hundred processes for the program, or 32 KiB a process for the collector.
+The program is soak.c. It must end by itself, with status 0 and nothing on stderr. Then, for each process image, by
+the library or program that allocated: allocations, frees and bytes are those of the ledger; nothing was dropped, no
+free was unmatched. One thing is counted and shown, and no failure: blocks that other threads allocate or free while a
+fork is under way, of which the file may hold the wrong ones for inherited by that child. And where unloading has used
+up the ids of stacks, blocks of stacks that nobody knows any more are taken for the program's. While it runs, the
+memory of program and collector and the file's size are sampled: their growth over the second half is shown, and is, in a run
+of a minute or more, a failure where it is over 4 MiB + 64 KiB for each hundred processes for the program, or 32 KiB a process for the
+collector.
 
 Prints what it found; the exit status is 1 if anything was wrong.
 """
@@ -35,11 +37,12 @@ HEAD = struct.Struct("=IIQQQQ")
 ROW = struct.Struct("=I4xQ" + "QQQ" * 3)
 
 TOTALS = """
-SELECT total.process, module.path, sum(total.allocations), sum(total.frees), sum(total.bytes_allocated)
+SELECT total.process, iif(stack.cut = 'lost', 'lost', module.path), sum(total.allocations), sum(total.frees),
+       sum(total.bytes_allocated)
 FROM total JOIN stack ON stack.id = total.stack JOIN frame ON frame.id = stack.frame
-     JOIN module ON module.id = frame.module JOIN kind ON kind.id = total.kind
+     LEFT JOIN module ON module.id = frame.module JOIN kind ON kind.id = total.kind
 WHERE kind.heap
-GROUP BY total.process, module.path
+GROUP BY 1, 2
 """
 
 
@@ -57,10 +60,16 @@ def read_ledger(path):
 
 def read_file(connection):
     modules = {path: index for index, path in enumerate([SOAK, *PLUGINS])}
+    modules["lost"] = 0
+    lost = 0
     tallies = collections.defaultdict(lambda: [0] * 9)
     for process, path, *figures in connection.execute(TOTALS):
         if path in modules:
-            tallies[process][3 * modules[path]:3 * modules[path] + 3] = figures
+            for column, figure in enumerate(figures, 3 * modules[path]):
+                tallies[process][column] += figure
+            if path == "lost":
+                lost += figures[0]
+    print(f"{lost} allocations of a stack that was lost, taken for the program's")
     images = collections.defaultdict(list)
     for process, pid, inherited in connection.execute(
             "SELECT id, pid, inherited_frees + iif(origin = 'fork', unmatched_frees, 0) FROM process ORDER BY started_ns, id"):
@@ -150,7 +159,8 @@ def check(file, ledger, wrong):
     if found != [("ok",)]:
         wrong.append(f"integrity_check: {found}")
     recorded = read_file(connection)
-    different = [pid for pid in sorted(set(expected) | set(recorded)) if expected[pid] != recorded[pid]]
+    pids = sorted(set(expected) | set(recorded))
+    different = [pid for pid in pids if [figures[1:] for figures in expected[pid]] != [figures[1:] for figures in recorded[pid]]]
     for pid in different[:10]:
         wrong.append(f"pid {pid}: the ledger has {expected[pid]}, the file {recorded[pid]}")
     if len(different) > 10:
@@ -159,9 +169,9 @@ def check(file, ledger, wrong):
         (count,) = connection.execute(f"SELECT sum({what}) FROM process").fetchone()
         if count:
             wrong.append(f"{what}: {count}")
-    raced, inherited = connection.execute(
-        "SELECT sum(unmatched_frees), sum(inherited_frees) FROM process WHERE origin = 'fork'").fetchone()
-    print(f"{inherited} frees of inherited blocks, and {raced} of blocks allocated while a fork was under way")
+    pairs = [(wanted[0], got[0]) for pid in pids for wanted, got in zip(expected[pid], recorded[pid])]
+    print(f"{sum(wanted for wanted, _ in pairs)} frees of inherited blocks, "
+          f"{sum(abs(wanted - got) for wanted, got in pairs)} of them raced with their fork")
     events = sum(figures[column] for images in expected.values() for figures in images
                  for column in (1, 2, 4, 5, 7, 8))
     for name, count in done.items():
@@ -171,9 +181,9 @@ def check(file, ledger, wrong):
           + ", ".join(f"{count} {name}" for name, count in done.items()))
 
 
-def check_memory(samples, wrong):
-    if len(samples.rows) < 40:
-        wrong.append(f"only {len(samples.rows)} samples were taken")
+def check_memory(samples, is_long, wrong):
+    if len(samples.rows) < 20:
+        print(f"only {len(samples.rows)} samples of memory could be taken")
         return
     first, last = samples.medians(0.4, 0.5), samples.medians(0.9, 1.0)
     images = max(last[0] - first[0], 1)
@@ -182,7 +192,7 @@ def check_memory(samples, wrong):
         growth = last[column] - first[column]
         print(f"{name}: {first[column] / 1024:.0f} KiB half way, {last[column] / 1024:.0f} KiB at the end, "
               f"{images:.0f} processes later")
-        if allowed is not None and growth > allowed:
+        if is_long and allowed is not None and growth > allowed:
             wrong.append(f"the {name} grew by {growth} bytes")
 
 
@@ -199,7 +209,7 @@ def main():
         file, ledger, samples = run(folder, options, wrong)
         if not any(line.startswith("it hangs") for line in wrong):
             check(file, ledger, wrong)
-            check_memory(samples, wrong)
+            check_memory(samples, options.seconds >= 60, wrong)
         if options.verbose:
             for row in samples.rows:
                 print(*row)
