@@ -22,11 +22,12 @@
 #include "preload/stacks.h"
 #include "preload/thread.h"
 #include "preload/unwind.h"
+#include "preload/wait.h"
 
 #define SPINS_BEFORE_SLEEP 200
-#define WAIT_STEP_NS       100000000l
-/* Steps without a heartbeat until the collector is given up: 10 s. */
-#define STEPS_BEFORE_GIVING_UP 100
+#define WAIT_STEP_NS       100000000u
+/* Without a heartbeat until the collector is given up. */
+#define GIVING_UP_NS 10000000000u
 
 void mt_emit_ring_bell(void)
 {
@@ -43,9 +44,8 @@ void mt_emit_ring_bell(void)
 MT_COLD static bool wait_for_space(struct mt_ring_writer *writer, uint32_t bytes)
 {
 	struct mt_ring *ring = writer->ring;
-	struct timespec step = {0, WAIT_STEP_NS};
 	uint64_t heartbeat = 0;
-	int steps = 0;
+	uint64_t still_ns = 0;
 
 	mt_emit_ring_bell();
 	for (int i = 0; i < SPINS_BEFORE_SLEEP; i++) {
@@ -57,14 +57,14 @@ MT_COLD static bool wait_for_space(struct mt_ring_writer *writer, uint32_t bytes
 	}
 	for (;;) {
 		uint32_t space = atomic_load(&ring->space);
-		uint64_t beat;
+		uint64_t beat, waited_ns;
 
 		/* seq_cst: the reader stores tail, then looks at writer_waits */
 		atomic_store(&ring->writer_waits, 1);
 		if (mt_ring_has_space(writer, bytes))
 			break;
 		mt_emit_ring_bell();
-		syscall(SYS_futex, &ring->space, FUTEX_WAIT, space, &step, NULL, 0);
+		waited_ns = mt_wait(&ring->space, space, WAIT_STEP_NS);
 		if (mt_ring_has_space(writer, bytes))
 			break;
 		if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) != MT_PROCESS_ON)
@@ -75,9 +75,9 @@ MT_COLD static bool wait_for_space(struct mt_ring_writer *writer, uint32_t bytes
 			return false;
 		}
 		beat = atomic_load_explicit(&mt_process.segment->heartbeat, memory_order_relaxed);
-		steps = beat == heartbeat ? steps + 1 : 0;
+		still_ns = beat == heartbeat ? still_ns + waited_ns : 0;
 		heartbeat = beat;
-		if (steps >= STEPS_BEFORE_GIVING_UP) {
+		if (still_ns >= GIVING_UP_NS) {
 			atomic_store(&mt_process.slot->gave_up, MT_GAVE_UP_HEARTBEAT);
 			mt_process_off("the collector has not moved for 10 s: tracing stops here, "
 			               "the program goes on");

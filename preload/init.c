@@ -7,11 +7,9 @@
  * or for __libc_start_main (unwind.c, the environment).
  */
 #include <errno.h>
-#include <linux/futex.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,10 +28,11 @@
 #include "preload/stacks.h"
 #include "preload/thread.h"
 #include "preload/unwind.h"
+#include "preload/wait.h"
 
-#define COMMIT_STEP_NS 50000000l
-/* Steps without a heartbeat until the wait at the end is given up: 3 s. */
-#define STEPS_BEFORE_GIVING_UP 60
+#define COMMIT_STEP_NS 50000000u
+/* Without a heartbeat until the wait at the end is given up. */
+#define GIVING_UP_NS 3000000000u
 
 /* The gate before there is a slot, and when all is over. */
 static const _Atomic uint32_t open_gate;
@@ -125,12 +124,10 @@ void mt_life_before_main(void)
 /* Waits until the collector has this process in the file, as long as it moves and the option allows. */
 static void wait_for_commit(void)
 {
-	struct timespec step = {0, COMMIT_STEP_NS};
-	uint64_t steps_left = (uint64_t)mt_config.exit_wait_s * 1000000000u / COMMIT_STEP_NS;
-	uint64_t heartbeat = 0;
-	int still = 0;
+	uint64_t limit_ns = (uint64_t)mt_config.exit_wait_s * 1000000000u;
+	uint64_t heartbeat = 0, still_ns = 0, step_ns = 0;
 
-	while (steps_left-- > 0) {
+	for (uint64_t waited_ns = 0; waited_ns < limit_ns; waited_ns += step_ns) {
 		uint64_t beat = atomic_load(&mt_process.segment->heartbeat);
 		uint32_t committed = atomic_load(&mt_process.slot->committed);
 
@@ -146,9 +143,9 @@ static void wait_for_commit(void)
 			       NULL);
 			return;
 		}
-		still = beat == heartbeat ? still + 1 : 0;
+		still_ns = beat == heartbeat ? still_ns + step_ns : 0;
 		heartbeat = beat;
-		if (still >= STEPS_BEFORE_GIVING_UP) {
+		if (still_ns >= GIVING_UP_NS) {
 			mt_say("the collector does not move: the end of this process may be "
 			       "missing "
 			       "in the file",
@@ -156,7 +153,7 @@ static void wait_for_commit(void)
 			return;
 		}
 		mt_emit_ring_bell();
-		syscall(SYS_futex, &mt_process.slot->committed, FUTEX_WAIT, 0, &step, NULL, 0);
+		step_ns = mt_wait(&mt_process.slot->committed, 0, COMMIT_STEP_NS);
 	}
 	if (mt_config.exit_wait_s)
 		mt_say("the collector has not finished within exit_wait: it goes on by itself",

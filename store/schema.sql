@@ -127,6 +127,10 @@ CREATE TABLE thread (
 	ended_ns    INTEGER            -- NULL: not seen to end
 ) STRICT;
 
+-- Sessions of ten thousand processes are read process by process.
+CREATE INDEX thread_of_process ON thread(process);
+CREATE INDEX note_of_process ON note(coalesce(process, 0));
+
 -- ---------------------------------------------------------------------------------------------------------
 -- Code: modules, frames, stacks. Shared by all processes of the session.
 CREATE TABLE module (

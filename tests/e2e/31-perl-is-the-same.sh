@@ -5,27 +5,7 @@
 . "$here/program.sh"
 need perl sqlite3
 
-cat >program.pl <<'END'
-use strict;
-use warnings;
-$| = 1;
-my %table;
-push @{ $table{ $_ % 101 } }, "value $_" for 1 .. 4000;
-print scalar(keys %table), " ", scalar(@{ $table{7} }), "\n";
-my $text = join ",", map { join "-", @{ $table{$_} } } sort { $a <=> $b } keys %table;
-print length($text), " ", ($text =~ s/value (\d)/v$1/g), "\n";
-my $pid = fork() // die;
-if ($pid == 0) {
-	my @own = map { "child $_" } 1 .. 100;
-	print "child has ", scalar(@own), "\n";
-	exit 4;
-}
-waitpid($pid, 0);
-print "child ended with ", $? >> 8, "\n";
-print `echo from a shell`;
-die "dying as it should\n";
-END
-PERL_HASH_SEED=0 PERL_PERTURB_KEYS=0
-export PERL_HASH_SEED PERL_PERTURB_KEYS
-same_program perl perl program.pl
+. "$source/tests/matrix/programs/perl.sh"
+prepare
+same_program perl $command
 finish

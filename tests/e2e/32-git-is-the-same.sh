@@ -5,19 +5,9 @@
 . "$here/program.sh"
 need git sqlite3
 
-HOME=$work GIT_CONFIG_NOSYSTEM=1 GIT_PAGER=cat GIT_OPTIONAL_LOCKS=0
-GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=A GIT_COMMITTER_EMAIL=a@example.org
-export HOME GIT_CONFIG_NOSYSTEM GIT_PAGER GIT_OPTIONAL_LOCKS
-export GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL
-{
-	git init -q -b main repository && cd repository || exit 99
-	for number in 1 2 3 4 5 6 7 8; do
-		seq "$number" 200 >file && git add file && git commit -q -m "Commit $number"
-	done
-	echo changed >>file
-	cd ..
-} || exit 99
-same_program "git log" git -C repository log --stat -p --graph
+. "$source/tests/matrix/programs/git.sh"
+prepare
+same_program "git log" $command
 same_program "git status" git -C repository status --porcelain
 same_program "git with a wrong argument" git -C repository log no-such-thing
 finish

@@ -5,14 +5,7 @@
 . "$here/program.sh"
 need sqlite3
 
-cat >script.sql <<'END'
-CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT, c REAL);
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
-INSERT INTO t SELECT i, printf('text %d', i % 313), i / 7.0 FROM n;
-CREATE INDEX tb ON t(b);
-SELECT b, count(*), sum(c) FROM t GROUP BY b ORDER BY b LIMIT 5;
-SELECT count(*) FROM t x JOIN t y ON x.b = y.b;
-SELECT * FROM missing;
-END
-same_program sqlite3 sqlite3 -bail :memory: ".read script.sql"
+. "$source/tests/matrix/programs/sqlite3.sh"
+prepare
+same_program sqlite3 $command
 finish

@@ -135,12 +135,12 @@ trace_preload()
 	LD_PRELOAD=$library MEMTRACE_OPTIONS=output=$file "$@"
 }
 
-# trace_counted FILE COUNTS COMMAND…: the same, with an independent count behind the library.
+# trace_counted FILE COUNTS COMMAND…: the same, with an independent count behind the library, and $allocator behind that.
 trace_counted()
 {
 	local file=$1 counts=$2
 	shift 2
-	LD_PRELOAD="$library $count" COUNT_OUTPUT=$counts MEMTRACE_OPTIONS=output=$file "$@"
+	LD_PRELOAD="$library $count${allocator:+ $allocator}" COUNT_OUTPUT=$counts MEMTRACE_OPTIONS=output=$file "$@"
 }
 
 # settled FILE: waits until the collector, which holds a lock on the file that it writes, has ended with it.

@@ -2,18 +2,21 @@
 #
 # program.sh - for the tests of real programs, behind lib.sh:  . "$here/program.sh"
 
+allocator=
+
 # same_program NAME COMMAND…: runs the command untraced, by `memtrace run`, and by LD_PRELOAD with count.so
 # behind the library. Output and exit status must be those of the untraced run, the figures must hold, and
-# be those of the independent count.
+# be those of the independent count. $allocator is a library to load behind all others, or nothing; then it is loaded
+# in the untraced run too.
 same_program()
 {
 	local name=$1
 	local status
 	shift
-	"$@" >plain.out 2>plain.err </dev/null
+	env ${allocator:+"LD_PRELOAD=$allocator"} "$@" >plain.out 2>plain.err </dev/null
 	status=$?
 
-	trace_run "$work/run.db" "$@" >traced.out 2>traced.err </dev/null
+	env ${allocator:+"LD_PRELOAD=$allocator"} "$memtrace" run -q -o "$work/run.db" -- "$@" >traced.out 2>traced.err </dev/null
 	is "$name: run passes its exit status through" $? $status
 	same "$name: its standard output is the same under run" plain.out traced.out
 	same "$name: its standard error is the same under run" plain.err traced.err
@@ -26,7 +29,7 @@ same_program()
 	same "$name: its standard error is the same with LD_PRELOAD" plain.err traced.err
 	figures_hold "$name: the figures of LD_PRELOAD hold" preload.db
 	check "$name: allocations, frees and bytes are counted exactly" \
-		"$python" "$here/counts.py" compare counts preload.db
+		"$python" "$here/counts.py" compare counts preload.db ${allocator:+--without-new}
 }
 
 # counted_server FILE COUNTS READY COMMAND…: starts a server in the background, traced as by trace_counted, and

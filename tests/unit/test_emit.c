@@ -5,6 +5,7 @@
  * The hooks and the constructor are not linked: the test plays the collector and reads the rings.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -531,6 +532,64 @@ static void a_full_ring_drops_and_counts_when_asked_to(void **state)
 	mt_config.overflow_drops = false;
 }
 
+static _Atomic unsigned int handled;
+
+static void on_signal_count(int number)
+{
+	(void)number;
+	atomic_fetch_add(&handled, 1);
+}
+
+static void *write_beyond_a_full_ring(void *ret_done)
+{
+	for (unsigned int i = 0; i < MT_RING_BYTES_MIN / 16 + 10; i++)
+		mt_emit_free(MT_KIND_FREE, (void *)0x8000);
+	*(uint64_t *)ret_done = 1;
+	return NULL;
+}
+
+/* The ring that somebody waits for, or -1. */
+static int awaited_ring(void)
+{
+	for (unsigned int i = 0; i < atomic_load(&mt_process.segment->ring_count); i++)
+		if (atomic_load(&mt_segment_rings(mt_process.segment)[i].writer_waits))
+			return (int)i;
+	return -1;
+}
+
+/* Far more signals than the wait has steps, none of which is a step: the collector is not given up for them. */
+static void a_wait_that_signals_interrupt_is_no_shorter(void **state)
+{
+	struct sigaction action = {.sa_handler = on_signal_count};
+	uint64_t done = 0, dropped = atomic_load(&mt_process.slot->dropped);
+	struct seen seen;
+	pthread_t writer;
+	int ring;
+
+	(void)state;
+	sigaction(SIGUSR1, &action, NULL);
+	assert_int_equal(pthread_create(&writer, NULL, write_beyond_a_full_ring, &done), 0);
+	while ((ring = awaited_ring()) < 0)
+		sched_yield();
+	for (unsigned int i = 1; i <= 500; i++) {
+		pthread_kill(writer, SIGUSR1);
+		while (atomic_load(&handled) < i)
+			sched_yield();
+	}
+	while (awaited_ring() >= 0 && atomic_load(&mt_process.state) == MT_PROCESS_ON) {
+		while (next_event((unsigned int)ring, &seen))
+			;
+		atomic_fetch_add(&mt_segment_rings(mt_process.segment)[ring].space, 1);
+		sched_yield();
+	}
+	pthread_join(writer, NULL);
+	assert_int_equal(atomic_load(&mt_process.state), MT_PROCESS_ON);
+	assert_int_equal(done, 1);
+	assert_int_equal(atomic_load(&mt_process.slot->dropped), dropped);
+	while (next_event((unsigned int)ring, &seen))
+		;
+}
+
 int main(int argc, char **argv)
 {
 	/* In this order: what is told once is told to the first. */
@@ -547,6 +606,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test(a_full_ring_drops_and_counts_when_asked_to),
 	        cmocka_unit_test(a_thread_knows_nothing_of_the_stack_of_the_one_before_it),
 	        cmocka_unit_test(threads_that_define_stacks_at_once_agree_on_them),
+	        cmocka_unit_test(a_wait_that_signals_interrupt_is_no_shorter),
 	};
 
 	(void)argc;

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# nginx with two workers answers curl over a unix socket, and is stopped in order.
+packages="nginx-light curl"
+version() { nginx -v 2>&1; }
+prepare()
+{
+	mkdir -p root/temp
+	seq 1 20000 >root/page
+	cat >nginx.conf <<-CONF
+		daemon off;
+		worker_processes 2;
+		pid $work/nginx.pid;
+		error_log /dev/null;
+		$([ "$(id -u)" -ne 0 ] || echo "user root;")
+		events { worker_connections 64; }
+		http {
+			access_log off;
+			client_body_temp_path $work/root/temp;
+			proxy_temp_path $work/root/temp;
+			fastcgi_temp_path $work/root/temp;
+			uwsgi_temp_path $work/root/temp;
+			scgi_temp_path $work/root/temp;
+			gzip on;
+			server {
+				listen unix:$work/nginx.socket;
+				root $work/root;
+				location /moved { return 302 /page; }
+			}
+		}
+	CONF
+	cat >session <<-'PART'
+		rm -f nginx.socket
+		nginx -p "$PWD" -c "$PWD/nginx.conf" &
+		until curl -s -o /dev/null --unix-socket nginx.socket http://localhost/missing; do sleep 0.05; done
+		for request in 1 2 3 4 5 6 7 8; do
+			curl -s --unix-socket nginx.socket http://localhost/page | cksum
+			curl -s --compressed --unix-socket nginx.socket "http://localhost/page?$request" | cksum
+		done
+		curl -s -o /dev/null -w '%{http_code}\n' --unix-socket nginx.socket http://localhost/moved
+		kill -QUIT $!
+		wait $!
+	PART
+	command="sh ./session"
+}
