@@ -326,7 +326,23 @@ static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct m
 		mt_totals_map(&process->totals, total, tail.size_bytes);
 	else
 		process->out_of_memory++;
+	if (!is_break)
+		mt_regions_map(&process->regions, mt_event_addr(head.word), tail.size_bytes, total,
+		               ledger->page_bytes);
 	return true;
+}
+
+static void apply_unmap(struct mt_ledger *ledger, struct mt_drain *drain,
+                        struct mt_process *process, struct mt_event_head head)
+{
+	struct tail tail = tail_of(drain);
+
+	if (mt_event_type(head.word) == MT_EVENT_UNMAP)
+		mt_regions_unmap(&process->regions, mt_event_addr(head.word), tail.size_bytes,
+		                 ledger->page_bytes);
+	else
+		mt_regions_undo(&process->regions, mt_event_addr(head.word), tail.size_bytes,
+		                ledger->page_bytes);
 }
 
 /* --- threads ----------------------------------------------------------------------------------------- */
@@ -406,7 +422,7 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 	case MT_EVENT_MAP:
 	case MT_EVENT_BREAK: return apply_map(ledger, drain, process, head);
 	case MT_EVENT_UNMAP:
-	case MT_EVENT_UNMAP_FAILED: return true;
+	case MT_EVENT_UNMAP_FAILED: apply_unmap(ledger, drain, process, head); return true;
 	case MT_EVENT_THREAD_BEGIN: begin_thread(ledger, drain, head); return true;
 	case MT_EVENT_THREAD_END:
 		end_thread(drain, mt_stamp_ns(&ledger->stamps, head.stamp));

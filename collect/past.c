@@ -92,8 +92,7 @@ static void claim_all(struct mt_process *process, const struct mt_live *table)
 			claim(process, table->entries[i].addr);
 }
 
-/* From here on the process has a table of its own like any other. */
-static void flatten(struct mt_process *process)
+void mt_past_flatten(struct mt_process *process)
 {
 	struct mt_past *past = process->inherited;
 
@@ -114,7 +113,7 @@ struct mt_live_entry *mt_past_claim(struct mt_process *process, uint64_t addr)
 	struct mt_past *past = process->inherited;
 
 	if (past->steps > STEPS_FREE + live_of(past->source)->count) {
-		flatten(process);
+		mt_past_flatten(process);
 		return mt_live_find(&process->live, addr);
 	}
 	return claim(process, addr);
@@ -149,7 +148,7 @@ struct mt_past *mt_past_new(struct mt_process *process)
 	if (!past)
 		return NULL;
 	if (process->inherited && process->inherited->depth >= DEPTH_MAX)
-		flatten(process);
+		mt_past_flatten(process);
 	if (!process->source) {
 		process->source = calloc(1, sizeof(*process->source));
 		if (!process->source) {

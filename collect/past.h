@@ -52,6 +52,9 @@ const struct mt_live_entry *mt_past_find(const struct mt_past *past, uint64_t ad
 /* Moves an inherited block into the process's own table. NULL: it has not inherited it, or has claimed it before. */
 struct mt_live_entry *mt_past_claim(struct mt_process *process, uint64_t addr);
 
+/* Claims all that is left: from here on the process has a table of its own like any other. */
+void mt_past_flatten(struct mt_process *process);
+
 /* The process changes the entry of addr in its live table; `entry` is what is there, or NULL. 0 or -ENOMEM. */
 int mt_past_keep(struct mt_process *process, uint64_t addr, const struct mt_live_entry *entry);
 

@@ -37,6 +37,7 @@ void mt_process_free(struct mt_process *process)
 	mt_estimate_free(process->estimate);
 	free(process->pauses);
 	mt_ranges_free(&process->ranges);
+	mt_regions_free(&process->regions);
 	for (size_t i = 0; i < process->thread_count; i++)
 		free(process->threads[i].name);
 	free(process->threads);

@@ -15,6 +15,7 @@
 #include "collect/live.h"
 #include "collect/mail.h"
 #include "collect/modules.h"
+#include "collect/regions.h"
 #include "collect/past.h"
 #include "collect/totals.h"
 
@@ -83,6 +84,7 @@ struct mt_process {
 	struct mt_totals totals;
 	struct mt_estimate *estimate; /* NULL: everything is recorded */
 	struct mt_ranges ranges;
+	struct mt_regions regions; /* its own mappings; the site is an index of totals */
 	struct mt_thread *threads;
 	size_t thread_count;
 	size_t thread_capacity;

@@ -423,7 +423,8 @@ static bool is_needed(const struct mt_session *session)
 		const struct mt_client *client = &session->clients[i];
 
 		/* A summary that is only kept back until the end does not put the end off. */
-		if (client->fd >= 0 && (client->is_trusted || client->has_asked) &&
+		if (client->fd >= 0 &&
+		    (client->is_trusted || client->has_asked || client->snapshot) &&
 		    !client->known_since_ns)
 			return true;
 	}

@@ -38,6 +38,7 @@ struct mt_client {
 	bool is_trusted; /* the one who started us: needs no token */
 	bool has_asked;  /* for a summary, of: */
 	pid_t pid;
+	uint64_t snapshot;       /* the serial of one that it waits for; 0: none */
 	uint64_t known_since_ns; /* the answer is only kept back for the end; 0: it is not */
 };
 
@@ -74,7 +75,10 @@ struct mt_session {
 	bool was_cut_off;        /* processes lived when we had to stop */
 	bool is_resting;         /* the drain thread has nothing left */
 	bool has_asked_rest;
-	bool keeps_back; /* a summary, for the end */
+	bool keeps_back;    /* a summary, for the end */
+	uint64_t snapshots; /* asked for so far: the last serial */
+	bool has_snapshot;  /* one is under way: */
+	pthread_t snapshot_thread;
 };
 
 /*

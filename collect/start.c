@@ -29,6 +29,7 @@
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "collect/collector.h"
+#include "collect/control.h"
 #include "collect/daemon.h"
 #include "collect/output.h"
 #include "collect/segment.h"
@@ -190,6 +191,7 @@ static const char *serve(int starter_fd)
 	if (!has_thread)
 		return "incomplete";
 	mt_session_run(&session, starter_fd);
+	mt_control_finish(&session);
 	if (session.was_cut_off)
 		post_note("stopped", "the collector was told to stop while processes were traced: "
 		                     "their later events are missing");

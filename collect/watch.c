@@ -4,6 +4,8 @@
  */
 #include "collect/watch.h"
 
+#include "collect/control.h"
+
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/procfs.h"
@@ -474,6 +476,7 @@ void mt_watch_read_mail(struct mt_session *session)
 				session->watched--;
 			}
 			break;
+		case MT_MAIL_WRITTEN: mt_control_written(session, mail); break;
 		case MT_MAIL_RESTING: session->is_resting = true; break;
 		case MT_MAIL_BUSY: session->has_asked_rest = false; break;
 		default: break;

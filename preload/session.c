@@ -29,6 +29,7 @@
 #include "preload/clock.h"
 #include "preload/config.h"
 #include "preload/emit.h"
+#include "preload/own.h"
 #include "preload/process.h"
 #include "preload/real.h"
 #include "preload/sample.h"
@@ -150,6 +151,7 @@ static int map_segment(int segment_fd)
 	mt_process.slot_index = welcome.slot;
 	mt_process.slot_generation = welcome.generation;
 	mt_process.slot = &mt_segment_slots(segment)[welcome.slot];
+	mt_own_tell(mt_process.slot);
 	return 0;
 }
 
@@ -451,6 +453,7 @@ bool mt_process_adopt_child(bool counted_in_flight)
 			slot->first_gate |= MT_GATE_UNFOLLOWED;
 		atomic_store_explicit(&slot->gate, slot->first_gate, memory_order_relaxed);
 		mt_segment_clear_slot(slot);
+		mt_own_tell(slot);
 		/* release: the fields; partner: the collector's acquire load of state */
 		atomic_store_explicit(&slot->state, MT_SLOT_LIVE, memory_order_release);
 		atomic_store_explicit(&segment->slot_hint, index + 1, memory_order_relaxed);

@@ -37,6 +37,9 @@ enum statement {
 	SNAPSHOT,
 	BLOCK,
 	BLOCKS,
+	RESIDENT,
+	MAPPING,
+	OWNER,
 	TIMELINE,
 	STATEMENTS
 };
@@ -99,6 +102,23 @@ static const char *const statement_sql[STATEMENTS] = {
         [BLOCKS] = INSERT_BLOCK BLOCK_VALUES "," BLOCK_VALUES "," BLOCK_VALUES "," BLOCK_VALUES
                                              "," BLOCK_VALUES "," BLOCK_VALUES "," BLOCK_VALUES
                                              "," BLOCK_VALUES,
+        [RESIDENT] = "INSERT INTO resident (snapshot, source, frozen, stopped_ns, tries,"
+                     " smaps_rss_bytes, resident_bytes, unexplained_bytes, pss_bytes, uss_bytes,"
+                     " swap_bytes, hugetlb_bytes, page_table_bytes, peak_rss_bytes)"
+                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        /* the last columns: MT_SMAPS_FIELDS, in its order */
+        [MAPPING] = "INSERT INTO mapping (snapshot, start, end, mode, offset_bytes, device_major,"
+                    " device_minor, inode, kind, path, owner, flags, resident_bytes,"
+                    " size_bytes, kernel_page_bytes, mmu_page_bytes, rss_bytes, pss_bytes,"
+                    " pss_dirty_bytes, shared_clean_bytes, shared_dirty_bytes, private_clean_bytes,"
+                    " private_dirty_bytes, referenced_bytes, anonymous_bytes, ksm_bytes,"
+                    " lazy_free_bytes, anon_huge_bytes, shmem_pmd_bytes, file_pmd_bytes,"
+                    " shared_hugetlb_bytes, private_hugetlb_bytes, swap_bytes, swap_pss_bytes,"
+                    " locked_bytes, thp_eligible, protection_key)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+                    " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [OWNER] = "INSERT INTO owner (snapshot, kind, stack, thread, mapping, bytes, pinned_bytes)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?)",
         [TIMELINE] = "INSERT OR REPLACE INTO timeline (process, time_ns, live_blocks, live_bytes,"
                      " allocations) VALUES (?, ?, ?, ?, ?)",
 };
@@ -510,6 +530,43 @@ int mt_writer_blocks(struct mt_writer *writer, const struct mt_writer_block *row
 	for (; count && r == 0; rows++, count--)
 		r = insert_blocks(writer, BLOCK, rows, 1);
 	return r;
+}
+
+int mt_writer_resident(struct mt_writer *writer, const struct mt_writer_resident *row)
+{
+	return run(writer, RESIDENT, "usuuuuuuuuuuuu", (uint64_t)row->snapshot, row->source,
+	           (uint64_t)row->is_frozen, row->stopped_ns, (uint64_t)row->tries,
+	           row->smaps_rss_bytes, row->resident_bytes, row->unexplained_bytes,
+	           row->pss_bytes, row->uss_bytes, row->swap_bytes, row->hugetlb_bytes,
+	           row->page_table_bytes, row->peak_rss_bytes);
+}
+
+#define MAPPING_COLUMNS 13 /* before the fields of smaps */
+
+int mt_writer_mapping(struct mt_writer *writer, const struct mt_writer_mapping *row)
+{
+	int r = prepare(writer, MAPPING);
+
+	if (r < 0)
+		return r;
+	for (int i = 0; i < MT_SMAPS_KNOWN; i++) {
+		sqlite3_stmt *statement = writer->statements[MAPPING];
+
+		if (row->fields[i] == MT_WRITER_NULL)
+			sqlite3_bind_null(statement, MAPPING_COLUMNS + 1 + i);
+		else
+			sqlite3_bind_int64(statement, MAPPING_COLUMNS + 1 + i, row->fields[i]);
+	}
+	return run(writer, MAPPING, "uuusuuuussssu", (uint64_t)row->snapshot, row->start, row->end,
+	           row->mode, row->offset_bytes, (uint64_t)row->device_major,
+	           (uint64_t)row->device_minor, row->inode, row->kind, row->path, row->owner,
+	           row->flags, row->resident_bytes);
+}
+
+int mt_writer_owner(struct mt_writer *writer, const struct mt_writer_owner *row)
+{
+	return run(writer, OWNER, "usrriuu", (uint64_t)row->snapshot, row->kind, row->stack,
+	           row->thread, row->mapping, row->bytes, row->pinned_bytes);
 }
 
 int mt_writer_timeline(struct mt_writer *writer, const struct mt_writer_timeline *row)

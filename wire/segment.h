@@ -8,7 +8,7 @@
  *	+--------------------+ 0
  *	| header             |  one page: magic, version, clock, heartbeat, doorbell
  *	+--------------------+ MT_SEGMENT_SLOTS_AT
- *	| process slots      |  MT_SLOTS of 192 bytes
+ *	| process slots      |  MT_SLOTS of 256 bytes
  *	+--------------------+ MT_SEGMENT_RINGS_AT
  *	| ring directory     |  MT_RINGS of 128 bytes
  *	+--------------------+ MT_SEGMENT_DATA_AT
@@ -61,6 +61,13 @@ enum mt_slot_state {
 /* The option follow=. */
 enum mt_follow { MT_FOLLOW_ALL = 0, MT_FOLLOW_FIRST, MT_FOLLOW_MATCHING };
 
+/* Memory of the library's own in a process; bytes 0: none. */
+struct mt_slot_range {
+	uint64_t start;
+	uint64_t bytes;
+};
+#define MT_SLOT_RANGES 5u
+
 struct mt_slot {
 	_Atomic uint32_t state; /* FREE -> CLAIMING by compare-exchange; -> LIVE (release) */
 	_Atomic uint32_t
@@ -93,9 +100,10 @@ struct mt_slot {
 	_Atomic uint64_t ring_bytes; /* of those, shared */
 	_Atomic uint64_t
 	        stack_table_bytes; /* pages of the table of known stacks that were written */
-	uint64_t spare[3];
+	struct mt_slot_range own[MT_SLOT_RANGES]; /* preload/own.c */
+	uint64_t spare;
 };
-static_assert(sizeof(struct mt_slot) == 192, "three lines");
+static_assert(sizeof(struct mt_slot) == 256, "four lines");
 
 /* What became of a process's data at its end. */
 enum mt_committed {
@@ -172,6 +180,8 @@ static inline void mt_segment_clear_slot(struct mt_slot *slot)
 	atomic_store(&slot->rings, 0);
 	atomic_store(&slot->ring_bytes, 0);
 	atomic_store(&slot->stack_table_bytes, 0);
+	for (unsigned int i = 0; i < MT_SLOT_RANGES; i++)
+		slot->own[i] = (struct mt_slot_range){0, 0};
 }
 
 /*
