@@ -51,7 +51,8 @@ for mode in run preload; do
 done
 figures_hold "a pipeline of $processes: the figures hold" pipeline-run.db
 
-# make -j, by way of shells.
+# make -j, by way of shells; not as a part of the make that runs this test.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 {
 	echo "all: $(seq -s ' ' -f 'job-%g' 40)"
 	for i in $(seq 40); do printf 'job-%s:\n\t@sh -c "./block %s </dev/null; :"\n' "$i" $((20000 + i)); done
