@@ -13,11 +13,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH_NS     800000000ull /* so that with the writing it is at most a second */
-#define TICK_NS      50000000ull
-#define SCAN_NS      1000000000ull
-#define SLEEP_NS_MIN 1000000ull
-#define SLEEP_NS_MAX 50000000ull
+#define BATCH_NS 800000000ull /* so that with the writing it is at most a second */
+/* At first more often: a short program waits at its end for little more than what came last. */
+#define BEGINNING_NS   1000000000ull
+#define FIRST_BATCH_NS 200000000ull
+#define TICK_NS        50000000ull
+#define SCAN_NS        1000000000ull
+#define SLEEP_NS_MIN   1000000ull
+#define SLEEP_NS_MAX   50000000ull
 /* Nothing has come for this long: the program rests, and so does the collector. */
 #define SILENCE_NS  2000000000ull
 #define REST_NS_MAX 200000000ull
@@ -26,6 +29,7 @@ void mt_collector_init(struct mt_collector *collector, struct mt_segment *segmen
                        enum mt_clock clock, uint32_t point_ms, struct mt_mailbox *to_service,
                        int service_event_fd, struct mt_commit *commit)
 {
+	collector->begun_ns = mt_stamp_monotonic_ns();
 	mt_mailbox_init(&collector->mail);
 	collector->to_service = to_service;
 	collector->service_event_fd = service_event_fd;
@@ -347,7 +351,9 @@ static bool offer_batch(struct mt_collector *collector)
 static void hand_over(struct mt_collector *collector)
 {
 	struct mt_ledger *ledger = &collector->ledger;
-	bool is_due = ledger->now_ns - collector->last_batch_ns >= BATCH_NS;
+	bool is_beginning = ledger->now_ns - collector->begun_ns < BEGINNING_NS;
+	bool is_due = ledger->now_ns - collector->last_batch_ns >=
+	              (is_beginning ? FIRST_BATCH_NS : BATCH_NS);
 
 	settle_batch(collector, false);
 	if (!collector->has_changes && !ledger->is_urgent)

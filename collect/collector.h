@@ -23,6 +23,7 @@ struct mt_collector {
 	int service_event_fd;     /* an eventfd that wakes the service thread; -1: none */
 	struct mt_commit *commit; /* NULL: nothing is written (tests) */
 	uint32_t slot_claims;     /* as last looked at */
+	uint64_t begun_ns;
 	uint64_t last_batch_ns;
 	uint64_t last_tick_ns;
 	uint64_t last_scan_ns;

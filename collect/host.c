@@ -125,6 +125,16 @@ pid_t mt_host_inner_pid(pid_t pid)
 	return last ? (pid_t)strtol(last + 1, NULL, 10) : 0;
 }
 
+bool mt_host_children_are_here(pid_t pid)
+{
+	MT_CLEANUP_FREE char *ours = NULL;
+	MT_CLEANUP_FREE char *theirs = NULL;
+
+	return mt_procfs_link("", getpid(), "ns/pid", &ours) == 0 &&
+	       mt_procfs_link("", pid, "ns/pid_for_children", &theirs) == 0 &&
+	       strcmp(ours, theirs) == 0;
+}
+
 pid_t mt_host_find(pid_t inner_pid, ino_t segment_inode)
 {
 	DIR *folder = opendir("/proc");

@@ -29,6 +29,9 @@ bool mt_host_has_proc(void);
 /* The pid that a process has in the innermost pid namespace that it is in; 0: it cannot be told. */
 pid_t mt_host_inner_pid(pid_t pid);
 
+/* Are the children of the process in our own pid namespace? False: no, or it cannot be told. */
+bool mt_host_children_are_here(pid_t pid);
+
 /*
  * The process that has the memfd with this inode mapped and takes itself for `inner_pid` in a pid namespace of
  * its own; 0: there is none. Looks at all of /proc: for rare cases.

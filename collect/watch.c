@@ -339,6 +339,9 @@ static pid_t real_pid(struct mt_session *session, const struct mt_mail *mail)
 {
 	if (!mt_host_has_proc() || is_claimant(session, mail))
 		return mail->pid;
+	/* The usual case by far: it has ended already. */
+	if (mail->parent_pid && mt_host_children_are_here(mail->parent_pid))
+		return 0;
 	return mt_host_find(mail->pid, session->segment_inode);
 }
 

@@ -18,9 +18,6 @@
 #define LOCK_STEP_NS 1000000l
 #define LOCK_STEPS   200
 
-static const char *const suffixes[] = {"-wal", "-shm"};
-#define JOURNALS (sizeof(suffixes) / sizeof(*suffixes))
-
 static int open_folder_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -51,59 +48,41 @@ static void unlock(int folder_fd)
 
 int mt_journals_init(struct mt_journals *journals, const char *path)
 {
-	*journals = (struct mt_journals){.folder_fd = open_folder_of(path), .fds = {-1, -1}};
-	for (size_t i = 0; i < JOURNALS; i++) {
-		if (asprintf(&journals->names[i], "%s%s", path, suffixes[i]) < 0) {
-			journals->names[i] = NULL;
-			return -ENOMEM;
-		}
-	}
-	return 0;
+	*journals = (struct mt_journals){.folder_fd = open_folder_of(path), .log_fd = -1};
+	if (asprintf(&journals->log_name, "%s-wal", path) >= 0)
+		return 0;
+	journals->log_name = NULL;
+	return -ENOMEM;
 }
 
-static void forget(struct mt_journals *journals, size_t i)
+static void forget(struct mt_journals *journals)
 {
-	if (journals->fds[i] >= 0)
-		close(journals->fds[i]);
-	journals->fds[i] = -1;
+	if (journals->log_fd >= 0)
+		close(journals->log_fd);
+	journals->log_fd = -1;
 }
 
 void mt_journals_free(struct mt_journals *journals)
 {
-	for (size_t i = 0; i < JOURNALS; i++) {
-		forget(journals, i);
-		free(journals->names[i]);
-	}
+	forget(journals);
+	free(journals->log_name);
 	if (journals->folder_fd >= 0)
 		close(journals->folder_fd);
 }
 
 void mt_journals_mark(struct mt_journals *journals)
 {
-	for (size_t i = 0; i < JOURNALS; i++) {
-		forget(journals, i);
-		journals->fds[i] = open(journals->names[i], O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	}
+	forget(journals);
+	journals->log_fd = open(journals->log_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 }
 
-static bool is_ours(const struct mt_journals *journals, size_t i)
+bool mt_journals_are_ours(const struct mt_journals *journals)
 {
 	struct stat ours, there;
 
-	return journals->fds[i] >= 0 && fstat(journals->fds[i], &ours) == 0 &&
-	       lstat(journals->names[i], &there) == 0 && ours.st_dev == there.st_dev &&
+	return journals->log_fd >= 0 && fstat(journals->log_fd, &ours) == 0 &&
+	       lstat(journals->log_name, &there) == 0 && ours.st_dev == there.st_dev &&
 	       ours.st_ino == there.st_ino;
-}
-
-void mt_journals_remove(struct mt_journals *journals)
-{
-	lock(journals->folder_fd);
-	for (size_t i = 0; i < JOURNALS; i++) {
-		if (is_ours(journals, i))
-			unlink(journals->names[i]);
-		forget(journals, i);
-	}
-	unlock(journals->folder_fd);
 }
 
 void mt_journals_lock(struct mt_journals *journals)

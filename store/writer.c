@@ -260,14 +260,6 @@ static int write_kinds(struct mt_writer *writer)
 	return code == SQLITE_OK ? 0 : failed(writer, code);
 }
 
-/* SQLite is to remove no file by its name, see journals.h. */
-static void keep_journals(struct mt_writer *writer, bool keep)
-{
-	int is_kept = keep;
-
-	sqlite3_file_control(writer->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &is_kept);
-}
-
 /* True: the file has another name now, or none. */
 static bool has_moved(struct mt_writer *writer)
 {
@@ -285,7 +277,7 @@ static int begin_log(struct mt_writer *writer)
 	/* A new one has taken its name, maybe: then there is nothing left to be written for. */
 	mt_journals_lock(&writer->journals);
 	if (!has_moved(writer)) {
-		/* The look at a table makes the second file, too. */
+		/* The look at a table makes the log. */
 		r = execute(writer, "PRAGMA journal_mode = WAL; SELECT state FROM session");
 		mt_journals_mark(&writer->journals);
 	}
@@ -293,32 +285,28 @@ static int begin_log(struct mt_writer *writer)
 	return r;
 }
 
-static bool is_in_log_mode(struct mt_writer *writer)
+/* With the folder locked: where others' files have our names, SQLite is to touch none of them. */
+static bool may_touch_journals(struct mt_writer *writer)
 {
-	sqlite3_stmt *statement;
-	bool is_wal = true;
+	int keeps = has_moved(writer) || !mt_journals_are_ours(&writer->journals);
 
-	if (sqlite3_prepare_v2(writer->db, "PRAGMA journal_mode", -1, &statement, NULL) ==
-	            SQLITE_OK &&
-	    sqlite3_step(statement) == SQLITE_ROW)
-		is_wal = strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
-	sqlite3_finalize(statement);
-	return is_wal;
+	sqlite3_file_control(writer->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &keeps);
+	return !keeps;
 }
 
 /*
  * Folds the log into the file. A reader that has the file open keeps it in WAL mode: then it stays readable as it is,
- * and the last one to close it folds the log in. In memory there is a journal for the moment only in which the
- * file's head is written, and none that could be taken for another file's.
+ * and the last one to close it folds the log in. The long part comes first, without the lock on the folder. In
+ * memory there is a journal for the moment only in which the file's head is written, and none on the disk that could
+ * be taken for another file's.
  */
 static void end_log(struct mt_writer *writer)
 {
-	keep_journals(writer, true);
-	execute(writer, "PRAGMA journal_mode = MEMORY");
-	if (!is_in_log_mode(writer))
-		mt_journals_remove(&writer->journals);
-	else
-		keep_journals(writer, has_moved(writer));
+	execute(writer, "PRAGMA wal_checkpoint(PASSIVE)");
+	mt_journals_lock(&writer->journals);
+	if (may_touch_journals(writer))
+		execute(writer, "PRAGMA journal_mode = MEMORY");
+	mt_journals_unlock(&writer->journals);
 }
 
 static int fill(struct mt_writer *writer, const struct mt_writer_session *session)
@@ -606,7 +594,11 @@ int mt_writer_close(struct mt_writer *writer, const char *state, struct mt_error
 		end_log(writer);
 	if (r < 0)
 		mt_error_set(ret_error, r, "%s", writer->error);
+	mt_journals_lock(&writer->journals);
+	if (writer->db)
+		may_touch_journals(writer);
 	sqlite3_close(writer->db);
+	mt_journals_unlock(&writer->journals);
 	mt_journals_free(&writer->journals);
 	free(writer);
 	return r;

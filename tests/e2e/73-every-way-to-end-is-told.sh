@@ -295,6 +295,39 @@ is "all are killed, the collector too: the file opens, and has what was committe
 	"$? $(sqlite3 all.db "PRAGMA integrity_check; SELECT allocations >= 5000 FROM process" | tr '\n' ' ')" "0 ok 1 "
 contains "all are killed, the collector too: info says that the end is missing" out "its end was not recorded"
 
+# All are told to end, the collector too, as a service manager does it: who ends in good order is whole in the file.
+cat >polite.c <<'END2'
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+static void *volatile kept;
+int main(void)
+{
+	sigset_t wanted;
+	int signal;
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGTERM);
+	sigprocmask(SIG_BLOCK, &wanted, NULL);
+	kept = malloc(1000);
+	puts("there");
+	fflush(stdout);
+	sigwait(&wanted, &signal);
+	for (int i = 0; i < 1000; i++)
+		kept = malloc(10);
+	return 14;
+}
+END2
+${CC:-cc} -g -o polite polite.c || exit 99
+LD_PRELOAD=$library MEMTRACE_OPTIONS=output=$work/polite.db ./polite >there 2>err &
+read -r line <there
+kill -TERM "$(sqlite3 polite.db "SELECT collector_pid FROM session")" "$!"
+wait "$!"
+is "all are told to end: the status" $? 14
+is "all are told to end: nothing is missing, and nothing is said" "$(query polite.db "
+	SELECT end_reason, exit_status, allocations >= 1001, (SELECT state FROM session) FROM process") $(cat err)" \
+	"exit|14|1|complete "
+
 # Killed for want of memory, in a control group of its own.
 group=
 for root in /sys/fs/cgroup/memory /sys/fs/cgroup; do
