@@ -5,6 +5,7 @@
 #include "collect/commit.h"
 
 #include "collect/lifecycle.h"
+#include "collect/output.h"
 
 #include <errno.h>
 #include <string.h>
@@ -136,9 +137,30 @@ static int write_batch(struct mt_writer *writer, struct mt_batch *batch)
 	return r;
 }
 
+static void fail(struct mt_commit *commit, int r, const struct mt_error *error)
+{
+	pthread_mutex_lock(&commit->mutex);
+	commit->failure = r;
+	commit->error = *error;
+	pthread_mutex_unlock(&commit->mutex);
+}
+
+/* What was committed is in a file; but if that is gone, nobody is to believe that it is kept. */
+static void check_file(struct mt_commit *commit)
+{
+	struct mt_error error;
+
+	if (commit->failure || commit->file_fd < 0 || !mt_output_is_removed(commit->file_fd))
+		return;
+	mt_error_set(&error, -ENOENT, "it was removed while it was written");
+	fail(commit, -ENOENT, &error);
+}
+
 static void write_or_fail(struct mt_commit *commit, struct mt_batch *batch)
 {
 	int r = 0;
+
+	check_file(commit);
 
 	for (int i = 0; i < BUSY_TRIES && !commit->failure; i++) {
 		struct mt_error error;
@@ -150,10 +172,7 @@ static void write_or_fail(struct mt_commit *commit, struct mt_batch *batch)
 		mt_writer_rollback(commit->writer);
 		if (r == -EBUSY && i + 1 < BUSY_TRIES)
 			continue;
-		pthread_mutex_lock(&commit->mutex);
-		commit->failure = r;
-		commit->error = error;
-		pthread_mutex_unlock(&commit->mutex);
+		fail(commit, r, &error);
 		return;
 	}
 }
@@ -165,6 +184,7 @@ static void announce(struct mt_commit *commit, const struct mt_batch *batch)
 	for (size_t i = batch->members_count; i-- > 0;) {
 		const struct mt_batch_member *member = &batch->members[i];
 		const struct mt_writer_process *row = &batch->processes[member->row];
+		const struct mt_slot *slot = &mt_segment_slots(commit->segment)[member->slot];
 
 		if (!member->is_end)
 			continue;
@@ -181,7 +201,9 @@ static void announce(struct mt_commit *commit, const struct mt_batch *batch)
 		                                      .live_blocks = row->live_blocks,
 		                                      .live_bytes = row->live_bytes,
 		                                      .peak_bytes = row->peak_bytes,
-		                                      .dropped_events = row->dropped_events}});
+		                                      .dropped_events = row->dropped_events,
+		                                      .gave_up = atomic_load(&slot->gave_up) ==
+		                                                 MT_GAVE_UP_HEARTBEAT}});
 	}
 }
 
@@ -222,6 +244,7 @@ int mt_commit_start(struct mt_commit *commit, struct mt_writer *writer, struct m
 
 	memset(commit, 0, sizeof(*commit));
 	commit->writer = writer;
+	commit->file_fd = -1;
 	commit->segment = segment;
 	commit->to_service = to_service;
 	commit->wake = wake;

@@ -16,14 +16,13 @@
 #include "preload/clock.h"
 #include "preload/config.h"
 #include "preload/early.h"
+#include "preload/patience.h"
 #include "preload/stacks.h"
 #include "preload/thread.h"
 #include "preload/unwind.h"
 
 #define SPINS_BEFORE_SLEEP 200
-#define WAIT_STEP_NS       100000000l
-/* Steps without a heartbeat until the collector is given up: 10 s. */
-#define STEPS_BEFORE_GIVING_UP 100
+#define WAIT_STEP_MS       100
 
 void mt_emit_ring_bell(void)
 {
@@ -40,9 +39,9 @@ void mt_emit_ring_bell(void)
 MT_COLD static bool wait_for_space(struct mt_ring_writer *writer, uint32_t bytes)
 {
 	struct mt_ring *ring = writer->ring;
-	struct timespec step = {0, WAIT_STEP_NS};
-	uint64_t heartbeat = 0;
-	int steps = 0;
+	struct timespec step = {0, WAIT_STEP_MS * 1000000l};
+	struct mt_patience patience = {0, 0};
+	enum mt_collector_state state;
 
 	mt_emit_ring_bell();
 	for (int i = 0; i < SPINS_BEFORE_SLEEP; i++) {
@@ -54,7 +53,6 @@ MT_COLD static bool wait_for_space(struct mt_ring_writer *writer, uint32_t bytes
 	}
 	for (;;) {
 		uint32_t space = atomic_load(&ring->space);
-		uint64_t beat;
 
 		/* seq_cst: the reader stores tail, then looks at writer_waits */
 		atomic_store(&ring->writer_waits, 1);
@@ -66,20 +64,14 @@ MT_COLD static bool wait_for_space(struct mt_ring_writer *writer, uint32_t bytes
 			break;
 		if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) != MT_PROCESS_ON)
 			return false;
-		if (atomic_load(&mt_process.segment->closed)) {
-			mt_process_off("the collector was told to stop: tracing stops here, the "
-			               "program goes on");
-			return false;
-		}
-		beat = atomic_load_explicit(&mt_process.segment->heartbeat, memory_order_relaxed);
-		steps = beat == heartbeat ? steps + 1 : 0;
-		heartbeat = beat;
-		if (steps >= STEPS_BEFORE_GIVING_UP) {
+		state = mt_patience_step(&patience, mt_process.segment, WAIT_STEP_MS);
+		if (state == MT_COLLECTOR_ALIVE)
+			continue;
+		if (state == MT_COLLECTOR_HUNG)
 			atomic_store(&mt_process.slot->gave_up, MT_GAVE_UP_HEARTBEAT);
-			mt_process_off("the collector has not moved for 10 s: tracing stops here, "
-			               "the program goes on");
-			return false;
-		}
+		mt_process_off(NULL);
+		mt_patience_say(mt_process.segment, state);
+		return false;
 	}
 	atomic_store_explicit(&ring->writer_waits, 0, memory_order_relaxed);
 	return true;

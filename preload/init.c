@@ -20,6 +20,7 @@
 #include "preload/emit.h"
 #include "preload/life.h"
 #include "preload/module.h"
+#include "preload/patience.h"
 #include "preload/process.h"
 #include "preload/real.h"
 #include "preload/rules.h"
@@ -30,9 +31,7 @@
 #include "preload/thread.h"
 #include "preload/unwind.h"
 
-#define COMMIT_STEP_NS 50000000l
-/* Steps without a heartbeat until the wait at the end is given up: 3 s. */
-#define STEPS_BEFORE_GIVING_UP 60
+#define COMMIT_STEP_MS 50
 
 /* The gate before there is a slot, and when all is over. */
 static const _Atomic uint32_t open_gate;
@@ -124,43 +123,44 @@ void mt_life_before_main(void)
 		mt_unwind_warm_up(NULL);
 }
 
+/* The collector could not write: once a session, and where nobody else will say it. */
+static void say_lost(struct mt_segment *segment)
+{
+	if (!atomic_exchange(&segment->end_said, 1) && !atomic_load(&segment->is_reported))
+		mt_say("the file could not be written to the end: it is incomplete, or gone if it "
+		       "was "
+		       "removed (memtrace info says why)",
+		       NULL);
+}
+
 /* Waits until the collector has this process in the file, as long as it moves and the option allows. */
 static void wait_for_commit(void)
 {
-	struct timespec step = {0, COMMIT_STEP_NS};
-	uint64_t steps_left = (uint64_t)mt_config.exit_wait_s * 1000000000u / COMMIT_STEP_NS;
-	uint64_t heartbeat = 0;
-	int still = 0;
+	struct mt_segment *segment = mt_process.segment;
+	struct timespec step = {0, COMMIT_STEP_MS * 1000000l};
+	uint64_t steps_left = (uint64_t)mt_config.exit_wait_s * 1000 / COMMIT_STEP_MS;
+	struct mt_patience patience = {0, 0};
+	uint32_t step_ms = 0;
 
-	while (steps_left-- > 0) {
-		uint64_t beat = atomic_load(&mt_process.segment->heartbeat);
+	for (;; steps_left--, step_ms = COMMIT_STEP_MS) {
 		uint32_t committed = atomic_load(&mt_process.slot->committed);
+		enum mt_collector_state state;
 
 		if (committed == MT_COMMITTED_LOST)
-			mt_say("the file could not be written to the end: it is incomplete "
-			       "(memtrace info says why)",
-			       NULL);
+			say_lost(segment);
 		if (committed != MT_COMMITTED_NOT_YET)
 			return;
-		if (atomic_load(&mt_process.segment->closed)) {
-			mt_say("the collector was told to stop: the end of this process is not "
-			       "in the file",
-			       NULL);
+		state = mt_patience_step(&patience, segment, step_ms);
+		if (state != MT_COLLECTOR_ALIVE) {
+			mt_patience_say(segment, state);
 			return;
 		}
-		still = beat == heartbeat ? still + 1 : 0;
-		heartbeat = beat;
-		if (still >= STEPS_BEFORE_GIVING_UP) {
-			mt_say("the collector does not move: the end of this process may be "
-			       "missing "
-			       "in the file",
-			       NULL);
-			return;
-		}
+		if (!steps_left)
+			break;
 		mt_emit_ring_bell();
 		syscall(SYS_futex, &mt_process.slot->committed, FUTEX_WAIT, 0, &step, NULL, 0);
 	}
-	if (mt_config.exit_wait_s)
+	if (mt_config.exit_wait_s && !atomic_load(&segment->is_reported))
 		mt_say("the collector has not finished within exit_wait: it goes on by itself",
 		       NULL);
 }

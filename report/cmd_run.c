@@ -229,13 +229,19 @@ static void say_never_joined(struct run *run)
 	              "out of its environment?");
 }
 
-static void say_summary(struct run *run)
+static void say_summary(struct run *run, const char *session)
 {
 	struct mt_summary summary;
 	int error = mt_spawn_summary(&run->spawn, (int)(run->exit_wait_s + SUMMARY_SLACK_S) * 1000,
 	                             &summary);
 	const char *file, *others = "", *dropped = "", *about;
 
+	if (error == -ECONNRESET) {
+		mt_say("the collector was killed, or told to stop: the file lacks its last second "
+		       "and what followed");
+		mt_spawn_forget(session);
+		return;
+	}
 	if (error < 0) {
 		mt_say("the collector did not say what it has written: %s; the file may be "
 		       "incomplete",
@@ -294,7 +300,7 @@ static int trace(struct run *run, const char *untraced)
 	if (error < 0)
 		return say_cannot_run(run->argv[0], error);
 	if (session)
-		say_summary(run);
+		say_summary(run, session);
 	if (status < 0) {
 		mt_say("lost sight of '%s': %s", run->argv[0], strerror(-status));
 		return MT_EXIT_CANNOT;

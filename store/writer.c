@@ -118,7 +118,13 @@ struct mt_writer {
 
 static int failed(struct mt_writer *writer, int code)
 {
-	snprintf(writer->error, sizeof(writer->error), "%s", sqlite3_errmsg(writer->db));
+	int system = sqlite3_system_errno(writer->db);
+	bool is_system = code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY &&
+	                 ((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN);
+
+	/* "disk I/O error" alone hides a quota, or a limit on the size of files. */
+	snprintf(writer->error, sizeof(writer->error), "%s%s%s", sqlite3_errmsg(writer->db),
+	         is_system && system ? ": " : "", is_system && system ? strerror(system) : "");
 	return mt_store_errno(code);
 }
 

@@ -30,7 +30,7 @@
 #include "ring.h"
 
 #define MT_SEGMENT_MAGIC   0x4543415254454d4dull /* "MMETRACE" */
-#define MT_SEGMENT_VERSION 2u
+#define MT_SEGMENT_VERSION 3u
 
 #define MT_SLOTS           4096u
 #define MT_RINGS           2048u
@@ -126,6 +126,14 @@ struct mt_segment {
 	_Atomic uint32_t slot_hint;      /* where to look for a free slot */
 	_Atomic uint32_t ring_count;     /* directory entries handed out */
 	_Atomic uint64_t ring_data_used; /* bytes of the data area handed out */
+	/*
+	 * The collector's end, see preload/patience.h. `collector` is its thread's id, in a robust list: when it is
+	 * killed, the kernel sets FUTEX_OWNER_DIED in it.
+	 */
+	_Alignas(64) _Atomic uint32_t collector;
+	_Atomic uint32_t end_said;    /* 1: a process has said that the collector is gone */
+	_Atomic uint32_t is_reported; /* 1: `memtrace run` waits for the end and will say it */
+	_Atomic uint64_t hung_beat;   /* the heartbeat at which a process gave up waiting */
 };
 
 #define MT_SEGMENT_SLOTS_AT 4096ull
