@@ -201,7 +201,20 @@ static const char *serve(int starter_fd)
 	return session.was_cut_off ? "incomplete" : "complete";
 }
 
-/* Why the file is incomplete, if there is room for that now: what failed was rolled back. */
+static int write_note(struct mt_writer *writer, const struct mt_writer_note *note)
+{
+	int r = mt_writer_begin(writer);
+
+	if (r == 0)
+		r = mt_writer_note(writer, note);
+	if (r == 0)
+		r = mt_writer_commit(writer);
+	if (r < 0)
+		mt_writer_rollback(writer);
+	return r;
+}
+
+/* Why the file is incomplete: in the room of what failed and was rolled back, or of what can be moved. */
 static void try_note(struct mt_writer *writer, const struct mt_error *error)
 {
 	const struct mt_ledger *ledger = &collector.ledger;
@@ -213,9 +226,10 @@ static void try_note(struct mt_writer *writer, const struct mt_error *error)
 
 	snprintf(text, sizeof(text), "what came last could not be written: %s", error->text);
 	note.text = text;
-	if (mt_writer_begin(writer) < 0 || mt_writer_note(writer, &note) < 0 ||
-	    mt_writer_commit(writer) < 0)
-		mt_writer_rollback(writer);
+	if (write_note(writer, &note) == 0)
+		return;
+	mt_writer_make_room(writer);
+	write_note(writer, &note);
 }
 
 /* What every process of the session goes by. */

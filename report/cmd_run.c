@@ -196,11 +196,10 @@ static const char *start_session(struct run *run, struct mt_welcome *welcome)
 	}
 	if (*welcome->message)
 		mt_say("%s", welcome->message);
-	if (welcome->status < 0) {
-		mt_say("%s runs untraced: %s", run->argv[0],
-		       *welcome->message ? "no file can be written" : strerror(-welcome->status));
+	else if (welcome->status < 0)
+		mt_say("%s runs untraced: %s", run->argv[0], strerror(-welcome->status));
+	if (welcome->status < 0)
 		return NULL;
-	}
 	return welcome->session;
 }
 

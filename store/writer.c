@@ -118,13 +118,11 @@ struct mt_writer {
 
 static int failed(struct mt_writer *writer, int code)
 {
-	int system = sqlite3_system_errno(writer->db);
-	bool is_system = code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY &&
-	                 ((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN);
+	/* "disk I/O error" alone hides a limit on the size of files, and much else. */
+	const char *why = (code & 0xff) == SQLITE_IOERR && errno ? strerror(errno) : NULL;
 
-	/* "disk I/O error" alone hides a quota, or a limit on the size of files. */
 	snprintf(writer->error, sizeof(writer->error), "%s%s%s", sqlite3_errmsg(writer->db),
-	         is_system && system ? ": " : "", is_system && system ? strerror(system) : "");
+	         why ? ": " : "", why ? why : "");
 	return mt_store_errno(code);
 }
 
@@ -184,6 +182,8 @@ static int run(struct mt_writer *writer, enum statement which, const char *shape
 
 	if (r < 0)
 		return r;
+	/* SQLite keeps the reason of a failure to itself, but leaves it in errno (failed()). */
+	errno = 0;
 	va_start(values, shape);
 	code = bind(writer->statements[which], shape, values);
 	va_end(values);
@@ -335,6 +335,11 @@ void mt_writer_rollback(struct mt_writer *writer)
 		sqlite3_exec(writer->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
+void mt_writer_make_room(struct mt_writer *writer)
+{
+	sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+}
+
 int mt_writer_note(struct mt_writer *writer, const struct mt_writer_note *row)
 {
 	return run(writer, NOTE, "rrusus", row->id, row->process, row->time_ns, row->kind,
@@ -445,6 +450,7 @@ static int insert_blocks(struct mt_writer *writer, enum statement which,
 	statement = writer->statements[which];
 	for (uint32_t i = 0; i < count; i++)
 		bind_block(statement, 1 + (int)i * BLOCK_COLUMNS, &rows[i]);
+	errno = 0;
 	code = sqlite3_step(statement);
 	r = code == SQLITE_DONE ? 0 : failed(writer, code);
 	sqlite3_reset(statement);

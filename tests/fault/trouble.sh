@@ -6,7 +6,7 @@
 #	                            (into counts); returns when it awaits its order. With $options (:key=value…).
 #	                            $server is what was started, $collector the pid of its collector
 #	pause                       has it do half its work, and returns when it awaits another order
-#	committed FILE              waits until there is something of the program's work in the file
+#	committed FILE              waits until more than 10000 of its calls are in the file
 #	order WORD…                 gives the order
 #	sum_line                    returns when it has printed its sum, the last that it does
 #	end NAME                    waits for its end, and holds it to what the program does untraced
@@ -68,7 +68,7 @@ pause()
 
 committed()
 {
-	while [ "$(sqlite3 "$1" "SELECT sum(allocations) > 0 FROM process" 2>/dev/null)" != 1 ]; do
+	while [ "$(sqlite3 "$1" "SELECT sum(allocations) > 10000 FROM process" 2>/dev/null)" != 1 ]; do
 		kill -0 "$server" || return
 	done
 }
