@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A reader that writes symbols into the file holds it for moments; the writer waits 10 s each time. */
 #define BUSY_TRIES     3
@@ -177,9 +178,23 @@ static void write_or_fail(struct mt_commit *commit, struct mt_batch *batch)
 	}
 }
 
+/*
+ * Nobody is left who could ask, and when the last process was the first one of its pid namespace, this is the last
+ * moment of ours, too.
+ */
+static void remove_socket(const struct mt_commit *commit)
+{
+	if (!commit->socket_path || !commit->socket_path[0])
+		return;
+	unlink(commit->socket_path);
+	rmdir(commit->folder);
+}
+
 /* Whoever waits for the end of a process may go on. */
 static void announce(struct mt_commit *commit, const struct mt_batch *batch)
 {
+	if (batch->is_last)
+		remove_socket(commit);
 	/* Newer images stand first, and the last one said of a pid is to be its newest. */
 	for (size_t i = batch->members_count; i-- > 0;) {
 		const struct mt_batch_member *member = &batch->members[i];

@@ -285,6 +285,8 @@ static int run(const struct mt_settings *settings, struct mt_segment *segment, i
 	if (r < 0)
 		return r;
 	commit.file_fd = file->lock_fd;
+	commit.socket_path = session.socket_path;
+	commit.folder = session.folder;
 	state = serve(starter_fd);
 	mt_commit_stop(&commit);
 	if (!state)

@@ -74,8 +74,15 @@ static int begin(void)
 	if (!mt_real.malloc || !mt_real.free || !mt_real.mmap || !mt_real.execve)
 		return -ENOSYS;
 	if ((error = map_wiped()) || (error = mt_thread_init()) || (error = mt_stacks_init()) ||
-	    (error = mt_rules_init()))
+	    (error = mt_rules_init())) {
+		/* A child of one where this is so need not say it again. */
+		if (!mt_config.session)
+			mt_say("not traced: there is no address space, or no memory, for what "
+			       "tracing needs",
+			       NULL);
+		mt_session_refuse();
 		return error;
+	}
 	mt_module_init();
 	error = mt_session_begin();
 	if (!error && mt_process.segment->sample_bytes)
@@ -105,6 +112,7 @@ __attribute__((constructor)) static void construct(int argc, char **argv, char *
 		mt_process_off(NULL);
 		return;
 	}
+	mt_say_begin();
 	mt_config_read(environment);
 	if (begin() != 0)
 		mt_process_off(NULL);

@@ -332,6 +332,11 @@ static void keep_session(const char *session)
 	append(session_entry, sizeof(session_entry), at, session);
 }
 
+void mt_session_refuse(void)
+{
+	keep_session(NO_SESSION);
+}
+
 bool mt_session_is_collector(void)
 {
 	const char *executed = (const char *)getauxval(AT_EXECFN);

@@ -248,6 +248,8 @@ int main(int count, char **arguments)
 	fflush(stdout);
 	if (!read_order())
 		return 2;
+	/* For who looks at the system calls: what follows is work. */
+	access("/the/mark", F_OK);
 	for (int i = 1; i < threads && i < 64; i++)
 		if (pthread_create(&ids[i], NULL, work, (void *)(uintptr_t)i) != 0)
 			return 5;
