@@ -4,15 +4,18 @@
  */
 #include "store/writer.h"
 
+#include "base/cleanup.h"
 #include "store/store.h"
 #include "wire/event.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A reader that caches symbols holds the file for milliseconds; one that waits longer is stuck. */
 #define BUSY_MS 10000
@@ -244,16 +247,11 @@ static int write_kinds(struct mt_writer *writer)
 	return code == SQLITE_OK ? 0 : failed(writer, code);
 }
 
+/* The schema and the first rows, in memory. */
 static int fill(struct mt_writer *writer, const struct mt_writer_session *session)
 {
-	int r;
+	int r = execute(writer, "PRAGMA page_size = 4096; BEGIN");
 
-	/*
-	 * Nobody knows of the file yet, so neither a lock nor a journal nor the disk is waited for until
-	 * the schema is in: the traced program waits for this.
-	 */
-	r = execute(writer, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF;"
-	                    "PRAGMA journal_mode = MEMORY; PRAGMA page_size = 4096; BEGIN");
 	if (r == 0)
 		r = execute(writer, mt_store_schema);
 	if (r == 0)
@@ -264,11 +262,55 @@ static int fill(struct mt_writer *writer, const struct mt_writer_session *sessio
 	if (r == 0)
 		r = write_kinds(writer);
 	if (r == 0)
-		r = execute(writer, "COMMIT; PRAGMA locking_mode = NORMAL");
-	if (r == 0)
-		r = execute(writer, "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"
-		                    "PRAGMA wal_autocheckpoint = 4000; PRAGMA foreign_keys = OFF");
+		r = execute(writer, "COMMIT");
 	return r;
+}
+
+static int write_whole(struct mt_writer *writer, const char *path, const unsigned char *bytes,
+                       size_t count)
+{
+	MT_CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t done = fd < 0 ? -1 : pwrite(fd, bytes, count, 0);
+	int error = errno;
+
+	if (done == (ssize_t)count)
+		return 0;
+	/* Cut short, most likely because the disk is full: the next byte says why. */
+	if (done >= 0)
+		error = pwrite(fd, bytes + done, 1, done) < 0 ? errno : EIO;
+	snprintf(writer->error, sizeof(writer->error), "%s", strerror(error));
+	return -error;
+}
+
+/*
+ * Writes the file with one call, so that there is no moment at which a collector that is killed leaves a part of it;
+ * and the traced program waits for this.
+ */
+static int make_file(struct mt_writer *writer, const char *path)
+{
+	sqlite3_int64 count;
+	unsigned char *bytes = sqlite3_serialize(writer->db, "main", &count, 0);
+	int r;
+
+	if (!bytes)
+		return -ENOMEM;
+	/* https://www.sqlite.org/fileformat.html: the versions for writing and reading, 2 for WAL */
+	bytes[18] = bytes[19] = 2;
+	r = write_whole(writer, path, bytes, (size_t)count);
+	sqlite3_free(bytes);
+	return r;
+}
+
+static int open_file(struct mt_writer *writer, const char *path)
+{
+	int code = sqlite3_open_v2(path, &writer->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+	                           NULL);
+
+	if (code != SQLITE_OK)
+		return writer->db ? failed(writer, code) : -ENOMEM;
+	sqlite3_busy_timeout(writer->db, BUSY_MS);
+	return execute(writer, "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"
+	                       "PRAGMA wal_autocheckpoint = 4000; PRAGMA foreign_keys = OFF");
 }
 
 int mt_writer_create(const char *path, const struct mt_writer_session *session,
@@ -281,13 +323,17 @@ int mt_writer_create(const char *path, const struct mt_writer_session *session,
 		return mt_error_set(ret_error, -ENOMEM, "%s: out of memory", path);
 	/* Its count of memory in use takes a lock for each allocation, and nobody asks for it. */
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-	code = sqlite3_open_v2(path, &writer->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-	                       NULL);
-	if (code == SQLITE_OK) {
-		sqlite3_busy_timeout(writer->db, BUSY_MS);
+	code = sqlite3_open(":memory:", &writer->db);
+	if (code == SQLITE_OK)
 		r = fill(writer, session);
-	} else {
+	else
 		r = writer->db ? failed(writer, code) : -ENOMEM;
+	if (r == 0)
+		r = make_file(writer, path);
+	if (r == 0) {
+		sqlite3_close(writer->db);
+		writer->db = NULL;
+		r = open_file(writer, path);
 	}
 	if (r < 0) {
 		mt_error_set(ret_error, r, "%s: %s", path,
