@@ -5,10 +5,12 @@
 #include "collect/commit.h"
 
 #include "collect/lifecycle.h"
+#include "collect/output.h"
 #include "collect/resident.h"
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A reader that writes symbols into the file holds it for moments; the writer waits 10 s each time. */
 #define BUSY_TRIES     3
@@ -235,9 +237,30 @@ static int write_batch(struct mt_writer *writer, struct mt_batch *batch)
 	return r;
 }
 
+static void fail(struct mt_commit *commit, int r, const struct mt_error *error)
+{
+	pthread_mutex_lock(&commit->mutex);
+	commit->failure = r;
+	commit->error = *error;
+	pthread_mutex_unlock(&commit->mutex);
+}
+
+/* What was committed is in a file; but if that is gone, nobody is to believe that it is kept. */
+static void check_file(struct mt_commit *commit)
+{
+	struct mt_error error;
+
+	if (commit->failure || commit->file_fd < 0 || !mt_output_is_removed(commit->file_fd))
+		return;
+	mt_error_set(&error, -ENOENT, "it was removed while it was written");
+	fail(commit, -ENOENT, &error);
+}
+
 static void write_or_fail(struct mt_commit *commit, struct mt_batch *batch)
 {
 	int r = 0;
+
+	check_file(commit);
 
 	for (int i = 0; i < BUSY_TRIES && !commit->failure; i++) {
 		struct mt_error error;
@@ -249,12 +272,21 @@ static void write_or_fail(struct mt_commit *commit, struct mt_batch *batch)
 		mt_writer_rollback(commit->writer);
 		if (r == -EBUSY && i + 1 < BUSY_TRIES)
 			continue;
-		pthread_mutex_lock(&commit->mutex);
-		commit->failure = r;
-		commit->error = error;
-		pthread_mutex_unlock(&commit->mutex);
+		fail(commit, r, &error);
 		return;
 	}
+}
+
+/*
+ * Nobody is left who could ask, and when the last process was the first one of its pid namespace, this is the last
+ * moment of ours, too.
+ */
+static void remove_socket(const struct mt_commit *commit)
+{
+	if (!commit->socket_path || !commit->socket_path[0])
+		return;
+	unlink(commit->socket_path);
+	rmdir(commit->folder);
 }
 
 /* Whoever waits for a snapshot of pages is answered. */
@@ -275,11 +307,14 @@ static void announce_residents(struct mt_commit *commit, const struct mt_batch *
 /* Whoever waits for the end of a process may go on. */
 static void announce(struct mt_commit *commit, const struct mt_batch *batch)
 {
+	if (batch->is_last)
+		remove_socket(commit);
 	announce_residents(commit, batch);
 	/* Newer images stand first, and the last one said of a pid is to be its newest. */
 	for (size_t i = batch->members_count; i-- > 0;) {
 		const struct mt_batch_member *member = &batch->members[i];
 		const struct mt_writer_process *row = &batch->processes[member->row];
+		const struct mt_slot *slot = &mt_segment_slots(commit->segment)[member->slot];
 
 		if (!member->is_end)
 			continue;
@@ -296,7 +331,9 @@ static void announce(struct mt_commit *commit, const struct mt_batch *batch)
 		                                      .live_blocks = row->live_blocks,
 		                                      .live_bytes = row->live_bytes,
 		                                      .peak_bytes = row->peak_bytes,
-		                                      .dropped_events = row->dropped_events}});
+		                                      .dropped_events = row->dropped_events,
+		                                      .gave_up = atomic_load(&slot->gave_up) ==
+		                                                 MT_GAVE_UP_HEARTBEAT}});
 	}
 }
 
@@ -337,6 +374,7 @@ int mt_commit_start(struct mt_commit *commit, struct mt_writer *writer, struct m
 
 	memset(commit, 0, sizeof(*commit));
 	commit->writer = writer;
+	commit->file_fd = -1;
 	commit->segment = segment;
 	commit->to_service = to_service;
 	commit->wake = wake;

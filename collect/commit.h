@@ -22,6 +22,8 @@ struct mt_commit {
 	pthread_cond_t changed;
 	struct mt_segment *segment;
 	struct mt_writer *writer;
+	const char *socket_path, *folder; /* removed with the last process; NULL: there are none */
+	int file_fd; /* the file that the writer writes; -1: it is not known (tests) */
 	struct mt_mailbox *to_service;
 	void (*wake)(
 	        void *context); /* somebody should look: the drain thread and the service thread */

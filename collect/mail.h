@@ -31,6 +31,7 @@ struct mt_outcome {
 	uint64_t live_bytes;
 	uint64_t peak_bytes;
 	uint64_t dropped_events;
+	bool gave_up; /* it stopped tracing, because we did not move */
 };
 
 enum mt_mail_type {

@@ -106,6 +106,13 @@ int mt_output_claim(const char *path, bool may_replace, int *ret_fd, struct mt_e
 	return 0;
 }
 
+bool mt_output_is_removed(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && status.st_nlink == 0;
+}
+
 void mt_output_abandon(const char *path, int fd)
 {
 	remove_with_journals(path);

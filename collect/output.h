@@ -20,6 +20,9 @@
  */
 int mt_output_claim(const char *path, bool may_replace, int *ret_fd, struct mt_error *ret_error);
 
+/* The file that is held as `fd` has no name any more: what is written to it, nobody will read. */
+bool mt_output_is_removed(int fd);
+
 /* Gives the claimed file up: it was no good after all. */
 void mt_output_abandon(const char *path, int fd);
 

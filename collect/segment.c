@@ -108,6 +108,23 @@ int mt_segment_claim(struct mt_segment *segment, uint32_t pid, uint64_t stamp, u
 	return -EAGAIN;
 }
 
+void mt_segment_attest_life(struct mt_segment *segment)
+{
+	/*
+	 * Only the word is in shared memory. What the kernel follows is here, where no traced process can write; it
+	 * finds the word at a fixed distance from the entry.
+	 */
+	static struct robust_list entry;
+	static struct robust_list_head head;
+
+	entry.next = &head.list;
+	head.list.next = &entry;
+	head.futex_offset = (long)((uintptr_t)&segment->collector - (uintptr_t)&entry);
+	atomic_store(&segment->collector, (uint32_t)gettid());
+	/* Replaces libc's list of this thread, which takes no robust mutex. */
+	syscall(SYS_set_robust_list, &head, sizeof(head));
+}
+
 static void wake_all(_Atomic uint32_t *futex)
 {
 	syscall(SYS_futex, futex, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);

@@ -22,6 +22,12 @@ int mt_segment_create(const char *socket_path, uint64_t ring_kib, enum mt_clock 
 int mt_segment_claim(struct mt_segment *segment, uint32_t pid, uint64_t stamp, uint32_t *ret_slot,
                      uint32_t *ret_generation);
 
+/*
+ * Puts this thread's death, of whatever, into the segment, for those who would wait. The collector's main thread,
+ * once, before anybody joins.
+ */
+void mt_segment_attest_life(struct mt_segment *segment);
+
 /* Says that nobody reads any more, and wakes all who wait for that. */
 void mt_segment_close(struct mt_segment *segment);
 

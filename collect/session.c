@@ -181,6 +181,8 @@ void mt_session_wake(struct mt_session *session)
 
 static void drop_client(struct mt_session *session, struct mt_client *client)
 {
+	if (client->is_trusted)
+		atomic_store(&session->segment->is_reported, 0);
 	epoll_ctl(session->epoll_fd, EPOLL_CTL_DEL, client->fd, NULL);
 	close(client->fd);
 	*client = (struct mt_client){.fd = -1};
@@ -252,6 +254,9 @@ static bool welcome(struct mt_session *session, struct mt_client *client,
 	strcpy(answer.output, session->output);
 	/* Said once, to the first one. */
 	strcpy(answer.message, session->message);
+	/* The starter that does not join is `memtrace run`. */
+	if (client->is_trusted && hello->purpose == MT_HELLO_SESSION)
+		atomic_store(&session->segment->is_reported, 1);
 	if (hello->version != MT_HELLO_VERSION) {
 		answer.status = -EPROTO;
 		snprintf(answer.message, sizeof(answer.message),
@@ -287,6 +292,9 @@ static bool send_summary(struct mt_session *session, struct mt_client *client)
 		summary.live_bytes = outcome.live_bytes;
 		summary.peak_bytes = outcome.peak_bytes;
 		summary.dropped_events = outcome.dropped_events;
+		if (outcome.gave_up)
+			strcpy(summary.message, "the collector did not move for 10 s: what the "
+			                        "program did from then on is missing");
 	} else {
 		summary.status = -ESRCH;
 	}

@@ -35,6 +35,7 @@
 #include "collect/segment.h"
 #include "collect/session.h"
 #include "collect/settings.h"
+#include "collect/sweep.h"
 #include "store/writer.h"
 
 #define FIRST_QUESTION_S 10
@@ -177,7 +178,7 @@ static void post_note(const char *kind, const char *text)
 		mt_mailbox_post(&collector.mail, &mail);
 }
 
-/* Serves until the end; the session's state for the file. */
+/* Serves until the end; the session's state for the file. NULL: it could not begin. */
 static const char *serve(int starter_fd)
 {
 	pthread_t drain;
@@ -189,7 +190,7 @@ static const char *serve(int starter_fd)
 	has_thread = pthread_create(&drain, NULL, mt_collector_run, &collector) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (!has_thread)
-		return "incomplete";
+		return NULL;
 	mt_session_run(&session, starter_fd);
 	mt_control_finish(&session);
 	if (session.was_cut_off)
@@ -202,7 +203,20 @@ static const char *serve(int starter_fd)
 	return session.was_cut_off ? "incomplete" : "complete";
 }
 
-/* Why the file is incomplete, if there is room for that now: what failed was rolled back. */
+static int write_note(struct mt_writer *writer, const struct mt_writer_note *note)
+{
+	int r = mt_writer_begin(writer);
+
+	if (r == 0)
+		r = mt_writer_note(writer, note);
+	if (r == 0)
+		r = mt_writer_commit(writer);
+	if (r < 0)
+		mt_writer_rollback(writer);
+	return r;
+}
+
+/* Why the file is incomplete: in the room of what failed and was rolled back, or of what can be moved. */
 static void try_note(struct mt_writer *writer, const struct mt_error *error)
 {
 	const struct mt_ledger *ledger = &collector.ledger;
@@ -214,9 +228,10 @@ static void try_note(struct mt_writer *writer, const struct mt_error *error)
 
 	snprintf(text, sizeof(text), "what came last could not be written: %s", error->text);
 	note.text = text;
-	if (mt_writer_begin(writer) < 0 || mt_writer_note(writer, &note) < 0 ||
-	    mt_writer_commit(writer) < 0)
-		mt_writer_rollback(writer);
+	if (write_note(writer, &note) == 0)
+		return;
+	mt_writer_make_room(writer);
+	write_note(writer, &note);
 }
 
 static enum mt_follow follow_of(const struct mt_settings *settings)
@@ -259,6 +274,7 @@ static int run(const struct mt_settings *settings, struct mt_segment *segment, i
 	if (r < 0)
 		return r;
 	set_up_segment(segment, settings);
+	mt_segment_attest_life(segment);
 	session.follow = mt_settings_string(settings, MT_OPTION_ID_follow);
 	snprintf(session.output, sizeof(session.output), "%s", file->path);
 	snprintf(session.message, sizeof(session.message), "%s", message);
@@ -281,8 +297,13 @@ static int run(const struct mt_settings *settings, struct mt_segment *segment, i
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r < 0)
 		return r;
+	commit.file_fd = file->lock_fd;
+	commit.socket_path = session.socket_path;
+	commit.folder = session.folder;
 	state = serve(starter_fd);
 	mt_commit_stop(&commit);
+	if (!state)
+		return -EAGAIN;
 	if (mt_commit_failure(&commit, &error) < 0) {
 		state = "incomplete";
 		try_note(file->writer, &error);
@@ -297,6 +318,10 @@ static int run(const struct mt_settings *settings, struct mt_segment *segment, i
 		close(sync_fd);
 	}
 	mt_session_close(&session);
+	if (session.folder[0]) {
+		*strrchr(session.folder, '/') = '\0';
+		mt_sweep(session.folder[0] ? session.folder : "/");
+	}
 	mt_commit_free(&commit);
 	mt_collector_free(&collector);
 	return 0;
@@ -346,8 +371,11 @@ int main(int argc, char **argv)
 		return 2;
 	if (!settings.folder)
 		settings.folder = getcwd(here, sizeof(here)) ? here : "/";
-	if (!settings.stays && mt_daemon_detach() < 0)
+	r = settings.stays ? 0 : mt_daemon_detach();
+	if (r < 0) {
+		refuse(STDIN_FILENO, r, "not traced: no further process may be started");
 		return 1;
+	}
 	if (mt_daemon_clean(&starter_fd) < 0)
 		return 1;
 	mt_daemon_clean_environment();
@@ -367,6 +395,12 @@ int main(int argc, char **argv)
 		                       message, sizeof(message));
 	if (r == 0)
 		r = run(&settings, segment, segment_fd, clock, &file, message, starter_fd);
+	if (r < 0 && file.writer) {
+		mt_writer_close(file.writer, NULL, NULL);
+		mt_output_abandon(file.path, file.lock_fd);
+		snprintf(message, sizeof(message), "not traced: the collector cannot work here: %s",
+		         strerror(-r));
+	}
 	if (r < 0) {
 		refuse(starter_fd, r, message[0] ? message : strerror(-r));
 		mt_session_close(&session);

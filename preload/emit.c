@@ -18,6 +18,7 @@
 #include "preload/clock.h"
 #include "preload/config.h"
 #include "preload/early.h"
+#include "preload/patience.h"
 #include "preload/shared.h"
 #include "preload/stacks.h"
 #include "preload/thread.h"
@@ -26,8 +27,6 @@
 
 #define SPINS_BEFORE_SLEEP 200
 #define WAIT_STEP_NS       100000000u
-/* Without a heartbeat until the collector is given up. */
-#define GIVING_UP_NS 10000000000u
 
 void mt_emit_ring_bell(void)
 {
@@ -44,8 +43,8 @@ void mt_emit_ring_bell(void)
 MT_COLD static bool wait_for_space(struct mt_ring_writer *writer, uint32_t bytes)
 {
 	struct mt_ring *ring = writer->ring;
-	uint64_t heartbeat = 0;
-	uint64_t still_ns = 0;
+	struct mt_patience patience = {0, 0};
+	enum mt_collector_state state;
 
 	mt_emit_ring_bell();
 	for (int i = 0; i < SPINS_BEFORE_SLEEP; i++) {
@@ -57,7 +56,7 @@ MT_COLD static bool wait_for_space(struct mt_ring_writer *writer, uint32_t bytes
 	}
 	for (;;) {
 		uint32_t space = atomic_load(&ring->space);
-		uint64_t beat, waited_ns;
+		uint64_t waited_ns;
 
 		/* seq_cst: the reader stores tail, then looks at writer_waits */
 		atomic_store(&ring->writer_waits, 1);
@@ -69,20 +68,14 @@ MT_COLD static bool wait_for_space(struct mt_ring_writer *writer, uint32_t bytes
 			break;
 		if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) != MT_PROCESS_ON)
 			return false;
-		if (atomic_load(&mt_process.segment->closed)) {
-			mt_process_off("the collector was told to stop: tracing stops here, the "
-			               "program goes on");
-			return false;
-		}
-		beat = atomic_load_explicit(&mt_process.segment->heartbeat, memory_order_relaxed);
-		still_ns = beat == heartbeat ? still_ns + waited_ns : 0;
-		heartbeat = beat;
-		if (still_ns >= GIVING_UP_NS) {
+		state = mt_patience_step(&patience, mt_process.segment, waited_ns);
+		if (state == MT_COLLECTOR_ALIVE)
+			continue;
+		if (state == MT_COLLECTOR_HUNG)
 			atomic_store(&mt_process.slot->gave_up, MT_GAVE_UP_HEARTBEAT);
-			mt_process_off("the collector has not moved for 10 s: tracing stops here, "
-			               "the program goes on");
-			return false;
-		}
+		mt_process_off(NULL);
+		mt_patience_say(mt_process.segment, state);
+		return false;
 	}
 	atomic_store_explicit(&ring->writer_waits, 0, memory_order_relaxed);
 	return true;

@@ -19,6 +19,7 @@
 #include "preload/life.h"
 #include "preload/module.h"
 #include "preload/own.h"
+#include "preload/patience.h"
 #include "preload/process.h"
 #include "preload/real.h"
 #include "preload/rules.h"
@@ -31,8 +32,6 @@
 #include "preload/wait.h"
 
 #define COMMIT_STEP_NS 50000000u
-/* Without a heartbeat until the wait at the end is given up. */
-#define GIVING_UP_NS 3000000000u
 
 /* The gate before there is a slot, and when all is over. */
 static const _Atomic uint32_t open_gate;
@@ -72,8 +71,15 @@ static int begin(void)
 	if (!mt_real.malloc || !mt_real.free || !mt_real.mmap || !mt_real.execve)
 		return -ENOSYS;
 	if ((error = map_wiped()) || (error = mt_thread_init()) || (error = mt_stacks_init()) ||
-	    (error = mt_rules_init()))
+	    (error = mt_rules_init())) {
+		/* A child of one where this is so need not say it again. */
+		if (!mt_config.session)
+			mt_say("not traced: there is no address space, or no memory, for what "
+			       "tracing needs",
+			       NULL);
+		mt_session_refuse();
 		return error;
+	}
 	mt_module_init();
 	error = mt_session_begin();
 	if (!error && mt_process.segment->sample_bytes)
@@ -103,6 +109,7 @@ __attribute__((constructor)) static void construct(int argc, char **argv, char *
 		mt_process_off(NULL);
 		return;
 	}
+	mt_say_begin();
 	mt_config_read(environment);
 	if (begin() != 0)
 		mt_process_off(NULL);
@@ -121,41 +128,43 @@ void mt_life_before_main(void)
 		mt_unwind_warm_up(NULL);
 }
 
+/* The collector could not write: once a session, and where nobody else will say it. */
+static void say_lost(struct mt_segment *segment)
+{
+	if (!atomic_exchange(&segment->end_said, 1) && !atomic_load(&segment->is_reported))
+		mt_say("the file could not be written to the end: it is incomplete, or gone if it "
+		       "was "
+		       "removed (memtrace info says why)",
+		       NULL);
+}
+
 /* Waits until the collector has this process in the file, as long as it moves and the option allows. */
 static void wait_for_commit(void)
 {
+	struct mt_segment *segment = mt_process.segment;
 	uint64_t limit_ns = (uint64_t)mt_config.exit_wait_s * 1000000000u;
-	uint64_t heartbeat = 0, still_ns = 0, step_ns = 0;
+	struct mt_patience patience = {0, 0};
+	uint64_t waited_ns = 0, step_ns = 0;
 
-	for (uint64_t waited_ns = 0; waited_ns < limit_ns; waited_ns += step_ns) {
-		uint64_t beat = atomic_load(&mt_process.segment->heartbeat);
+	for (;; waited_ns += step_ns) {
 		uint32_t committed = atomic_load(&mt_process.slot->committed);
+		enum mt_collector_state state;
 
 		if (committed == MT_COMMITTED_LOST)
-			mt_say("the file could not be written to the end: it is incomplete "
-			       "(memtrace info says why)",
-			       NULL);
+			say_lost(segment);
 		if (committed != MT_COMMITTED_NOT_YET)
 			return;
-		if (atomic_load(&mt_process.segment->closed)) {
-			mt_say("the collector was told to stop: the end of this process is not "
-			       "in the file",
-			       NULL);
+		state = mt_patience_step(&patience, segment, step_ns);
+		if (state != MT_COLLECTOR_ALIVE) {
+			mt_patience_say(segment, state);
 			return;
 		}
-		still_ns = beat == heartbeat ? still_ns + step_ns : 0;
-		heartbeat = beat;
-		if (still_ns >= GIVING_UP_NS) {
-			mt_say("the collector does not move: the end of this process may be "
-			       "missing "
-			       "in the file",
-			       NULL);
-			return;
-		}
+		if (waited_ns >= limit_ns)
+			break;
 		mt_emit_ring_bell();
 		step_ns = mt_wait(&mt_process.slot->committed, 0, COMMIT_STEP_NS);
 	}
-	if (mt_config.exit_wait_s)
+	if (mt_config.exit_wait_s && !atomic_load(&segment->is_reported))
 		mt_say("the collector has not finished within exit_wait: it goes on by itself",
 		       NULL);
 }

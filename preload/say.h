@@ -9,7 +9,10 @@
 
 #define MT_SAY_BUDGET 16
 
-/* Writes "memtrace: ", the strings up to a NULL, and a newline, in one write(2). */
+/* Looks at standard error, once, before the program can change it. */
+void mt_say_begin(void);
+
+/* Writes "memtrace: ", the strings up to a NULL, and a newline, in one write(2); not where descriptor 2 is not standard error any more. */
 void mt_say(const char *first, ...) __attribute__((sentinel));
 
 #endif

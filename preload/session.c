@@ -30,6 +30,7 @@
 #include "preload/config.h"
 #include "preload/emit.h"
 #include "preload/own.h"
+#include "preload/patience.h"
 #include "preload/process.h"
 #include "preload/real.h"
 #include "preload/sample.h"
@@ -60,6 +61,7 @@ static const char *error_text(int error)
 	case EPERM: return "permission denied";
 	case EINVAL: return "it is not of the form path:token";
 	case EPROTO: return "another version of memtrace";
+	case EUSERS: return "no further process may be started";
 	case ENOMEM: return "out of memory or address space";
 	case EMFILE:
 	case ENFILE: return "too many open files";
@@ -351,11 +353,14 @@ static int start_session(void)
 		keep_collector(pair[1], path, arguments);
 	if (child == 0)
 		become_collector(pair[1], path, arguments);
-	error = child < 0 ? -errno : 0;
+	error = child >= 0 ? 0 : errno == EAGAIN ? -EUSERS : -errno;
 	close(pair[1]);
 	if (!error)
 		error = join(pair[0], NULL);
 	close(pair[0]);
+	/* It has detached the collector and ended, or it hangs: nobody is to wait for that. */
+	if (child > 0 && !is_kept && error == -EAGAIN)
+		syscall(SYS_kill, child, SIGKILL);
 	if (child > 0 && !is_kept)
 		while (syscall(SYS_wait4, child, NULL, __WALL, NULL) < 0 && errno == EINTR)
 			;
@@ -370,6 +375,11 @@ static void keep_session(const char *session)
 	append(session_entry, sizeof(session_entry), at, session);
 }
 
+void mt_session_refuse(void)
+{
+	keep_session(NO_SESSION);
+}
+
 bool mt_session_is_collector(void)
 {
 	const char *executed = (const char *)getauxval(AT_EXECFN);
@@ -380,20 +390,21 @@ bool mt_session_is_collector(void)
 
 int mt_session_begin(void)
 {
-	int error = -ENOENT;
+	int error = -ENOENT, join_error = 0;
 
 	mt_process.pid = getpid();
 	if (mt_config.session && strcmp(mt_config.session, NO_SESSION) == 0)
 		return -ENOENT;
 	if (mt_config.session) {
 		error = join_session(mt_config.session);
-		if (error)
-			mt_say("the session in " MT_SESSION_ENV " cannot be joined (",
-			       error_text(error), "): starting a new one", NULL);
+		join_error = error;
 	}
 	if (error) {
 		error = start_session();
 		keep_session(error ? NO_SESSION : welcome.session);
+		if (join_error && !error)
+			mt_say("the session in " MT_SESSION_ENV " cannot be joined (",
+			       error_text(join_error), "): this program has one of its own", NULL);
 	}
 	if (welcome.magic == MT_HELLO_MAGIC && welcome.message[0])
 		mt_say(welcome.message, NULL);
@@ -430,7 +441,14 @@ bool mt_process_adopt_child(bool counted_in_flight)
 	struct mt_segment *segment = mt_process.segment;
 	struct mt_slot *slots = mt_segment_slots(segment);
 	uint32_t hint = atomic_load_explicit(&segment->slot_hint, memory_order_relaxed);
+	enum mt_collector_state collector = mt_patience_look(segment);
 
+	/* Nobody would free its slot again, and they would run out. */
+	if (collector != MT_COLLECTOR_ALIVE) {
+		mt_process_off(NULL);
+		mt_patience_say(segment, collector);
+		return false;
+	}
 	for (uint32_t i = 0; i < MT_SLOTS; i++) {
 		uint32_t index = (hint + i) % MT_SLOTS;
 		uint32_t state = MT_SLOT_FREE;

@@ -27,4 +27,7 @@ int mt_session_begin(void);
  */
 char **mt_session_environment(char **environment);
 
+/* This process is not traced, and has said why: what it executes is not, either, and says nothing. */
+void mt_session_refuse(void);
+
 #endif

@@ -196,11 +196,10 @@ static const char *start_session(struct run *run, struct mt_welcome *welcome)
 	}
 	if (*welcome->message)
 		mt_say("%s", welcome->message);
-	if (welcome->status < 0) {
-		mt_say("%s runs untraced: %s", run->argv[0],
-		       *welcome->message ? "no file can be written" : strerror(-welcome->status));
+	else if (welcome->status < 0)
+		mt_say("%s runs untraced: %s", run->argv[0], strerror(-welcome->status));
+	if (welcome->status < 0)
 		return NULL;
-	}
 	return welcome->session;
 }
 
@@ -229,13 +228,19 @@ static void say_never_joined(struct run *run)
 	              "out of its environment?");
 }
 
-static void say_summary(struct run *run)
+static void say_summary(struct run *run, const char *session)
 {
 	struct mt_summary summary;
 	int error = mt_spawn_summary(&run->spawn, (int)(run->exit_wait_s + SUMMARY_SLACK_S) * 1000,
 	                             &summary);
 	const char *file, *others = "", *dropped = "", *about;
 
+	if (error == -ECONNRESET) {
+		mt_say("the collector was killed, or told to stop: the file lacks its last second "
+		       "and what followed");
+		mt_spawn_forget(session);
+		return;
+	}
 	if (error < 0) {
 		mt_say("the collector did not say what it has written: %s; the file may be "
 		       "incomplete",
@@ -301,7 +306,7 @@ static int trace(struct run *run, const char *untraced)
 	if (error < 0)
 		return say_cannot_run(run->argv[0], error);
 	if (session)
-		say_summary(run);
+		say_summary(run, session);
 	if (status < 0) {
 		mt_say("lost sight of '%s': %s", run->argv[0], strerror(-status));
 		return MT_EXIT_CANNOT;

@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #define LIBRARY   "libmemtrace.so"
@@ -43,8 +45,12 @@ int mt_locate(struct mt_location *ret_location)
 	const char *libexec = below_prefix(MT_LIBEXECDIR);
 	char self[PATH_MAX];
 	ssize_t bytes = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	const char *executed = (const char *)getauxval(AT_EXECFN);
 	char *slash;
 
+	/* Without /proc: as it was called. */
+	if (bytes <= 0 && executed && realpath(executed, self))
+		bytes = (ssize_t)strlen(self);
 	if (bytes > 0) {
 		self[bytes] = '\0';
 		slash = strrchr(self, '/');

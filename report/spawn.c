@@ -350,6 +350,25 @@ int mt_spawn_summary(struct mt_spawn *spawn, int timeout_ms, struct mt_summary *
 	return ret_summary->magic == MT_HELLO_MAGIC ? 0 : -EPROTO;
 }
 
+void mt_spawn_forget(const char *session)
+{
+	char path[sizeof(((struct mt_welcome *)0)->session)];
+	char *colon, *slash;
+
+	/* The path of the socket, in a folder of its own, a colon, and the token. */
+	snprintf(path, sizeof(path), "%s", session);
+	colon = strrchr(path, ':');
+	if (!colon)
+		return;
+	*colon = '\0';
+	unlink(path);
+	slash = strrchr(path, '/');
+	if (!slash)
+		return;
+	*slash = '\0';
+	rmdir(path);
+}
+
 void mt_spawn_close(struct mt_spawn *spawn)
 {
 	int *fds[] = {&spawn->go_fd, &spawn->exec_fd, &spawn->socket_fd};

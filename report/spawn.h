@@ -56,6 +56,9 @@ int mt_spawn_wait(struct mt_spawn *spawn);
 /* -errno: there is no collector, or it did not answer within the time. */
 int mt_spawn_summary(struct mt_spawn *spawn, int timeout_ms, struct mt_summary *ret_summary);
 
+/* Removes the socket of a session whose collector was killed, and so could not. */
+void mt_spawn_forget(const char *session);
+
 /* A child that was not let go ends. */
 void mt_spawn_close(struct mt_spawn *spawn);
 

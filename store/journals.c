@@ -85,6 +85,20 @@ bool mt_journals_are_ours(const struct mt_journals *journals)
 	       ours.st_ino == there.st_ino;
 }
 
+void mt_journals_remove(struct mt_journals *journals)
+{
+	size_t length = strlen(journals->log_name);
+
+	if (!mt_journals_are_ours(journals))
+		return;
+	unlink(journals->log_name);
+	/* "-wal": its index has the same name but for the end */
+	memcpy(journals->log_name + length - 3, "shm", 3);
+	unlink(journals->log_name);
+	memcpy(journals->log_name + length - 3, "wal", 3);
+	forget(journals);
+}
+
 void mt_journals_lock(struct mt_journals *journals)
 {
 	lock(journals->folder_fd);

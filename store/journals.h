@@ -29,6 +29,9 @@ void mt_journals_mark(struct mt_journals *journals);
 /* Is the log that bears the name still ours? */
 bool mt_journals_are_ours(const struct mt_journals *journals);
 
+/* With the folder locked: removes the log and its index, which SQLite does not need any more, if they are still ours. */
+void mt_journals_remove(struct mt_journals *journals);
+
 /* Between these two no other session begins or ends in the folder; bounded, for others may lock it too. */
 void mt_journals_lock(struct mt_journals *journals);
 void mt_journals_unlock(struct mt_journals *journals);

@@ -4,16 +4,19 @@
  */
 #include "store/writer.h"
 
+#include "base/cleanup.h"
 #include "store/journals.h"
 #include "store/store.h"
 #include "wire/event.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A reader that caches symbols holds the file for milliseconds; one that waits longer is stuck. */
 #define BUSY_MS 10000
@@ -140,7 +143,11 @@ struct mt_writer {
 
 static int failed(struct mt_writer *writer, int code)
 {
-	snprintf(writer->error, sizeof(writer->error), "%s", sqlite3_errmsg(writer->db));
+	/* "disk I/O error" alone hides a limit on the size of files, and much else. */
+	const char *why = (code & 0xff) == SQLITE_IOERR && errno ? strerror(errno) : NULL;
+
+	snprintf(writer->error, sizeof(writer->error), "%s%s%s", sqlite3_errmsg(writer->db),
+	         why ? ": " : "", why ? why : "");
 	return mt_store_errno(code);
 }
 
@@ -200,6 +207,8 @@ static int run(struct mt_writer *writer, enum statement which, const char *shape
 
 	if (r < 0)
 		return r;
+	/* SQLite keeps the reason of a failure to itself, but leaves it in errno (failed()). */
+	errno = 0;
 	va_start(values, shape);
 	code = bind(writer->statements[which], shape, values);
 	va_end(values);
@@ -294,6 +303,16 @@ static bool may_touch_journals(struct mt_writer *writer)
 	return !keeps;
 }
 
+/* Moves the whole log into the file; false: a reader needs it still, or there is no space. */
+static bool fold(struct mt_writer *writer)
+{
+	int frames, folded;
+
+	return sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames,
+	                                 &folded) == SQLITE_OK &&
+	       frames == folded;
+}
+
 /*
  * Folds the log into the file. A reader that has the file open keeps it in WAL mode: then it stays readable as it is,
  * and the last one to close it folds the log in. The long part comes first, without the lock on the folder. In
@@ -302,23 +321,22 @@ static bool may_touch_journals(struct mt_writer *writer)
  */
 static void end_log(struct mt_writer *writer)
 {
-	execute(writer, "PRAGMA wal_checkpoint(PASSIVE)");
+	bool is_folded = fold(writer);
+
 	mt_journals_lock(&writer->journals);
 	if (may_touch_journals(writer))
 		execute(writer, "PRAGMA journal_mode = MEMORY");
+	else if (is_folded)
+		/* Without its name the file cannot leave WAL mode, but what is folded in is nobody's any more. */
+		mt_journals_remove(&writer->journals);
 	mt_journals_unlock(&writer->journals);
 }
 
+/* The schema and the first rows, in memory. */
 static int fill(struct mt_writer *writer, const struct mt_writer_session *session)
 {
-	int r;
+	int r = execute(writer, "PRAGMA page_size = 4096; BEGIN");
 
-	/*
-	 * Nobody knows of the file yet, so neither a lock nor a journal nor the disk is waited for until
-	 * the schema is in: the traced program waits for this.
-	 */
-	r = execute(writer, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF;"
-	                    "PRAGMA journal_mode = MEMORY; PRAGMA page_size = 4096; BEGIN");
 	if (r == 0)
 		r = execute(writer, mt_store_schema);
 	if (r == 0)
@@ -329,13 +347,57 @@ static int fill(struct mt_writer *writer, const struct mt_writer_session *sessio
 	if (r == 0)
 		r = write_kinds(writer);
 	if (r == 0)
-		r = execute(writer, "COMMIT; PRAGMA locking_mode = NORMAL");
-	if (r == 0)
-		r = execute(writer, "PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 4000;"
-		                    "PRAGMA foreign_keys = OFF");
-	if (r == 0)
-		r = begin_log(writer);
+		r = execute(writer, "COMMIT");
 	return r;
+}
+
+static int write_whole(struct mt_writer *writer, const char *path, const unsigned char *bytes,
+                       size_t count)
+{
+	MT_CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t done = fd < 0 ? -1 : pwrite(fd, bytes, count, 0);
+	int error = errno;
+
+	if (done == (ssize_t)count)
+		return 0;
+	/* Cut short, most likely because the disk is full: the next byte says why. */
+	if (done >= 0)
+		error = pwrite(fd, bytes + done, 1, done) < 0 ? errno : EIO;
+	snprintf(writer->error, sizeof(writer->error), "%s", strerror(error));
+	return -error;
+}
+
+/*
+ * Writes the file with one call, so that there is no moment at which a collector that is killed leaves a part of it;
+ * and the traced program waits for this.
+ */
+static int make_file(struct mt_writer *writer, const char *path)
+{
+	sqlite3_int64 count;
+	unsigned char *bytes = sqlite3_serialize(writer->db, "main", &count, 0);
+	int r;
+
+	if (!bytes)
+		return -ENOMEM;
+	/* https://www.sqlite.org/fileformat.html: the versions for writing and reading, 2 for WAL */
+	bytes[18] = bytes[19] = 2;
+	r = write_whole(writer, path, bytes, (size_t)count);
+	sqlite3_free(bytes);
+	return r;
+}
+
+static int open_file(struct mt_writer *writer, const char *path)
+{
+	int code = sqlite3_open_v2(path, &writer->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+	                           NULL);
+	int r;
+
+	if (code != SQLITE_OK)
+		return writer->db ? failed(writer, code) : -ENOMEM;
+	sqlite3_busy_timeout(writer->db, BUSY_MS);
+	r = execute(writer, "PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 4000;"
+	                    "PRAGMA foreign_keys = OFF");
+	return r < 0 ? r : begin_log(writer);
 }
 
 int mt_writer_create(const char *path, const struct mt_writer_session *session,
@@ -352,13 +414,17 @@ int mt_writer_create(const char *path, const struct mt_writer_session *session,
 	}
 	/* Its count of memory in use takes a lock for each allocation, and nobody asks for it. */
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-	code = sqlite3_open_v2(path, &writer->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-	                       NULL);
-	if (code == SQLITE_OK) {
-		sqlite3_busy_timeout(writer->db, BUSY_MS);
+	code = sqlite3_open(":memory:", &writer->db);
+	if (code == SQLITE_OK)
 		r = fill(writer, session);
-	} else {
+	else
 		r = writer->db ? failed(writer, code) : -ENOMEM;
+	if (r == 0)
+		r = make_file(writer, path);
+	if (r == 0) {
+		sqlite3_close(writer->db);
+		writer->db = NULL;
+		r = open_file(writer, path);
 	}
 	if (r < 0) {
 		mt_error_set(ret_error, r, "%s: %s", path,
@@ -403,6 +469,11 @@ void mt_writer_rollback(struct mt_writer *writer)
 	/* On a full disk SQLite has often rolled back by itself. */
 	if (!sqlite3_get_autocommit(writer->db))
 		sqlite3_exec(writer->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+void mt_writer_make_room(struct mt_writer *writer)
+{
+	sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
 }
 
 int mt_writer_note(struct mt_writer *writer, const struct mt_writer_note *row)
@@ -515,6 +586,7 @@ static int insert_blocks(struct mt_writer *writer, enum statement which,
 	statement = writer->statements[which];
 	for (uint32_t i = 0; i < count; i++)
 		bind_block(statement, 1 + (int)i * BLOCK_COLUMNS, &rows[i]);
+	errno = 0;
 	code = sqlite3_step(statement);
 	r = code == SQLITE_DONE ? 0 : failed(writer, code);
 	sqlite3_reset(statement);

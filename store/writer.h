@@ -258,6 +258,9 @@ int mt_writer_rest(struct mt_writer *writer);
 
 int mt_writer_begin(struct mt_writer *writer);
 int mt_writer_commit(struct mt_writer *writer);
+/* Moves the log into the file, so that the log's space can be used again: where the file system gives no more. */
+void mt_writer_make_room(struct mt_writer *writer);
+
 void mt_writer_rollback(struct mt_writer *writer);
 
 int mt_writer_note(struct mt_writer *writer, const struct mt_writer_note *row);

@@ -30,7 +30,7 @@
 #include "ring.h"
 
 #define MT_SEGMENT_MAGIC   0x4543415254454d4dull /* "MMETRACE" */
-#define MT_SEGMENT_VERSION 3u
+#define MT_SEGMENT_VERSION 5u
 
 #define MT_SLOTS 4096u
 
@@ -149,6 +149,14 @@ struct mt_segment {
 	        ring_data_used; /* bytes of the data area handed out; of shared rings too */
 	_Atomic uint32_t own_ring_count; /* of ring_count, those of single threads */
 	_Atomic uint64_t own_ring_data_used;
+	/*
+	 * The collector's end, see preload/patience.h. `collector` is its thread's id, in a robust list: when it is
+	 * killed, the kernel sets FUTEX_OWNER_DIED in it.
+	 */
+	_Alignas(64) _Atomic uint32_t collector;
+	_Atomic uint32_t end_said;      /* 1: a process has said that the collector is gone */
+	_Atomic uint32_t is_reported;   /* 1: `memtrace run` waits for the end and will say it */
+	_Atomic uint64_t hung_beat;     /* the heartbeat at which a process gave up waiting */
 	_Atomic uint32_t untraced_said; /* 1: it was said that a program runs untraced */
 };
 
