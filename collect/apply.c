@@ -7,6 +7,7 @@
  */
 #include "collect/apply.h"
 
+#include "collect/books.h"
 #include "collect/define.h"
 #include "collect/lifecycle.h"
 
@@ -15,9 +16,6 @@
 #define AHEAD_BYTES 1024u
 /* A size of this or more is no block: addresses have 47 bits. */
 #define SIZE_LIMIT (1ull << MT_EVENT_ADDR_BITS)
-
-#define likely(x)   __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
 
 static const bool kind_is_heap[256] = {
 #define KIND(name, text, heap) [MT_KIND_##name] = heap,
@@ -60,88 +58,10 @@ static void cross_points(struct mt_ledger *ledger, struct mt_process *process, u
 
 /* --- blocks ------------------------------------------------------------------------------------------ */
 
-/* A block goes whose allocation is not among this process's own figures. */
-static void release_flagged(struct mt_process *process, const struct mt_live_entry *block)
-{
-	if (block->total & MT_LIVE_INHERITED)
-		process->inherited_frees += !(block->total & MT_LIVE_OWN);
-	else
-		process->own_frees++;
-}
-
-static void restore_flagged(struct mt_process *process, const struct mt_live_entry *block)
-{
-	if (block->total & MT_LIVE_INHERITED)
-		process->inherited_frees -= !(block->total & MT_LIVE_OWN);
-	else
-		process->own_frees--;
-}
-
-/* The three changes of the books that a block of the process's own causes. */
-static inline void count_alloc(struct mt_process *process, uint32_t total, uint64_t size_bytes,
-                               uint64_t ns)
-{
-	if (unlikely(process->estimate != NULL)) {
-		if (!mt_estimate_alloc(process->estimate, &process->totals, total, size_bytes, ns))
-			process->out_of_memory++;
-		return;
-	}
-	mt_totals_alloc(&process->totals, total, size_bytes, ns);
-}
-
-static inline void count_end(struct mt_process *process, uint32_t total, uint64_t size_bytes,
-                             bool is_temporary)
-{
-	if (unlikely(process->estimate != NULL))
-		mt_estimate_release(process->estimate, &process->totals, total, size_bytes,
-		                    is_temporary);
-	else
-		mt_totals_release(&process->totals, total, size_bytes, is_temporary);
-}
-
-static void count_undo(struct mt_process *process, uint32_t total, uint64_t size_bytes,
-                       bool was_temporary, uint64_t ns)
-{
-	if (process->estimate)
-		mt_estimate_undo(process->estimate, &process->totals, total, size_bytes,
-		                 was_temporary, ns);
-	else
-		mt_totals_undo(&process->totals, total, size_bytes, was_temporary, ns);
-}
-
 /* The free of a block that is not live: where tracing was off, it may have been allocated then. */
 static inline uint64_t *unknown_frees(struct mt_process *process)
 {
 	return process->was_off ? &process->unknown_frees : &process->unmatched_frees;
-}
-
-/* A block of the process's own is no longer its thread's. */
-static inline void disown(struct mt_process *process, const struct mt_live_entry *block)
-{
-	struct mt_thread *owner = &process->threads[block->thread];
-
-	if (unlikely(--owner->live_blocks == 0 && owner->has_ended))
-		mt_process_idle(process, block->thread);
-}
-
-/* Counts the end of a block; *ret_temporary says whether it was a short one. The entry stays. */
-static inline bool count_release(struct mt_drain *drain, struct mt_process *process,
-                                 const struct mt_live_entry *block, uint64_t word)
-{
-	struct mt_thread *thread = &process->threads[drain->thread];
-	bool is_temporary;
-
-	if (unlikely(block->total & MT_LIVE_FLAGS)) {
-		release_flagged(process, block);
-		return false;
-	}
-	is_temporary = thread->last_alloc == block->addr && block->thread == drain->thread &&
-	               !(mt_event_kind(word) & MT_FREE_LATER);
-	if (is_temporary)
-		thread->last_alloc = 0;
-	count_end(process, block->total, block->size_bytes, is_temporary);
-	disown(process, block);
-	return is_temporary;
 }
 
 static inline void apply_free(struct mt_drain *drain, struct mt_process *process, uint64_t word)
@@ -152,20 +72,8 @@ static inline void apply_free(struct mt_drain *drain, struct mt_process *process
 		++*unknown_frees(process);
 		return;
 	}
-	count_release(drain, process, block, word);
+	mt_books_release(drain, process, block, word);
 	mt_live_remove(&process->live, block);
-}
-
-/* An allocation at an address that is still live: its free was missed. */
-static void overwrite(struct mt_process *process, const struct mt_live_entry *block)
-{
-	process->overwritten++;
-	if (block->total & MT_LIVE_FLAGS) {
-		release_flagged(process, block);
-		return;
-	}
-	count_end(process, block->total, block->size_bytes, false);
-	disown(process, block);
 }
 
 /* False: the record is impossible. */
@@ -196,7 +104,7 @@ static inline bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		return true;
 	}
 	if (unlikely(was_live))
-		overwrite(process, block);
+		mt_books_overwrite(process, block);
 	block->size_bytes = tail.size_bytes;
 	block->born_ns = mt_stamp_ns(&ledger->stamps, head.stamp);
 	block->total = total;
@@ -209,7 +117,7 @@ static inline bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
 	thread = &process->threads[drain->thread];
 	thread->last_alloc = addr;
 	thread->live_blocks++;
-	count_alloc(process, total, tail.size_bytes, block->born_ns);
+	mt_books_alloc(process, total, tail.size_bytes, block->born_ns);
 	return true;
 }
 
@@ -224,7 +132,7 @@ static void apply_realloc(struct mt_drain *drain, struct mt_process *process, ui
 	}
 	drain->pending = MT_REALLOC_BLOCK;
 	drain->pending_block = *block;
-	drain->pending_was_temporary = count_release(drain, process, block, word);
+	drain->pending_was_temporary = mt_books_release(drain, process, block, word);
 	mt_live_remove(&process->live, block);
 }
 
@@ -248,15 +156,15 @@ static void undo_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		return;
 	}
 	if (was_live)
-		overwrite(process, block);
+		mt_books_overwrite(process, block);
 	*block = *old;
 	if (old->total & MT_LIVE_FLAGS) {
-		restore_flagged(process, old);
+		mt_books_restore_flagged(process, old);
 		return;
 	}
 	process->threads[old->thread].live_blocks++;
-	count_undo(process, old->total, old->size_bytes, drain->pending_was_temporary,
-	           mt_stamp_ns(&ledger->stamps, stamp));
+	mt_books_undo(process, old->total, old->size_bytes, drain->pending_was_temporary,
+	              mt_stamp_ns(&ledger->stamps, stamp));
 	if (drain->pending_was_temporary)
 		process->threads[drain->thread].last_alloc = old->addr;
 }
