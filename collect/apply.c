@@ -64,15 +64,32 @@ static inline uint64_t *unknown_frees(struct mt_process *process)
 	return process->was_off ? &process->unknown_frees : &process->unmatched_frees;
 }
 
-static inline void apply_free(struct mt_drain *drain, struct mt_process *process, uint64_t word)
+/* What there is to say of the free of a block of the process's own, before its entry goes. */
+static inline void judge_free(struct mt_ledger *ledger, struct mt_drain *drain,
+                              struct mt_process *process, const struct mt_live_entry *block,
+                              struct mt_event_head head)
 {
-	struct mt_live_entry *block = mt_live_find(&process->live, mt_event_addr(word));
+	drain->last_bad_free = 0;
+	if (unlikely(!(block->total & MT_LIVE_FLAGS) &&
+	             !mt_frees_match(process->totals.rows[block->total].kind,
+	                             mt_event_kind(head.word))))
+		mt_frees_mismatched(ledger, drain, head, block);
+	mt_frees_remember(&process->frees, block);
+	drain->last_grave = process->frees.next;
+}
+
+static inline void apply_free(struct mt_ledger *ledger, struct mt_drain *drain,
+                              struct mt_process *process, struct mt_event_head head)
+{
+	struct mt_live_entry *block = mt_live_find(&process->live, mt_event_addr(head.word));
 
 	if (unlikely(!block)) {
 		++*unknown_frees(process);
+		mt_frees_unmatched(ledger, drain, head);
 		return;
 	}
-	mt_books_release(drain, process, block, word);
+	judge_free(ledger, drain, process, block, head);
+	mt_books_release(drain, process, block, head.word);
 	mt_live_remove(&process->live, block);
 }
 
@@ -121,18 +138,21 @@ static inline bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
 	return true;
 }
 
-static void apply_realloc(struct mt_drain *drain, struct mt_process *process, uint64_t word)
+static void apply_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
+                          struct mt_process *process, struct mt_event_head head)
 {
-	struct mt_live_entry *block = mt_live_find(&process->live, mt_event_addr(word));
+	struct mt_live_entry *block = mt_live_find(&process->live, mt_event_addr(head.word));
 
 	if (!block) {
 		++*unknown_frees(process);
+		mt_frees_unmatched(ledger, drain, head);
 		drain->pending = MT_REALLOC_UNMATCHED;
 		return;
 	}
+	judge_free(ledger, drain, process, block, head);
 	drain->pending = MT_REALLOC_BLOCK;
 	drain->pending_block = *block;
-	drain->pending_was_temporary = mt_books_release(drain, process, block, word);
+	drain->pending_was_temporary = mt_books_release(drain, process, block, head.word);
 	mt_live_remove(&process->live, block);
 }
 
@@ -222,6 +242,8 @@ static void begin_thread(struct mt_ledger *ledger, struct mt_drain *drain,
 		end_thread(drain, now_ns);
 	drain->pending = MT_REALLOC_NONE;
 	drain->last_stack_node = 0;
+	drain->last_grave = 0;
+	drain->last_bad_free = 0;
 	if (tail.size_bytes < MT_SLOTS)
 		process = mt_lifecycle_find(ledger, (uint32_t)tail.size_bytes, tail.stack);
 	if (!process)
@@ -264,10 +286,13 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 	struct mt_process *process = drain->process;
 
 	switch (mt_event_type(head.word)) {
-	case MT_EVENT_FREE: apply_free(drain, process, head.word); return true;
+	case MT_EVENT_FREE: apply_free(ledger, drain, process, head); return true;
 	case MT_EVENT_ALLOC: return apply_alloc(ledger, drain, process, head);
-	case MT_EVENT_REALLOC: apply_realloc(drain, process, head.word); return true;
+	case MT_EVENT_REALLOC: apply_realloc(ledger, drain, process, head); return true;
 	case MT_EVENT_REALLOC_FAILED: undo_realloc(ledger, drain, process, head.stamp); return true;
+	case MT_EVENT_FREE_STACK:
+		mt_frees_stack(ledger, drain, mt_event_addr(head.word), tail_of(drain).stack);
+		return true;
 	case MT_EVENT_MAP:
 	case MT_EVENT_BREAK: return apply_map(ledger, drain, process, head);
 	case MT_EVENT_UNMAP:
@@ -389,7 +414,7 @@ uint64_t mt_apply_run(struct mt_ledger *ledger, struct mt_drain *drain, uint64_t
 		if (likely(process && !process->attention)) {
 			fetch_ahead(drain, &process->live);
 			if (type == MT_EVENT_FREE) {
-				apply_free(drain, process, head.word);
+				apply_free(ledger, drain, process, head);
 				process->events++;
 				drain->at += sizeof(head);
 				continue;

@@ -45,11 +45,12 @@ static void switch_tracing(struct mt_session *session, const struct mt_request *
 	}
 	/* Before the first event that may come of it. */
 	mt_watch_switched(session, index, generation, is_start);
+	/* Its other bits are the drain thread's. */
 	if (is_start)
-		gate &= ~(MT_GATE_STOPPED | MT_GATE_UNUSED);
+		atomic_fetch_and_explicit(&slot->gate, ~(MT_GATE_STOPPED | MT_GATE_UNUSED),
+		                          memory_order_relaxed);
 	else
-		gate |= MT_GATE_STOPPED;
-	atomic_store_explicit(&slot->gate, gate, memory_order_relaxed);
+		atomic_fetch_or_explicit(&slot->gate, MT_GATE_STOPPED, memory_order_relaxed);
 }
 
 /* Those who may read the process's memory anyway. */

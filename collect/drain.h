@@ -40,6 +40,9 @@ struct mt_drain {
 	enum mt_realloc_pending pending;
 	bool pending_was_temporary;
 	struct mt_live_entry pending_block;
+	/* of its last free, each counted from 1 (frees.h); 0: none */
+	uint32_t last_grave;
+	uint32_t last_bad_free;
 };
 
 /*

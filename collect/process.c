@@ -34,6 +34,7 @@ void mt_process_free(struct mt_process *process)
 	mt_live_free(&process->live);
 	mt_totals_free(&process->totals);
 	mt_estimate_free(process->estimate);
+	mt_frees_free(&process->frees);
 	free(process->pauses);
 	mt_ranges_free(&process->ranges);
 	for (size_t i = 0; i < process->thread_count; i++)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "collect/estimate.h"
+#include "collect/frees.h"
 #include "collect/live.h"
 #include "collect/mail.h"
 #include "collect/modules.h"
@@ -77,6 +78,7 @@ struct mt_process {
 	struct mt_live live;
 	struct mt_totals totals;
 	struct mt_estimate *estimate; /* NULL: everything is recorded */
+	struct mt_frees frees;
 	struct mt_ranges ranges;
 	struct mt_thread *threads;
 	size_t thread_count;

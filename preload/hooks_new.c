@@ -89,23 +89,27 @@ MT_COLD static void *look_up(_Atomic(void *) *place, const char *name)
 		return block;                                                       \
 	}
 
-#define DELETE_HOOK(symbol, kind, parameters, arguments)                            \
-	MT_HOOK void symbol parameters;                                             \
-	MT_HOOK void symbol parameters                                              \
-	{                                                                           \
-		static _Atomic(void *) real;                                        \
-		void *function = atomic_load_explicit(&real, memory_order_relaxed); \
-		struct mt_tls *tls = &mt_tls;                                       \
-		const void *freeing = tls->freeing;                                 \
-                                                                                    \
-		if (mt_unlikely(!function))                                         \
-			function = look_up(&real, #symbol);                         \
-		if (block && freeing != block) {                                    \
-			mt_gate_free(kind, block);                                  \
-			tls->freeing = block;                                       \
-		}                                                                   \
-		((void(*) parameters)function) arguments;                           \
-		tls->freeing = freeing;                                             \
+#define DELETE_HOOK(symbol, kind, parameters, arguments)                                          \
+	MT_HOOK void symbol parameters;                                                           \
+	MT_HOOK void symbol parameters                                                            \
+	{                                                                                         \
+		static _Atomic(void *) real;                                                      \
+		void *function = atomic_load_explicit(&real, memory_order_relaxed);               \
+		struct mt_tls *tls = &mt_tls;                                                     \
+		const void *freeing = tls->freeing;                                               \
+                                                                                                  \
+		if (mt_unlikely(!function))                                                       \
+			function = look_up(&real, #symbol);                                       \
+		if (block && freeing != block) {                                                  \
+			if (mt_unlikely(mt_gate_free(kind, block)))                               \
+				mt_emit_free_stack(                                               \
+				        &(struct mt_caller){kind, __builtin_return_address(0), 0, \
+				                            __builtin_frame_address(0)},          \
+				        block);                                                   \
+			tls->freeing = block;                                                     \
+		}                                                                                 \
+		((void(*) parameters)function) arguments;                                         \
+		tls->freeing = freeing;                                                           \
 	}
 
 #define NOTHROW const struct mt_nothrow *nothrow

@@ -19,6 +19,7 @@
 #include "preload/early.h"
 #include "preload/emit.h"
 #include "preload/life.h"
+#include "preload/mark.h"
 #include "preload/module.h"
 #include "preload/process.h"
 #include "preload/real.h"
@@ -90,6 +91,7 @@ static int begin(void)
 	atomic_store_explicit(&mt_process.state, MT_PROCESS_ON, memory_order_release);
 	mt_life_init();
 	mt_early_flush();
+	mt_mark_init();
 	return 0;
 }
 

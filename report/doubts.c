@@ -47,9 +47,8 @@ void mt_doubts_process(const struct mt_file *file, const struct mt_process *proc
 		printf("  Note: %s lost; these figures are not exact.\n",
 		       mt_units_of(process->dropped_events, "event was", "events were").text);
 	if (process->unmatched_frees > 0)
-		printf("  Note: %s of addresses that were not live (allocated before memtrace was "
-		       "there,"
-		       " or freed twice).\n",
+		printf("  Note: %s of addresses that were not live (freed twice, or never "
+		       "allocated; see `memtrace info`).\n",
 		       mt_units_of(process->unmatched_frees, "free", "frees").text);
 	if (process->stacks_cut > 0)
 		printf("  Note: %s of %s could not be walked to the end.\n",

@@ -49,6 +49,7 @@ enum mt_event_type {
 	MT_EVENT_EXEC,        /* about to call execve */
 	MT_EVENT_EXEC_FAILED, /* the image stays */
 	MT_EVENT_EXIT, /* the process ends orderly: size: its exit status, kind: enum mt_exit */
+	MT_EVENT_FREE_STACK, /* addr: of this thread's last FREE or REALLOC; stack: who called it */
 	/* large: struct mt_event_large */
 	MT_EVENT_STACK, /* id: the new stack's id; argument: enum mt_cut; payload: pcs, innermost first */
 	MT_EVENT_MODULE, /* id: load epoch; payload: struct mt_module_payload */

@@ -30,7 +30,7 @@
 #include "ring.h"
 
 #define MT_SEGMENT_MAGIC   0x4543415254454d4dull /* "MMETRACE" */
-#define MT_SEGMENT_VERSION 2u
+#define MT_SEGMENT_VERSION 3u
 
 #define MT_SLOTS           4096u
 #define MT_RINGS           2048u
@@ -54,6 +54,8 @@ enum mt_slot_state {
 #define MT_GATE_SAMPLED 1u /* of heap blocks only a sample, and frees of those */
 #define MT_GATE_STOPPED 2u /* no allocation */
 #define MT_GATE_UNUSED  4u /* with STOPPED: nothing was ever recorded, so no free matters either */
+#define MT_GATE_FREE_STACKS \
+	8u /* a free that is recorded is followed by its stack; not where it is SAMPLED */
 
 struct mt_slot {
 	_Atomic uint32_t state; /* FREE -> CLAIMING by compare-exchange; -> LIVE (release) */
