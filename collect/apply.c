@@ -317,6 +317,7 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 		return true;
 	case MT_EVENT_STACK: return mt_define_stack(ledger, drain, process, large);
 	case MT_EVENT_MODULE: return mt_define_module(ledger, process, large);
+	case MT_EVENT_UNSEEN: return mt_define_unseen(ledger, process, large);
 	default: return false;
 	}
 }
@@ -331,7 +332,7 @@ static uint32_t apply_any(struct mt_ledger *ledger, struct mt_drain *drain,
 	struct mt_process *process = drain->process;
 	uint32_t bytes;
 
-	if (type == MT_EVENT_STACK || type == MT_EVENT_MODULE) {
+	if (type >= MT_EVENT_STACK && type < MT_EVENT_TYPES) {
 		if (published >= sizeof(large))
 			mt_drain_copy(drain, drain->at, &large, sizeof(large));
 		if (large.length_bytes > MT_EVENT_PAYLOAD_MAX)

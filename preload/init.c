@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "preload/bindings.h"
 #include "preload/config.h"
 #include "preload/early.h"
 #include "preload/emit.h"
@@ -122,8 +123,10 @@ void mt_life_before_main(void)
 	ours = mt_session_environment(environ);
 	if (ours)
 		environ = ours;
-	if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) == MT_PROCESS_ON)
+	if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) == MT_PROCESS_ON) {
 		mt_unwind_warm_up(NULL);
+		mt_bindings_tell_first();
+	}
 }
 
 /* Waits until the collector has this process in the file, as long as it moves and the option allows. */
@@ -178,6 +181,8 @@ void mt_life_end(enum mt_exit how, int status)
 		return;
 	if (mt_tls.thread)
 		mt_unwind_account(mt_tls.thread);
+	if (how == MT_EXIT_RETURN)
+		mt_bindings_tell_last();
 	if (mt_emit_life(MT_EVENT_EXIT, how, (uint32_t)status)) {
 		mt_emit_ring_bell();
 		wait_for_commit();

@@ -53,6 +53,8 @@ enum mt_event_type {
 	/* large: struct mt_event_large */
 	MT_EVENT_STACK, /* id: the new stack's id; argument: enum mt_cut; payload: pcs, innermost first */
 	MT_EVENT_MODULE, /* id: load epoch; payload: struct mt_module_payload */
+	MT_EVENT_UNSEEN, /* id: bytes of the first path; argument: enum mt_unseen; payload: paths of the module and of
+	                    what its allocator is bound to, "" is the executable */
 	MT_EVENT_TYPES
 };
 
@@ -112,6 +114,14 @@ enum mt_exit {
 	MT_EXIT_RETURN,    /* exit(), or return from main */
 	MT_EXIT_IMMEDIATE, /* _exit(), _Exit() */
 	MT_EXIT_QUICK,     /* quick_exit() */
+};
+
+/* Why allocations of some code are not seen; MT_EVENT_UNSEEN's argument. */
+enum mt_unseen {
+	MT_UNSEEN_IN_FRONT, /* its malloc stands before ours in the loader's order */
+	MT_UNSEEN_MODULE, /* its calls are bound to another allocator than ours (RTLD_DEEPBIND, ...) */
+	MT_UNSEEN_NAMESPACE, /* it is in a namespace of its own (dlmopen, LD_AUDIT) */
+	MT_UNSEEN_COUNT
 };
 
 struct mt_event_head {
@@ -178,7 +188,7 @@ static inline uint32_t mt_event_bytes(unsigned int type, uint32_t payload_bytes)
 		return 16;
 	if (type > MT_EVENT_FREE && type < MT_EVENT_STACK)
 		return 32;
-	if (type == MT_EVENT_STACK || type == MT_EVENT_MODULE)
+	if (type >= MT_EVENT_STACK && type < MT_EVENT_TYPES)
 		return 32 + ((payload_bytes + MT_EVENT_UNIT - 1) & ~(MT_EVENT_UNIT - 1));
 	return 0;
 }
