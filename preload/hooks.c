@@ -23,20 +23,26 @@ void cfree(void *block);
 void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t alignment, size_t size);
 
-#define CALLER(kind) take_caller(kind, __builtin_return_address(0), __builtin_frame_address(0))
+#define CALLER(kind, bytes) \
+	take_caller(kind, bytes, __builtin_return_address(0), __builtin_frame_address(0))
 
-/* Who asked: this hook's caller, or the caller of the operator new that is calling us. */
-static inline struct mt_caller take_caller(unsigned int kind, const void *address,
-                                           const void *frame)
+/*
+ * Who asked: this hook's caller, or the caller of the operator new that is calling us. An operator that cannot give a
+ * block throws, and the exception is allocated here: that is not what it was asked for, and has another size.
+ */
+static inline struct mt_caller take_caller(unsigned int kind, size_t size_bytes,
+                                           const void *address, const void *frame)
 {
 	struct mt_tls *tls = &mt_tls;
 	struct mt_caller caller = {kind, address, 0, frame};
 
 	if (mt_unlikely(tls->outer_kind)) {
-		caller.kind = tls->outer_kind;
-		caller.address = tls->outer_caller;
-		caller.size_bytes = tls->outer_size_bytes;
-		caller.frame = tls->outer_frame;
+		if (mt_outer_is_asked(tls, size_bytes)) {
+			caller.kind = tls->outer_kind;
+			caller.address = tls->outer_caller;
+			caller.size_bytes = tls->outer_is_aligned ? tls->outer_size_bytes : 0;
+			caller.frame = tls->outer_frame;
+		}
 		tls->outer_kind = 0;
 	}
 	return caller;
@@ -63,7 +69,7 @@ static inline void need_real(void)
 
 MT_HOOK void *malloc(size_t size)
 {
-	struct mt_caller caller = CALLER(MT_KIND_MALLOC);
+	struct mt_caller caller = CALLER(MT_KIND_MALLOC, size);
 	void *block;
 
 	need_real();
@@ -76,7 +82,7 @@ MT_HOOK void *malloc(size_t size)
 
 MT_HOOK void *calloc(size_t count, size_t size)
 {
-	struct mt_caller caller = CALLER(MT_KIND_CALLOC);
+	struct mt_caller caller = CALLER(MT_KIND_CALLOC, count * size);
 	void *block;
 
 	need_real();
@@ -122,7 +128,7 @@ __attribute__((always_inline)) static inline void *reallocate(void *old, size_t 
 
 MT_HOOK void *realloc(void *old, size_t size)
 {
-	return reallocate(old, size, CALLER(MT_KIND_REALLOC));
+	return reallocate(old, size, CALLER(MT_KIND_REALLOC, size));
 }
 
 /* No allocator's own is more than this; libc's would call our realloc. */
@@ -134,7 +140,7 @@ MT_HOOK void *reallocarray(void *old, size_t count, size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
-	return reallocate(old, bytes, CALLER(MT_KIND_REALLOC));
+	return reallocate(old, bytes, CALLER(MT_KIND_REALLOC, bytes));
 }
 
 /* True: the stack is asked for as well. */
@@ -201,7 +207,7 @@ MT_HOOK void free_aligned_sized(void *block, size_t alignment, size_t size)
 
 MT_HOOK int posix_memalign(void **ret_block, size_t alignment, size_t size)
 {
-	struct mt_caller caller = CALLER(MT_KIND_MEMALIGN);
+	struct mt_caller caller = CALLER(MT_KIND_MEMALIGN, size);
 	int error;
 
 	need_real();
@@ -212,35 +218,35 @@ MT_HOOK int posix_memalign(void **ret_block, size_t alignment, size_t size)
 	return error;
 }
 
-#define ALIGNED_HOOK(name)                                          \
-	MT_HOOK void *name(size_t alignment, size_t size)           \
-	{                                                           \
-		struct mt_caller caller = CALLER(MT_KIND_MEMALIGN); \
-		void *block;                                        \
-                                                                    \
-		need_real();                                        \
-		mt_tls.recorded = NULL;                             \
-		block = mt_real.name(alignment, size);              \
-		if (block)                                          \
-			record(&caller, block, size);               \
-		return block;                                       \
+#define ALIGNED_HOOK(name)                                                \
+	MT_HOOK void *name(size_t alignment, size_t size)                 \
+	{                                                                 \
+		struct mt_caller caller = CALLER(MT_KIND_MEMALIGN, size); \
+		void *block;                                              \
+                                                                          \
+		need_real();                                              \
+		mt_tls.recorded = NULL;                                   \
+		block = mt_real.name(alignment, size);                    \
+		if (block)                                                \
+			record(&caller, block, size);                     \
+		return block;                                             \
 	}
 
 ALIGNED_HOOK(aligned_alloc)
 ALIGNED_HOOK(memalign)
 
-#define PAGE_HOOK(name)                                             \
-	MT_HOOK void *name(size_t size)                             \
-	{                                                           \
-		struct mt_caller caller = CALLER(MT_KIND_MEMALIGN); \
-		void *block;                                        \
-                                                                    \
-		need_real();                                        \
-		mt_tls.recorded = NULL;                             \
-		block = mt_real.name(size);                         \
-		if (block)                                          \
-			record(&caller, block, size);               \
-		return block;                                       \
+#define PAGE_HOOK(name)                                                   \
+	MT_HOOK void *name(size_t size)                                   \
+	{                                                                 \
+		struct mt_caller caller = CALLER(MT_KIND_MEMALIGN, size); \
+		void *block;                                              \
+                                                                          \
+		need_real();                                              \
+		mt_tls.recorded = NULL;                                   \
+		block = mt_real.name(size);                               \
+		if (block)                                                \
+			record(&caller, block, size);                     \
+		return block;                                             \
 	}
 
 PAGE_HOOK(valloc)

@@ -6,8 +6,8 @@
  * the block, with the kind and caller that stand in mt_tls, and these only see that it was done. An
  * allocator that defines the operators itself calls nothing that we hook: then these record.
  *
- * The real operator may throw: the file is built with -fexceptions, and nothing here has to be undone, because
- * the malloc that failed has already taken what was left for it in mt_tls.
+ * The real operator may throw: the file is built with -fexceptions, and nothing here has to be undone, because the
+ * malloc that failed, or that of the exception, has already taken what was left for it in mt_tls.
  *
  * The operators are looked for when they are first called: the C++ library may belong to a plugin that was
  * loaded later, out of the global scope.
@@ -24,7 +24,7 @@
 typedef size_t mt_align; /* std::align_val_t */
 
 static inline void outer_begin(unsigned int kind, const void *caller, const void *frame,
-                               size_t aligned_bytes)
+                               size_t size_bytes, bool is_aligned)
 {
 	struct mt_tls *tls = &mt_tls;
 
@@ -32,7 +32,8 @@ static inline void outer_begin(unsigned int kind, const void *caller, const void
 	if (!tls->outer_kind) {
 		tls->outer_kind = kind;
 		tls->outer_caller = caller;
-		tls->outer_size_bytes = aligned_bytes;
+		tls->outer_size_bytes = size_bytes;
+		tls->outer_is_aligned = is_aligned;
 		tls->outer_frame = frame;
 	}
 	tls->outer_recorded = NULL;
@@ -70,8 +71,8 @@ MT_COLD static void *look_up(_Atomic(void *) *place, const char *name)
 	return found;
 }
 
-/* The body of an operator new; aligned_bytes: the size in an aligned form, else 0. */
-#define NEW_HOOK(symbol, kind, aligned_bytes, parameters, arguments)                \
+/* The body of an operator new. */
+#define NEW_HOOK(symbol, kind, is_aligned, parameters, arguments)                   \
 	MT_HOOK void *symbol parameters;                                            \
 	MT_HOOK void *symbol parameters                                             \
 	{                                                                           \
@@ -83,7 +84,7 @@ MT_COLD static void *look_up(_Atomic(void *) *place, const char *name)
                                                                                     \
 		if (mt_unlikely(!function))                                         \
 			function = look_up(&real, #symbol);                         \
-		outer_begin(kind, caller, frame, aligned_bytes);                    \
+		outer_begin(kind, caller, frame, size, is_aligned);                 \
 		block = ((void *(*)parameters)function)arguments;                   \
 		outer_end(kind, caller, frame, block, size);                        \
 		return block;                                                       \
@@ -115,15 +116,15 @@ MT_COLD static void *look_up(_Atomic(void *) *place, const char *name)
 #define NOTHROW const struct mt_nothrow *nothrow
 
 /* clang-format off */
-NEW_HOOK(_Znwm, MT_KIND_NEW, 0, (size_t size), (size))
-NEW_HOOK(_Znam, MT_KIND_NEW_ARRAY, 0, (size_t size), (size))
-NEW_HOOK(_ZnwmRKSt9nothrow_t, MT_KIND_NEW, 0, (size_t size, NOTHROW), (size, nothrow))
-NEW_HOOK(_ZnamRKSt9nothrow_t, MT_KIND_NEW_ARRAY, 0, (size_t size, NOTHROW), (size, nothrow))
-NEW_HOOK(_ZnwmSt11align_val_t, MT_KIND_NEW, size, (size_t size, mt_align align), (size, align))
-NEW_HOOK(_ZnamSt11align_val_t, MT_KIND_NEW_ARRAY, size, (size_t size, mt_align align), (size, align))
-NEW_HOOK(_ZnwmSt11align_val_tRKSt9nothrow_t, MT_KIND_NEW, size, (size_t size, mt_align align, NOTHROW),
+NEW_HOOK(_Znwm, MT_KIND_NEW, false, (size_t size), (size))
+NEW_HOOK(_Znam, MT_KIND_NEW_ARRAY, false, (size_t size), (size))
+NEW_HOOK(_ZnwmRKSt9nothrow_t, MT_KIND_NEW, false, (size_t size, NOTHROW), (size, nothrow))
+NEW_HOOK(_ZnamRKSt9nothrow_t, MT_KIND_NEW_ARRAY, false, (size_t size, NOTHROW), (size, nothrow))
+NEW_HOOK(_ZnwmSt11align_val_t, MT_KIND_NEW, true, (size_t size, mt_align align), (size, align))
+NEW_HOOK(_ZnamSt11align_val_t, MT_KIND_NEW_ARRAY, true, (size_t size, mt_align align), (size, align))
+NEW_HOOK(_ZnwmSt11align_val_tRKSt9nothrow_t, MT_KIND_NEW, true, (size_t size, mt_align align, NOTHROW),
 	 (size, align, nothrow))
-NEW_HOOK(_ZnamSt11align_val_tRKSt9nothrow_t, MT_KIND_NEW_ARRAY, size, (size_t size, mt_align align, NOTHROW),
+NEW_HOOK(_ZnamSt11align_val_tRKSt9nothrow_t, MT_KIND_NEW_ARRAY, true, (size_t size, mt_align align, NOTHROW),
 	 (size, align, nothrow))
 
 DELETE_HOOK(_ZdlPv, MT_KIND_DELETE, (void *block), (block))

@@ -55,9 +55,10 @@ struct mt_tls {
 	/* What joins an outer hook with the ones it calls, so that nothing is counted twice. */
 	unsigned int
 	        outer_kind; /* operator new in progress: its kind; taken by the malloc it calls */
-	const void *outer_caller; /* its caller */
-	const void *outer_frame;  /* its frame */
-	size_t outer_size_bytes; /* of an aligned form, which rounds up: what was asked for; or 0 */
+	const void *outer_caller;   /* its caller */
+	const void *outer_frame;    /* its frame */
+	size_t outer_size_bytes;    /* what was asked for */
+	bool outer_is_aligned;      /* an aligned form, which rounds up */
 	const void *outer_recorded; /* the block that was recorded on its behalf */
 	const void *recorded;       /* the last block recorded */
 	const void *freeing;        /* the block that operator delete or realloc is giving back */
@@ -81,6 +82,14 @@ struct mt_tls {
 	bool libunwind; /* libunwind is ready, where it is not the unwinder but its fallback */
 	bool attaching;
 };
+
+/* Is this what the operator new in progress was asked for? libstdc++ makes 1 of 0, and rounds up to the alignment. */
+static inline bool mt_outer_is_asked(const struct mt_tls *tls, size_t size_bytes)
+{
+	if (tls->outer_is_aligned)
+		return size_bytes >= tls->outer_size_bytes;
+	return size_bytes == tls->outer_size_bytes || (size_bytes == 1 && !tls->outer_size_bytes);
+}
 
 #define MT_DETACHED UINT64_MAX /* no slot has such an index */
 
