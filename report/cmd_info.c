@@ -16,6 +16,7 @@
 #include "report/file.h"
 #include "report/json.h"
 #include "report/stacks.h"
+#include "report/symbolize.h"
 #include "report/table.h"
 #include "report/text.h"
 
@@ -401,6 +402,46 @@ static void print_process(struct mt_file *file, const struct mt_process *process
 	print_notes(notes, "  ");
 }
 
+/* Modules that some stack leads through, and the programs themselves. */
+static const char module_sql[] =
+        "SELECT path, build_id FROM module"
+        " UNION ALL SELECT DISTINCT executable, '" MT_BUILD_ID_UNKNOWN "' FROM process"
+        " WHERE executable NOT IN (SELECT path FROM module) AND executable <> ''";
+
+/* What no hook sees: notes of the session, as far as the files are still there. */
+static int find_allocators(struct mt_file *file, struct mt_table *notes)
+{
+	struct mt_rows *rows = NULL;
+	int next = mt_rows_open(file->reader, module_sql, &rows, NULL);
+
+	if (next < 0)
+		return next;
+	while ((next = mt_rows_next(rows)) == 1) {
+		const char *path = mt_arena_text(&notes->arena, mt_rows_text(rows, 0));
+		const char *build_id = mt_rows_is_null(rows, 1) ? NULL : mt_rows_text(rows, 1);
+		bool is_imported;
+		const char *name = mt_symbolize_allocator(
+		        path, build_id, file->origin_utc_ns / 1000000000, &is_imported);
+		struct mt_value *row;
+
+		if (!name)
+			continue;
+		row = mt_table_add(notes);
+		row[0] = mt_value_number(0);
+		row[1] = mt_value_text("unseen");
+		row[2] = mt_value_number(1);
+		row[3] = mt_value_text(mt_arena_print(
+		        &notes->arena,
+		        is_imported ? "%s calls %s: what it allocates with that is not seen, and "
+		                      "frees of it are of unknown addresses"
+		                    : "%s holds an allocator of its own (%s): what it allocates "
+		                      "with that is not seen",
+		        path, name));
+	}
+	mt_rows_close(rows);
+	return next;
+}
+
 static void print_session(struct mt_file *file, struct mt_table *session, struct mt_table *notes)
 {
 	const struct mt_value *row = session->values;
@@ -497,6 +538,8 @@ static int print_all(struct mt_file *file, enum mt_format format, struct mt_tabl
 
 	if (error >= 0)
 		error = read_rows(file, note_sql, 0, notes);
+	if (error >= 0)
+		error = find_allocators(file, notes);
 	if (error >= 0 && format == MT_FORMAT_TEXT)
 		print_session(file, session, notes);
 	for (size_t i = 0; i < file->process_count && error >= 0; i++)
