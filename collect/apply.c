@@ -81,7 +81,7 @@ static inline void judge_free(struct mt_ledger *ledger, struct mt_drain *drain,
 static inline void apply_free(struct mt_ledger *ledger, struct mt_drain *drain,
                               struct mt_process *process, struct mt_event_head head)
 {
-	struct mt_live_entry *block = mt_live_find(&process->live, mt_event_addr(head.word));
+	struct mt_live_entry *block = mt_books_find(process, mt_event_addr(head.word));
 
 	if (unlikely(!block)) {
 		++*unknown_frees(process);
@@ -90,7 +90,7 @@ static inline void apply_free(struct mt_ledger *ledger, struct mt_drain *drain,
 	}
 	judge_free(ledger, drain, process, block, head);
 	mt_books_release(drain, process, block, head.word);
-	mt_live_remove(&process->live, block);
+	mt_books_remove(process, block);
 }
 
 /* False: the record is impossible. */
@@ -115,7 +115,7 @@ static inline bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		if (unlikely(!total))
 			total = mt_define_total(ledger, drain, process, tail.stack, kind);
 	}
-	block = total ? mt_live_insert(&process->live, addr, &was_live) : NULL;
+	block = total ? mt_books_insert(process, addr, &was_live) : NULL;
 	if (unlikely(!block)) {
 		process->out_of_memory++;
 		return true;
@@ -141,7 +141,7 @@ static inline bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
 static void apply_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
                           struct mt_process *process, struct mt_event_head head)
 {
-	struct mt_live_entry *block = mt_live_find(&process->live, mt_event_addr(head.word));
+	struct mt_live_entry *block = mt_books_find(process, mt_event_addr(head.word));
 
 	if (!block) {
 		++*unknown_frees(process);
@@ -153,7 +153,7 @@ static void apply_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
 	drain->pending = MT_REALLOC_BLOCK;
 	drain->pending_block = *block;
 	drain->pending_was_temporary = mt_books_release(drain, process, block, head.word);
-	mt_live_remove(&process->live, block);
+	mt_books_remove(process, block);
 }
 
 /* The call failed, so the block was live all the time. */
@@ -170,7 +170,7 @@ static void undo_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		--*unknown_frees(process);
 	if (pending != MT_REALLOC_BLOCK)
 		return;
-	block = mt_live_insert(&process->live, old->addr, &was_live);
+	block = mt_books_insert(process, old->addr, &was_live);
 	if (!block) {
 		process->out_of_memory++;
 		return;
@@ -211,7 +211,23 @@ static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct m
 		mt_totals_map(&process->totals, total, tail.size_bytes);
 	else
 		process->out_of_memory++;
+	if (!is_break)
+		mt_regions_map(&process->regions, mt_event_addr(head.word), tail.size_bytes, total,
+		               ledger->page_bytes);
 	return true;
+}
+
+static void apply_unmap(struct mt_ledger *ledger, struct mt_drain *drain,
+                        struct mt_process *process, struct mt_event_head head)
+{
+	struct tail tail = tail_of(drain);
+
+	if (mt_event_type(head.word) == MT_EVENT_UNMAP)
+		mt_regions_unmap(&process->regions, mt_event_addr(head.word), tail.size_bytes,
+		                 ledger->page_bytes);
+	else
+		mt_regions_undo(&process->regions, mt_event_addr(head.word), tail.size_bytes,
+		                ledger->page_bytes);
 }
 
 /* --- threads ----------------------------------------------------------------------------------------- */
@@ -274,8 +290,8 @@ static bool attend(struct mt_ledger *ledger, struct mt_drain *drain, unsigned in
 		process->attention &= ~(uint32_t)MT_ATTEND_EXEC;
 		process->exec_drain = NULL;
 	}
-	if (process->attention & MT_ATTEND_QUIET && type != MT_EVENT_EXEC &&
-	    type != MT_EVENT_EXEC_FAILED)
+	if (process->attention & MT_ATTEND_QUIET && !(process->attention & MT_ATTEND_LEFT_OUT) &&
+	    type != MT_EVENT_EXEC && type != MT_EVENT_EXEC_FAILED && type != MT_EVENT_UNTRACED)
 		mt_lifecycle_reveal(ledger, process);
 	return true;
 }
@@ -296,7 +312,7 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 	case MT_EVENT_MAP:
 	case MT_EVENT_BREAK: return apply_map(ledger, drain, process, head);
 	case MT_EVENT_UNMAP:
-	case MT_EVENT_UNMAP_FAILED: return true;
+	case MT_EVENT_UNMAP_FAILED: apply_unmap(ledger, drain, process, head); return true;
 	case MT_EVENT_THREAD_BEGIN: begin_thread(ledger, drain, head); return true;
 	case MT_EVENT_THREAD_END:
 		end_thread(drain, mt_stamp_ns(&ledger->stamps, head.stamp));
@@ -310,7 +326,7 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 		process->exec_round_ns = ledger->now_ns;
 		ledger->is_unsettled = true;
 		return true;
-	case MT_EVENT_EXEC_FAILED: return true;
+	case MT_EVENT_EXEC_FAILED: process->is_told_untraced = false; return true;
 	case MT_EVENT_EXIT:
 		mt_lifecycle_exit(ledger, process, head.stamp, mt_event_kind(head.word),
 		                  tail_of(drain).size_bytes);
@@ -318,6 +334,7 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 	case MT_EVENT_STACK: return mt_define_stack(ledger, drain, process, large);
 	case MT_EVENT_MODULE: return mt_define_module(ledger, process, large);
 	case MT_EVENT_UNSEEN: return mt_define_unseen(ledger, process, large);
+	case MT_EVENT_UNTRACED: return mt_define_untraced(ledger, process, large);
 	default: return false;
 	}
 }
@@ -448,10 +465,10 @@ unsigned int mt_apply_rank(const struct mt_drain *drain)
 	switch (mt_event_type(head.word)) {
 	case MT_EVENT_FREE:
 	case MT_EVENT_REALLOC:
-		is_live = process && mt_live_find(&process->live, mt_event_addr(head.word));
+		is_live = process && mt_books_is_live(process, mt_event_addr(head.word));
 		return is_live ? 1 : 3;
 	case MT_EVENT_ALLOC:
-		is_live = process && mt_live_find(&process->live, mt_event_addr(head.word));
+		is_live = process && mt_books_is_live(process, mt_event_addr(head.word));
 		return is_live ? 3 : 2;
 	default: return 0;
 	}

@@ -9,28 +9,72 @@
 #define MT_COLLECT_BOOKS_H
 
 #include "collect/drain.h"
+#include "collect/past.h"
 #include "collect/process.h"
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/* The block at an address, also one that was inherited; NULL: none is live there. */
+static inline struct mt_live_entry *mt_books_find(struct mt_process *process, uint64_t addr)
+{
+	struct mt_live_entry *block = mt_live_find(&process->live, addr);
+
+	if (unlikely(!block && process->inherited != NULL))
+		block = mt_past_claim(process, addr);
+	return block;
+}
+
+static inline bool mt_books_is_live(const struct mt_process *process, uint64_t addr)
+{
+	return mt_live_find(&process->live, addr) || mt_past_find(process->inherited, addr);
+}
+
+/* Before the live table changes at an address: forked children may have inherited what is there. */
+static inline void mt_books_keep_past(struct mt_process *process, uint64_t addr,
+                                      const struct mt_live_entry *block)
+{
+	if (unlikely(process->source != NULL) && process->source->newest &&
+	    mt_past_keep(process, addr, block) < 0)
+		process->out_of_memory++;
+}
+
+static inline void mt_books_remove(struct mt_process *process, struct mt_live_entry *block)
+{
+	mt_books_keep_past(process, block->addr, block);
+	mt_live_remove(&process->live, block);
+}
+
+/* For the caller to fill in; the entry that was there, if *ret_was_live, was kept. */
+static inline struct mt_live_entry *mt_books_insert(struct mt_process *process, uint64_t addr,
+                                                    bool *ret_was_live)
+{
+	if (unlikely(process->source != NULL))
+		mt_books_keep_past(process, addr, mt_live_find(&process->live, addr));
+	return mt_live_insert(&process->live, addr, ret_was_live);
+}
+
 /* A block goes whose allocation is not among this process's own figures. */
 static inline void mt_books_release_flagged(struct mt_process *process,
                                             const struct mt_live_entry *block)
 {
-	if (block->total & MT_LIVE_INHERITED)
-		process->inherited_frees += !(block->total & MT_LIVE_OWN);
-	else
+	if (!(block->total & MT_LIVE_INHERITED)) {
 		process->own_frees++;
+	} else if (!(block->total & MT_LIVE_OWN)) {
+		process->inherited_frees++;
+		process->inherited_freed_bytes += block->size_bytes;
+	}
 }
 
 static inline void mt_books_restore_flagged(struct mt_process *process,
                                             const struct mt_live_entry *block)
 {
-	if (block->total & MT_LIVE_INHERITED)
-		process->inherited_frees -= !(block->total & MT_LIVE_OWN);
-	else
+	if (!(block->total & MT_LIVE_INHERITED)) {
 		process->own_frees--;
+	} else if (!(block->total & MT_LIVE_OWN)) {
+		process->inherited_frees--;
+		process->inherited_freed_bytes -= block->size_bytes;
+	}
 }
 
 /* The three changes of the books that a block of the process's own causes. */

@@ -29,4 +29,8 @@ uint32_t mt_define_total(struct mt_ledger *ledger, const struct mt_drain *drain,
 bool mt_define_unseen(struct mt_ledger *ledger, struct mt_process *process,
                       const struct mt_event_large *large);
 
+/* MT_EVENT_UNTRACED: a note of it. False: the record is impossible. */
+bool mt_define_untraced(struct mt_ledger *ledger, struct mt_process *process,
+                        const struct mt_event_large *large);
+
 #endif

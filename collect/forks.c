@@ -8,27 +8,54 @@
 #include <stdlib.h>
 #include <string.h>
 
-int mt_forks_add(struct mt_forks *forks, const struct mt_process *parent, uint64_t serial,
+/* What was sampled stands for more, but inherited blocks are not weighted. */
+static void count_sampled(const struct mt_live *live, struct mt_fork *fork)
+{
+	for (uint64_t i = 0; live->entries && i <= live->mask; i++) {
+		const struct mt_live_entry *entry = &live->entries[i];
+
+		if (!entry->addr || entry->total & MT_LIVE_FLAGS)
+			continue;
+		fork->blocks++;
+		fork->bytes += entry->size_bytes;
+	}
+}
+
+/* What it allocated itself and what it has inherited. */
+static void count(const struct mt_process *parent, struct mt_fork *fork)
+{
+	if (parent->estimate) {
+		count_sampled(&parent->live, fork);
+	} else {
+		fork->blocks = parent->totals.live_blocks;
+		fork->bytes = parent->totals.live_bytes;
+	}
+	fork->blocks += parent->inherited_blocks - parent->inherited_frees;
+	fork->bytes += parent->inherited_bytes - parent->inherited_freed_bytes;
+}
+
+int mt_forks_add(struct mt_forks *forks, struct mt_process *parent, uint64_t serial,
                  uint64_t now_ns)
 {
-	struct mt_fork *copy = calloc(1, sizeof(*copy));
+	struct mt_fork *fork = calloc(1, sizeof(*fork));
 
-	if (!copy)
+	if (!fork)
 		return -ENOMEM;
-	copy->parent_slot = parent->slot;
-	copy->parent_generation = parent->generation;
-	copy->serial = serial;
-	copy->taken_ns = now_ns;
-	copy->parent = parent->id;
-	copy->was_off = parent->was_off;
-	if (mt_live_copy(&parent->live, &copy->live) < 0 ||
-	    mt_ranges_copy(&parent->ranges, &copy->ranges) < 0 ||
-	    mt_identity_copy(&parent->identity, &copy->identity) < 0) {
-		mt_fork_free(copy);
+	fork->parent_slot = parent->slot;
+	fork->parent_generation = parent->generation;
+	fork->serial = serial;
+	fork->taken_ns = now_ns;
+	fork->parent = parent->id;
+	fork->was_off = parent->was_off;
+	count(parent, fork);
+	fork->past = mt_past_new(parent);
+	if (!fork->past || mt_ranges_copy(&parent->ranges, &fork->ranges) < 0 ||
+	    mt_identity_copy(&parent->identity, &fork->identity) < 0) {
+		mt_fork_free(fork);
 		return -ENOMEM;
 	}
-	copy->next = forks->first;
-	forks->first = copy;
+	fork->next = forks->first;
+	forks->first = fork;
 	return 0;
 }
 
@@ -75,7 +102,7 @@ void mt_forks_free(struct mt_forks *forks)
 
 void mt_fork_free(struct mt_fork *fork)
 {
-	mt_live_free(&fork->live);
+	mt_past_free(fork->past);
 	mt_ranges_free(&fork->ranges);
 	mt_identity_free(&fork->identity);
 	free(fork);
@@ -83,27 +110,13 @@ void mt_fork_free(struct mt_fork *fork)
 
 void mt_fork_inherit(struct mt_fork *fork, struct mt_process *child)
 {
-	struct mt_live *live = &fork->live;
-
-	for (uint64_t i = 0; live->entries && i <= live->mask; i++) {
-		struct mt_live_entry *entry = &live->entries[i];
-
-		if (!entry->addr)
-			continue;
-		/* memtrace's own blocks stay its own; what the parent had inherited is passed on. */
-		if (entry->total & MT_LIVE_OWN) {
-			entry->total = MT_LIVE_OWN | MT_LIVE_INHERITED;
-			continue;
-		}
-		entry->total = MT_LIVE_INHERITED;
-		child->inherited_blocks++;
-		child->inherited_bytes += entry->size_bytes;
-	}
+	child->inherited = fork->past;
+	child->inherited_blocks = fork->blocks;
+	child->inherited_bytes = fork->bytes;
 	child->was_off = child->was_off || fork->was_off;
-	child->live = *live;
 	child->ranges = fork->ranges;
 	child->identity = fork->identity;
-	memset(live, 0, sizeof(*live));
+	fork->past = NULL;
 	memset(&fork->ranges, 0, sizeof(fork->ranges));
 	memset(&fork->identity, 0, sizeof(fork->identity));
 }

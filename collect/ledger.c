@@ -4,7 +4,10 @@
  */
 #include "collect/ledger.h"
 
+#include "collect/resident.h"
+
 #include <string.h>
+#include <unistd.h>
 
 void mt_ledger_init(struct mt_ledger *ledger, struct mt_segment *segment, enum mt_clock clock,
                     uint32_t point_ms, struct mt_mailbox *to_service)
@@ -17,12 +20,19 @@ void mt_ledger_init(struct mt_ledger *ledger, struct mt_segment *segment, enum m
 	mt_stamp_start(&ledger->stamps, clock);
 	ledger->now_ns = mt_stamp_monotonic_ns();
 	ledger->point_ticks = mt_stamp_ticks(&ledger->stamps, (uint64_t)point_ms * 1000000u);
+	ledger->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	if (!ledger->point_ticks)
 		ledger->point_ticks = 1;
 }
 
 void mt_ledger_free(struct mt_ledger *ledger)
 {
+	while (ledger->residents) {
+		struct mt_resident *next = ledger->residents->next;
+
+		mt_resident_free(ledger->residents);
+		ledger->residents = next;
+	}
 	while (ledger->first) {
 		struct mt_process *next = ledger->first->next;
 

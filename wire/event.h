@@ -55,6 +55,8 @@ enum mt_event_type {
 	MT_EVENT_MODULE, /* id: load epoch; payload: struct mt_module_payload */
 	MT_EVENT_UNSEEN, /* id: bytes of the first path; argument: enum mt_unseen; payload: paths of the module and of
 	                    what its allocator is bound to, "" is the executable */
+	MT_EVENT_UNTRACED, /* about to start a program that cannot be traced; id: enum mt_untraced; payload: its
+	                      path */
 	MT_EVENT_TYPES
 };
 
@@ -122,6 +124,26 @@ enum mt_unseen {
 	MT_UNSEEN_MODULE, /* its calls are bound to another allocator than ours (RTLD_DEEPBIND, ...) */
 	MT_UNSEEN_NAMESPACE, /* it is in a namespace of its own (dlmopen, LD_AUDIT) */
 	MT_UNSEEN_COUNT
+};
+
+/*
+ * Why a program cannot be traced.
+ *	WHY(ENUM, sentence)
+ * From MACHINE on it would not even run, or complain, with the library among its preloads.
+ */
+#define MT_UNTRACED(WHY)                                                                          \
+	WHY(NOT, "it can be traced")                                                              \
+	WHY(STATIC, "it is statically linked")                                                    \
+	WHY(PRIVILEGES, "it runs with raised privileges, and then the loader ignores LD_PRELOAD") \
+	WHY(MACHINE, "it is a program of another word size or machine")                           \
+	WHY(MUSL, "it is linked with musl, and memtrace needs glibc")                             \
+	WHY(SANITIZER, "it has a sanitizer in it, which has to be the first library")
+
+enum mt_untraced {
+#define MT_UNTRACED_ENUM(name, sentence) MT_UNTRACED_##name,
+	MT_UNTRACED(MT_UNTRACED_ENUM)
+#undef MT_UNTRACED_ENUM
+	        MT_UNTRACED_COUNT
 };
 
 struct mt_event_head {
