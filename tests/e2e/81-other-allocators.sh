@@ -183,7 +183,7 @@ plain=$?
 trace_preload "$work/libc.db" ./ways >traced.out 2>traced.err
 holds "libc" libc.db $?
 
-for allocator in jemalloc.so.2 tcmalloc_minimal.so.4 mimalloc.so.2.0; do
+for allocator in jemalloc.so.2 tcmalloc_minimal.so.4 mimalloc.so.2; do
 	file=$(ldconfig -p 2>/dev/null | sed -n "s/.*lib$allocator .*=> //p" | head -n 1)
 	if [ ! -e "$file" ]; then
 		skip "$allocator" "it is not installed"
