@@ -7,6 +7,7 @@
  */
 #include "collect/apply.h"
 
+#include "collect/books.h"
 #include "collect/define.h"
 #include "collect/lifecycle.h"
 
@@ -17,9 +18,6 @@
 #define AHEAD_BYTES 1024u
 /* A size of this or more is no block: addresses have 47 bits. */
 #define SIZE_LIMIT (1ull << MT_EVENT_ADDR_BITS)
-
-#define likely(x)   __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
 
 static const bool kind_is_heap[256] = {
 #define KIND(name, text, heap) [MT_KIND_##name] = heap,
@@ -62,155 +60,39 @@ static void cross_points(struct mt_ledger *ledger, struct mt_process *process, u
 
 /* --- blocks ------------------------------------------------------------------------------------------ */
 
-/* The block at an address, also one that was inherited; NULL: none is live there. */
-static inline struct mt_live_entry *find_block(struct mt_process *process, uint64_t addr)
-{
-	struct mt_live_entry *block = mt_live_find(&process->live, addr);
-
-	if (unlikely(!block && process->inherited != NULL))
-		block = mt_past_claim(process, addr);
-	return block;
-}
-
-static bool is_block(const struct mt_process *process, uint64_t addr)
-{
-	return mt_live_find(&process->live, addr) || mt_past_find(process->inherited, addr);
-}
-
-/* Before the live table changes at an address: forked children may have inherited what is there. */
-static inline void keep_past(struct mt_process *process, uint64_t addr,
-                             const struct mt_live_entry *block)
-{
-	if (unlikely(process->source != NULL) && process->source->newest &&
-	    mt_past_keep(process, addr, block) < 0)
-		process->out_of_memory++;
-}
-
-static inline void remove_block(struct mt_process *process, struct mt_live_entry *block)
-{
-	keep_past(process, block->addr, block);
-	mt_live_remove(&process->live, block);
-}
-
-/* For the caller to fill in; the entry that was there, if *ret_was_live, was kept. */
-static inline struct mt_live_entry *insert_block(struct mt_process *process, uint64_t addr,
-                                                 bool *ret_was_live)
-{
-	if (unlikely(process->source != NULL))
-		keep_past(process, addr, mt_live_find(&process->live, addr));
-	return mt_live_insert(&process->live, addr, ret_was_live);
-}
-
-/* A block goes whose allocation is not among this process's own figures. */
-static void release_flagged(struct mt_process *process, const struct mt_live_entry *block)
-{
-	if (!(block->total & MT_LIVE_INHERITED)) {
-		process->own_frees++;
-	} else if (!(block->total & MT_LIVE_OWN)) {
-		process->inherited_frees++;
-		process->inherited_freed_bytes += block->size_bytes;
-	}
-}
-
-static void restore_flagged(struct mt_process *process, const struct mt_live_entry *block)
-{
-	if (!(block->total & MT_LIVE_INHERITED)) {
-		process->own_frees--;
-	} else if (!(block->total & MT_LIVE_OWN)) {
-		process->inherited_frees--;
-		process->inherited_freed_bytes -= block->size_bytes;
-	}
-}
-
-/* The three changes of the books that a block of the process's own causes. */
-static inline void count_alloc(struct mt_process *process, uint32_t total, uint64_t size_bytes,
-                               uint64_t ns)
-{
-	if (unlikely(process->estimate != NULL)) {
-		if (!mt_estimate_alloc(process->estimate, &process->totals, total, size_bytes, ns))
-			process->out_of_memory++;
-		return;
-	}
-	mt_totals_alloc(&process->totals, total, size_bytes, ns);
-}
-
-static inline void count_end(struct mt_process *process, uint32_t total, uint64_t size_bytes,
-                             bool is_temporary)
-{
-	if (unlikely(process->estimate != NULL))
-		mt_estimate_release(process->estimate, &process->totals, total, size_bytes,
-		                    is_temporary);
-	else
-		mt_totals_release(&process->totals, total, size_bytes, is_temporary);
-}
-
-static void count_undo(struct mt_process *process, uint32_t total, uint64_t size_bytes,
-                       bool was_temporary, uint64_t ns)
-{
-	if (process->estimate)
-		mt_estimate_undo(process->estimate, &process->totals, total, size_bytes,
-		                 was_temporary, ns);
-	else
-		mt_totals_undo(&process->totals, total, size_bytes, was_temporary, ns);
-}
-
 /* The free of a block that is not live: where tracing was off, it may have been allocated then. */
 static inline uint64_t *unknown_frees(struct mt_process *process)
 {
 	return process->was_off ? &process->unknown_frees : &process->unmatched_frees;
 }
 
-/* A block of the process's own is no longer its thread's. */
-static inline void disown(struct mt_process *process, const struct mt_live_entry *block)
+/* What there is to say of the free of a block of the process's own, before its entry goes. */
+static inline void judge_free(struct mt_ledger *ledger, struct mt_drain *drain,
+                              struct mt_process *process, const struct mt_live_entry *block,
+                              struct mt_event_head head)
 {
-	struct mt_thread *owner = &process->threads[block->thread];
-
-	if (unlikely(--owner->live_blocks == 0 && owner->has_ended))
-		mt_process_idle(process, block->thread);
+	drain->last_bad_free = 0;
+	if (unlikely(!(block->total & MT_LIVE_FLAGS) &&
+	             !mt_frees_match(process->totals.rows[block->total].kind,
+	                             mt_event_kind(head.word))))
+		mt_frees_mismatched(ledger, drain, head, block);
+	mt_frees_remember(&process->frees, block);
+	drain->last_grave = process->frees.next;
 }
 
-/* Counts the end of a block; *ret_temporary says whether it was a short one. The entry stays. */
-static inline bool count_release(struct mt_drain *drain, struct mt_process *process,
-                                 const struct mt_live_entry *block, uint64_t word)
+static inline void apply_free(struct mt_ledger *ledger, struct mt_drain *drain,
+                              struct mt_process *process, struct mt_event_head head)
 {
-	struct mt_thread *thread = &process->threads[drain->thread];
-	bool is_temporary;
-
-	if (unlikely(block->total & MT_LIVE_FLAGS)) {
-		release_flagged(process, block);
-		return false;
-	}
-	is_temporary = thread->last_alloc == block->addr && block->thread == drain->thread &&
-	               !(mt_event_kind(word) & MT_FREE_LATER);
-	if (is_temporary)
-		thread->last_alloc = 0;
-	count_end(process, block->total, block->size_bytes, is_temporary);
-	disown(process, block);
-	return is_temporary;
-}
-
-static inline void apply_free(struct mt_drain *drain, struct mt_process *process, uint64_t word)
-{
-	struct mt_live_entry *block = find_block(process, mt_event_addr(word));
+	struct mt_live_entry *block = mt_books_find(process, mt_event_addr(head.word));
 
 	if (unlikely(!block)) {
 		++*unknown_frees(process);
+		mt_frees_unmatched(ledger, drain, head);
 		return;
 	}
-	count_release(drain, process, block, word);
-	remove_block(process, block);
-}
-
-/* An allocation at an address that is still live: its free was missed. */
-static void overwrite(struct mt_process *process, const struct mt_live_entry *block)
-{
-	process->overwritten++;
-	if (block->total & MT_LIVE_FLAGS) {
-		release_flagged(process, block);
-		return;
-	}
-	count_end(process, block->total, block->size_bytes, false);
-	disown(process, block);
+	judge_free(ledger, drain, process, block, head);
+	mt_books_release(drain, process, block, head.word);
+	mt_books_remove(process, block);
 }
 
 /* False: the record is impossible. */
@@ -234,13 +116,13 @@ static inline bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		if (unlikely(!total))
 			total = mt_define_total(ledger, drain, process, tail.stack, kind);
 	}
-	block = total ? insert_block(process, addr, &was_live) : NULL;
+	block = total ? mt_books_insert(process, addr, &was_live) : NULL;
 	if (unlikely(!block)) {
 		process->out_of_memory++;
 		return true;
 	}
 	if (unlikely(was_live))
-		overwrite(process, block);
+		mt_books_overwrite(process, block);
 	block->size_bytes = tail.size_bytes;
 	block->born_ns = mt_stamp_ns(&ledger->stamps, head.stamp);
 	block->total = total;
@@ -253,7 +135,7 @@ static inline bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
 	thread = &process->threads[drain->thread];
 	thread->last_alloc = addr;
 	thread->live_blocks++;
-	count_alloc(process, total, tail.size_bytes, block->born_ns);
+	mt_books_alloc(process, total, tail.size_bytes, block->born_ns);
 	return true;
 }
 
@@ -267,20 +149,23 @@ static struct mt_realloc *keep_realloc(struct mt_thread *thread)
 	return &thread->reallocs->last[thread->reallocs->next++ % MT_THREAD_REALLOCS];
 }
 
-static void apply_realloc(struct mt_drain *drain, struct mt_process *process, uint64_t word)
+static void apply_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
+                          struct mt_process *process, struct mt_event_head head)
 {
-	struct mt_live_entry *block = find_block(process, mt_event_addr(word));
+	struct mt_live_entry *block = mt_books_find(process, mt_event_addr(head.word));
 	struct mt_realloc *kept = keep_realloc(&process->threads[drain->thread]);
 	struct mt_realloc begun = {.kind = MT_REALLOC_UNMATCHED};
 
-	begun.block.addr = mt_event_addr(word);
+	begun.block.addr = mt_event_addr(head.word);
 	if (block) {
+		judge_free(ledger, drain, process, block, head);
 		begun.kind = MT_REALLOC_BLOCK;
 		begun.block = *block;
-		begun.was_temporary = count_release(drain, process, block, word);
-		remove_block(process, block);
+		begun.was_temporary = mt_books_release(drain, process, block, head.word);
+		mt_books_remove(process, block);
 	} else {
 		++*unknown_frees(process);
+		mt_frees_unmatched(ledger, drain, head);
 	}
 	if (kept)
 		*kept = begun;
@@ -321,19 +206,19 @@ static void undo_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
 	/* Where a block lives since, the call cannot have failed. */
 	if (begun.kind != MT_REALLOC_BLOCK || mt_live_find(&process->live, old->addr))
 		return;
-	block = insert_block(process, old->addr, &was_live);
+	block = mt_books_insert(process, old->addr, &was_live);
 	if (!block) {
 		process->out_of_memory++;
 		return;
 	}
 	*block = *old;
 	if (old->total & MT_LIVE_FLAGS) {
-		restore_flagged(process, old);
+		mt_books_restore_flagged(process, old);
 		return;
 	}
 	process->threads[old->thread].live_blocks++;
-	count_undo(process, old->total, old->size_bytes, begun.was_temporary,
-	           mt_stamp_ns(&ledger->stamps, head.stamp));
+	mt_books_undo(process, old->total, old->size_bytes, begun.was_temporary,
+	              mt_stamp_ns(&ledger->stamps, head.stamp));
 	if (begun.was_temporary)
 		thread->last_alloc = old->addr;
 }
@@ -405,6 +290,8 @@ static void begin_thread(struct mt_ledger *ledger, struct mt_drain *drain,
 	uint64_t now_ns = mt_stamp_ns(&ledger->stamps, head.stamp);
 	struct mt_process *process = NULL;
 
+	drain->last_grave = 0;
+	drain->last_bad_free = 0;
 	if (tail.size_bytes < MT_SLOTS)
 		process = mt_lifecycle_find(ledger, (uint32_t)tail.size_bytes, tail.stack);
 	/* In a shared ring the thread before has not ended: this one takes its turn. */
@@ -456,10 +343,13 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 	struct mt_process *process = drain->process;
 
 	switch (mt_event_type(head.word)) {
-	case MT_EVENT_FREE: apply_free(drain, process, head.word); return true;
+	case MT_EVENT_FREE: apply_free(ledger, drain, process, head); return true;
 	case MT_EVENT_ALLOC: return apply_alloc(ledger, drain, process, head);
-	case MT_EVENT_REALLOC: apply_realloc(drain, process, head.word); return true;
+	case MT_EVENT_REALLOC: apply_realloc(ledger, drain, process, head); return true;
 	case MT_EVENT_REALLOC_FAILED: undo_realloc(ledger, drain, process, head); return true;
+	case MT_EVENT_FREE_STACK:
+		mt_frees_stack(ledger, drain, mt_event_addr(head.word), tail_of(drain).stack);
+		return true;
 	case MT_EVENT_MAP:
 	case MT_EVENT_BREAK: return apply_map(ledger, drain, process, head);
 	case MT_EVENT_UNMAP:
@@ -485,6 +375,7 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 		return true;
 	case MT_EVENT_STACK: return mt_define_stack(ledger, drain, process, large);
 	case MT_EVENT_MODULE: return mt_define_module(ledger, process, large);
+	case MT_EVENT_UNSEEN: return mt_define_unseen(ledger, process, large);
 	case MT_EVENT_UNTRACED: return mt_define_untraced(ledger, process, large);
 	default: return false;
 	}
@@ -583,7 +474,7 @@ uint64_t mt_apply_run(struct mt_ledger *ledger, struct mt_drain *drain, uint64_t
 		if (likely(process && !process->attention)) {
 			fetch_ahead(drain, &process->live);
 			if (type == MT_EVENT_FREE) {
-				apply_free(drain, process, head.word);
+				apply_free(ledger, drain, process, head);
 				process->events++;
 				drain->at += sizeof(head);
 				continue;
@@ -616,10 +507,10 @@ unsigned int mt_apply_rank(const struct mt_drain *drain)
 	switch (mt_event_type(head.word)) {
 	case MT_EVENT_FREE:
 	case MT_EVENT_REALLOC:
-		is_live = process && is_block(process, mt_event_addr(head.word));
+		is_live = process && mt_books_is_live(process, mt_event_addr(head.word));
 		return is_live ? 1 : 3;
 	case MT_EVENT_ALLOC:
-		is_live = process && is_block(process, mt_event_addr(head.word));
+		is_live = process && mt_books_is_live(process, mt_event_addr(head.word));
 		return is_live ? 3 : 2;
 	default: return 0;
 	}

@@ -42,6 +42,7 @@ static void free_batch(struct mt_batch *batch)
 	free(batch->totals);
 	free(batch->samples);
 	free(batch->pauses);
+	free(batch->bad_frees);
 	free(batch->timeline);
 	free(batch->notes);
 	free(batch->snapshots);
@@ -207,6 +208,7 @@ static void take_row(struct mt_batch *batch, struct mt_process *process)
 	        .stack_table_bytes = process->stack_table_bytes,
 	        .unknown_frees = process->unknown_frees,
 	        .late_events = process->late_events,
+	        .mismatched_frees = process->frees.mismatched,
 	};
 	if (process->estimate)
 		weight_row(row, process);
@@ -325,12 +327,44 @@ static void take_pauses(struct mt_batch *batch, struct mt_process *process)
 	}
 }
 
+static void take_bad_frees(struct mt_batch *batch, struct mt_process *process)
+{
+	static const char *const problems[] = {[MT_FREE_DOUBLE] = "double",
+	                                       [MT_FREE_UNKNOWN] = "unknown",
+	                                       [MT_FREE_MISMATCHED] = "mismatched"};
+	struct mt_frees *frees = &process->frees;
+
+	for (uint32_t i = 0; frees->is_dirty && i < frees->count; i++) {
+		struct mt_bad_free *row = &frees->rows[i];
+
+		if (!row->is_dirty)
+			continue;
+		row->is_dirty = false;
+		*APPEND(batch, bad_frees) = (struct mt_writer_bad_free){
+		        .process = process->id,
+		        .number = i + 1,
+		        .problem = problems[row->problem],
+		        .time_ns = row->time_ns,
+		        .thread = process->threads[row->thread].id,
+		        .addr = row->addr,
+		        .call = row->kind,
+		        .stack = row->node,
+		        .allocated_by = row->alloc_kind,
+		        .allocated_stack = row->alloc_node,
+		        .freed_stack = row->freed_node,
+		        .size_bytes = row->problem == MT_FREE_MISMATCHED ? (int64_t)row->size_bytes
+		                                                         : MT_WRITER_NULL};
+	}
+	frees->is_dirty = false;
+}
+
 static int reserve_process(struct mt_batch *batch, const struct mt_process *process)
 {
 	if (RESERVE(batch, processes, 1) < 0 || RESERVE(batch, members, 1) < 0 ||
 	    RESERVE(batch, totals, process->totals.dirty_count) < 0 ||
 	    (process->estimate && RESERVE(batch, samples, process->totals.dirty_count) < 0) ||
 	    RESERVE(batch, pauses, process->pause_count) < 0 ||
+	    RESERVE(batch, bad_frees, process->frees.count) < 0 ||
 	    RESERVE(batch, threads, process->thread_count) < 0 ||
 	    RESERVE(batch, timeline, process->point_count) < 0 ||
 	    RESERVE(batch, snapshots, process->snapshot_reason != NULL) < 0)
@@ -382,6 +416,7 @@ static int take_process(struct mt_batch *batch, struct mt_ledger *ledger,
 	take_row(batch, process);
 	take_totals(batch, process);
 	take_pauses(batch, process);
+	take_bad_frees(batch, process);
 	take_points(batch, process);
 	process->is_in_batch = true;
 	return 0;
@@ -411,8 +446,9 @@ bool mt_batch_is_empty(const struct mt_batch *batch)
 {
 	return !(batch->modules_count || batch->frames_count || batch->stacks_count ||
 	         batch->processes_count || batch->threads_count || batch->totals_count ||
-	         batch->samples_count || batch->pauses_count || batch->timeline_count ||
-	         batch->notes_count || batch->snapshots_count || batch->residents);
+	         batch->samples_count || batch->pauses_count || batch->bad_frees_count ||
+	         batch->timeline_count || batch->notes_count || batch->snapshots_count ||
+	         batch->residents);
 }
 
 void mt_batch_settle(struct mt_batch *batch)

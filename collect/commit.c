@@ -193,6 +193,8 @@ static int write_processes(struct mt_writer *writer, const struct mt_batch *batc
 		r = mt_writer_sample(writer, &batch->samples[i]);
 	for (size_t i = 0; i < batch->pauses_count && r == 0; i++)
 		r = mt_writer_pause(writer, &batch->pauses[i]);
+	for (size_t i = 0; i < batch->bad_frees_count && r == 0; i++)
+		r = mt_writer_bad_free(writer, &batch->bad_frees[i]);
 	for (size_t i = 0; i < batch->timeline_count && r == 0; i++)
 		r = mt_writer_timeline(writer, &batch->timeline[i]);
 	for (size_t i = 0; i < batch->notes_count && r == 0; i++)

@@ -46,11 +46,12 @@ static void switch_tracing(struct mt_session *session, const struct mt_request *
 	}
 	/* Before the first event that may come of it. */
 	mt_watch_switched(session, index, generation, is_start);
+	/* Its other bits are the drain thread's. */
 	if (is_start)
-		gate &= ~MT_GATE_UNFOLLOWED;
+		atomic_fetch_and_explicit(&slot->gate, ~MT_GATE_UNFOLLOWED,
+		                          memory_order_relaxed);
 	else
-		gate |= MT_GATE_STOPPED;
-	atomic_store_explicit(&slot->gate, gate, memory_order_relaxed);
+		atomic_fetch_or_explicit(&slot->gate, MT_GATE_STOPPED, memory_order_relaxed);
 }
 
 /* One at a time: it takes milliseconds, and each has the process stand still. */

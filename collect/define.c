@@ -105,6 +105,44 @@ bool mt_define_module(struct mt_ledger *ledger, struct mt_process *process,
 	return true;
 }
 
+bool mt_define_unseen(struct mt_ledger *ledger, struct mt_process *process,
+                      const struct mt_event_large *large)
+{
+	const char *payload = (const char *)ledger->payload;
+	const char *executable =
+	        process->identity.executable ? process->identity.executable : "the executable";
+	uint64_t now_ns = mt_stamp_ns(&ledger->stamps, large->head.stamp);
+	int path_bytes = (int)large->id;
+	int other_bytes = (int)(large->length_bytes - large->id);
+	const char *path = payload, *other = payload + path_bytes;
+
+	if (large->id > large->length_bytes || large->argument >= MT_UNSEEN_COUNT)
+		return false;
+	if (path_bytes == 0) {
+		path = executable;
+		path_bytes = (int)strlen(executable);
+	}
+	if (large->argument == MT_UNSEEN_IN_FRONT)
+		mt_notes_add(
+		        &ledger->notes, process->id, now_ns, "unseen", 1,
+		        "%.*s has a malloc of its own, which comes before libmemtrace.so: what is "
+		        "allocated with it is not seen, unless it calls another",
+		        path_bytes, path);
+	else if (large->argument == MT_UNSEEN_MODULE)
+		mt_notes_add(&ledger->notes, process->id, now_ns, "unseen", 1,
+		             "what %.*s allocates is not seen: its calls are bound to %.*s "
+		             "(RTLD_DEEPBIND does that)",
+		             path_bytes, path, other_bytes ? other_bytes : (int)strlen(executable),
+		             other_bytes ? other : executable);
+	else
+		mt_notes_add(
+		        &ledger->notes, process->id, now_ns, "unseen", 1,
+		        "what is in a namespace of its own (dlmopen, LD_AUDIT) is not seen: %.*s "
+		        "and what it uses",
+		        path_bytes, path);
+	return true;
+}
+
 bool mt_define_untraced(struct mt_ledger *ledger, struct mt_process *process,
                         const struct mt_event_large *large)
 {

@@ -34,6 +34,9 @@ struct mt_drain {
 	uint32_t thread;
 	uint32_t last_stack;      /* id of the stack that was defined last here */
 	uint32_t last_stack_node; /* 0: none was */
+	/* of its last free, each counted from 1 (frees.h); 0: none */
+	uint32_t last_grave;
+	uint32_t last_bad_free;
 };
 
 /*

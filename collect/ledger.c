@@ -15,6 +15,7 @@ void mt_ledger_init(struct mt_ledger *ledger, struct mt_segment *segment, enum m
 	memset(ledger, 0, sizeof(*ledger));
 	ledger->segment = segment;
 	ledger->sample_bytes = segment->sample_bytes;
+	ledger->wants_free_stacks = segment->first_gate & MT_GATE_FREE_STACKS;
 	ledger->to_service = to_service;
 	mt_stamp_start(&ledger->stamps, clock);
 	ledger->now_ns = mt_stamp_monotonic_ns();

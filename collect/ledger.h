@@ -20,6 +20,7 @@
 struct mt_ledger {
 	struct mt_segment *segment; /* not NULL */
 	uint64_t sample_bytes;      /* the segment's, as it was before anybody joined */
+	bool wants_free_stacks;     /* of all processes; likewise */
 	struct mt_stamps stamps;
 	struct mt_modules modules;
 	struct mt_stacks stacks;

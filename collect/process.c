@@ -35,6 +35,7 @@ void mt_process_free(struct mt_process *process)
 	mt_live_free(&process->live);
 	mt_totals_free(&process->totals);
 	mt_estimate_free(process->estimate);
+	mt_frees_free(&process->frees);
 	free(process->pauses);
 	mt_ranges_free(&process->ranges);
 	mt_regions_free(&process->regions);

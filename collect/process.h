@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "collect/estimate.h"
+#include "collect/frees.h"
 #include "collect/live.h"
 #include "collect/mail.h"
 #include "collect/modules.h"
@@ -101,6 +102,7 @@ struct mt_process {
 	struct mt_source *source; /* what its children have inherited; NULL: nobody has */
 	struct mt_totals totals;
 	struct mt_estimate *estimate; /* NULL: everything is recorded */
+	struct mt_frees frees;
 	struct mt_ranges ranges;
 	struct mt_regions regions; /* its own mappings; the site is an index of totals */
 	struct mt_thread *threads;

@@ -256,6 +256,8 @@ static void set_up_segment(struct mt_segment *segment, const struct mt_settings 
 		segment->sample_seed = 1;
 	if (segment->sample_bytes)
 		segment->first_gate |= MT_GATE_SAMPLED;
+	else if (values[MT_OPTION_ID_free_stacks].number == 1)
+		segment->first_gate |= MT_GATE_FREE_STACKS;
 	segment->follow = follow_of(settings);
 	if (values[MT_OPTION_ID_start].number == 1)
 		segment->first_gate |= MT_GATE_STOPPED | MT_GATE_UNUSED;

@@ -209,6 +209,7 @@ static void inherit_gate(struct mt_session *session, uint32_t from, uint32_t to)
 	gate &= MT_GATE_SAMPLED | MT_GATE_STOPPED;
 	if (gate & MT_GATE_STOPPED)
 		gate |= MT_GATE_UNUSED;
+	gate |= session->segment->first_gate & MT_GATE_FREE_STACKS;
 	slots[to].first_gate = gate;
 	atomic_store_explicit(&slots[to].gate, gate, memory_order_relaxed);
 }

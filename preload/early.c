@@ -38,7 +38,7 @@ void mt_early_keep(enum mt_event_type type, const struct mt_caller *caller, cons
 void mt_early_flush(void)
 {
 	unsigned int count = atomic_load_explicit(&early.count, memory_order_relaxed);
-	struct mt_gate_realloc begun = {NULL, false};
+	struct mt_gate_realloc begun = {NULL, false, false};
 	const void *old = NULL;
 
 	for (unsigned int i = 0; i < count && i < EARLY_EVENTS; i++) {

@@ -301,6 +301,18 @@ void mt_emit_realloc(unsigned int kind, const void *block)
 	emit(MT_EVENT_REALLOC, &caller, block, 0, 0, false);
 }
 
+void mt_emit_free_stack(const struct mt_caller *caller, const void *block)
+{
+	struct mt_tls *tls = &mt_tls;
+	int saved_errno = errno;
+
+	if (tls->cold)
+		mt_unwind_warm_up(caller->address);
+	if (!tls->own)
+		emit(MT_EVENT_FREE_STACK, caller, block, 0, 0, true);
+	errno = saved_errno;
+}
+
 void mt_emit_realloc_failed(const void *block)
 {
 	static const struct mt_caller caller = {.kind = MT_KIND_REALLOC};

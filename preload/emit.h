@@ -33,6 +33,8 @@ bool mt_emit_alloc(const struct mt_caller *caller, const void *block, size_t siz
 /* The kind of these two may have MT_FREE_LATER in it. */
 void mt_emit_free(unsigned int kind, const void *block);
 void mt_emit_realloc(unsigned int kind, const void *block);
+/* After one of these two: who called it. */
+void mt_emit_free_stack(const struct mt_caller *caller, const void *block);
 void mt_emit_realloc_failed(const void *block);
 
 void mt_emit_map(const struct mt_caller *caller, const void *start, size_t size_bytes,

@@ -8,6 +8,7 @@
  *
  *	gate            an allocation                  a free, a realloc of what was there
  *	0               recorded                       recorded
+ *	FREE_STACKS     recorded                       recorded with its stack
  *	SAMPLED         recorded when it is drawn      recorded when the block was
  *	STOPPED         not recorded                   recorded: the block may be known
  *	STOPPED|UNUSED  not recorded                   not recorded: no block is known
@@ -19,6 +20,7 @@
 #define MT_PRELOAD_GATE_H
 
 #include "preload/emit.h"
+#include "preload/mark.h"
 #include "preload/process.h"
 #include "preload/sample.h"
 #include "preload/thread.h"
@@ -34,7 +36,7 @@ static inline void mt_gate_alloc(const struct mt_caller *caller, const void *blo
 {
 	uint32_t gate = mt_gate();
 
-	if (mt_likely(!gate)) {
+	if (mt_likely(!(gate & (MT_GATE_SAMPLED | MT_GATE_STOPPED)))) {
 		mt_emit_alloc(caller, block, size_bytes);
 		return;
 	}
@@ -43,29 +45,37 @@ static inline void mt_gate_alloc(const struct mt_caller *caller, const void *blo
 		mt_sample_alloc(caller, block, size_bytes);
 }
 
-static inline void mt_gate_free(unsigned int kind, const void *block)
+/* True: the stack is asked for as well, by mt_emit_free_stack(). */
+static inline bool mt_gate_free(unsigned int kind, const void *block)
 {
 	uint32_t gate = mt_gate();
 
 	if (mt_likely(!gate)) {
 		mt_emit_free(kind, block);
-	} else if (gate & MT_GATE_SAMPLED) {
+		/* Not before: libc may be asked to free what cannot be read. */
+		return mt_mark_says_freed(block);
+	}
+	if (gate & MT_GATE_SAMPLED) {
 		if (mt_unlikely(mt_sample_may_hold(block)))
 			mt_sample_free(kind, block);
-	} else if (!(gate & MT_GATE_UNUSED)) {
-		mt_emit_free(kind, block);
+		return false;
 	}
+	if (gate & MT_GATE_UNUSED)
+		return false;
+	mt_emit_free(kind, block);
+	return gate & MT_GATE_FREE_STACKS;
 }
 
 /* A realloc under way: what has to be taken back if it fails. */
 struct mt_gate_realloc {
 	_Atomic uintptr_t *place; /* of the block in the set of sampled ones; or NULL */
 	bool is_recorded;
+	bool wants_stack; /* by mt_emit_free_stack() */
 };
 
 static inline struct mt_gate_realloc mt_gate_realloc_begin(const void *block)
 {
-	struct mt_gate_realloc begun = {NULL, false};
+	struct mt_gate_realloc begun = {NULL, false, false};
 	uint32_t gate = mt_gate();
 
 	if (mt_unlikely(gate & MT_GATE_SAMPLED)) {
@@ -75,10 +85,13 @@ static inline struct mt_gate_realloc mt_gate_realloc_begin(const void *block)
 		begun.is_recorded = begun.place != NULL;
 	} else {
 		begun.is_recorded = !(gate & MT_GATE_UNUSED);
+		begun.wants_stack = gate & MT_GATE_FREE_STACKS && begun.is_recorded;
 	}
 	if (begun.is_recorded)
 		mt_emit_realloc(MT_KIND_REALLOC | (begun.place ? mt_sample_later(block) : 0),
 		                block);
+	if (mt_unlikely(!gate && mt_mark_says_freed(block)))
+		begun.wants_stack = true;
 	return begun;
 }
 

@@ -121,6 +121,8 @@ __attribute__((always_inline)) static inline void *reallocate(void *old, size_t 
 	mt_thread_end_trail(old);
 	begin = tls->trail_end;
 	begun = mt_gate_realloc_begin(old);
+	if (mt_unlikely(begun.wants_stack))
+		mt_emit_free_stack(&caller, old);
 	tls->freeing = old;
 	block = mt_real.realloc(old, size);
 	/* A signal handler's realloc ends nothing of what it interrupted. */
@@ -154,32 +156,55 @@ MT_HOOK void *reallocarray(void *old, size_t count, size_t size)
 	return reallocate(old, bytes, CALLER(MT_KIND_REALLOC, bytes, 1));
 }
 
-static inline void record_free(const void *block)
+/* True: the stack is asked for as well. */
+static inline bool record_free(const void *block)
 {
-	if (mt_likely(block && mt_tls.freeing != block)) {
-		mt_thread_end_trail(block);
-		mt_gate_free(MT_KIND_FREE, block);
-	}
+	if (mt_unlikely(!block || mt_tls.freeing == block))
+		return false;
+	mt_thread_end_trail(block);
+	return mt_gate_free(MT_KIND_FREE, block);
+}
+
+/* Left to by a tail call, so that its caller is the program. */
+MT_COLD static void free_with_stack(void *block)
+{
+	struct mt_caller caller = {MT_KIND_FREE, __builtin_return_address(0), 0,
+	                           __builtin_frame_address(0)};
+
+	mt_emit_free_stack(&caller, block);
+	mt_real.free(block);
 }
 
 MT_HOOK void free(void *block)
 {
 	need_real();
-	record_free(block);
+	if (mt_unlikely(record_free(block))) {
+		free_with_stack(block);
+		return;
+	}
 	mt_real.free(block);
 }
+
+#define RECORD_FREE(block)                                                                     \
+	do {                                                                                   \
+		if (mt_unlikely(record_free(block)))                                           \
+			mt_emit_free_stack(&(struct mt_caller){MT_KIND_FREE,                   \
+			                                       __builtin_return_address(0), 0, \
+			                                       __builtin_frame_address(0)},    \
+			                   block);                                             \
+	} while (0)
 
 MT_HOOK void cfree(void *block)
 {
 	need_real();
-	record_free(block);
+	RECORD_FREE(block);
 	(mt_real.cfree ? mt_real.cfree : mt_real.free)(block);
 }
 
 MT_HOOK void free_sized(void *block, size_t size)
 {
 	need_real();
-	record_free(block);
+	RECORD_FREE(block);
 	if (mt_real.free_sized)
 		mt_real.free_sized(block, size);
 	else
@@ -189,7 +214,7 @@ MT_HOOK void free_sized(void *block, size_t size)
 MT_HOOK void free_aligned_sized(void *block, size_t alignment, size_t size)
 {
 	need_real();
-	record_free(block);
+	RECORD_FREE(block);
 	if (mt_real.free_aligned_sized)
 		mt_real.free_aligned_sized(block, alignment, size);
 	else

@@ -6,8 +6,8 @@
  * the block, with the kind and caller that stand in mt_tls, and these only see that it was done. An
  * allocator that defines the operators itself calls nothing that we hook: then these record.
  *
- * The real operator may throw: the file is built with -fexceptions, and nothing here has to be undone, because
- * the malloc that failed has already taken what was left for it in mt_tls.
+ * The real operator may throw: the file is built with -fexceptions, and nothing here has to be undone, because the
+ * malloc that failed, or that of the exception, has already taken what was left for it in mt_tls.
  *
  * The operators are looked for when they are first called: the C++ library may belong to a plugin that was
  * loaded later, out of the global scope.
@@ -92,24 +92,28 @@ MT_COLD static void *look_up(_Atomic(void *) *place, const char *name)
 		return block;                                                       \
 	}
 
-#define DELETE_HOOK(symbol, kind, parameters, arguments)                            \
-	MT_HOOK void symbol parameters;                                             \
-	MT_HOOK void symbol parameters                                              \
-	{                                                                           \
-		static _Atomic(void *) real;                                        \
-		void *function = atomic_load_explicit(&real, memory_order_relaxed); \
-		struct mt_tls *tls = &mt_tls;                                       \
-		const void *freeing = tls->freeing;                                 \
-                                                                                    \
-		if (mt_unlikely(!function))                                         \
-			function = look_up(&real, #symbol);                         \
-		if (block && freeing != block) {                                    \
-			mt_thread_end_trail(block);                                 \
-			mt_gate_free(kind, block);                                  \
-			tls->freeing = block;                                       \
-		}                                                                   \
-		((void(*) parameters)function) arguments;                           \
-		tls->freeing = freeing;                                             \
+#define DELETE_HOOK(symbol, kind, parameters, arguments)                                          \
+	MT_HOOK void symbol parameters;                                                           \
+	MT_HOOK void symbol parameters                                                            \
+	{                                                                                         \
+		static _Atomic(void *) real;                                                      \
+		void *function = atomic_load_explicit(&real, memory_order_relaxed);               \
+		struct mt_tls *tls = &mt_tls;                                                     \
+		const void *freeing = tls->freeing;                                               \
+                                                                                                  \
+		if (mt_unlikely(!function))                                                       \
+			function = look_up(&real, #symbol);                                       \
+		if (block && freeing != block) {                                                  \
+			mt_thread_end_trail(block);                                               \
+			if (mt_unlikely(mt_gate_free(kind, block)))                               \
+				mt_emit_free_stack(                                               \
+				        &(struct mt_caller){kind, __builtin_return_address(0), 0, \
+				                            __builtin_frame_address(0)},          \
+				        block);                                                   \
+			tls->freeing = block;                                                     \
+		}                                                                                 \
+		((void(*) parameters)function) arguments;                                         \
+		tls->freeing = freeing;                                                           \
 	}
 
 #define NOTHROW const struct mt_nothrow *nothrow

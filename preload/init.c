@@ -13,10 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "preload/bindings.h"
 #include "preload/config.h"
 #include "preload/early.h"
 #include "preload/emit.h"
 #include "preload/life.h"
+#include "preload/mark.h"
 #include "preload/module.h"
 #include "preload/own.h"
 #include "preload/patience.h"
@@ -93,6 +95,7 @@ static int begin(void)
 	atomic_store_explicit(&mt_process.state, MT_PROCESS_ON, memory_order_release);
 	mt_life_init();
 	mt_early_flush();
+	mt_mark_init();
 	return 0;
 }
 
@@ -124,8 +127,10 @@ void mt_life_before_main(void)
 	ours = mt_session_environment(environ);
 	if (ours)
 		environ = ours;
-	if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) == MT_PROCESS_ON)
+	if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) == MT_PROCESS_ON) {
 		mt_unwind_warm_up(NULL);
+		mt_bindings_tell_first();
+	}
 }
 
 /* The collector could not write: once a session, and where nobody else will say it. */
@@ -180,6 +185,8 @@ void mt_life_end(enum mt_exit how, int status)
 		return;
 	if (mt_tls.generation == atomic_load_explicit(&mt_wiped->generation, memory_order_relaxed))
 		mt_unwind_account(mt_tls.thread);
+	if (how == MT_EXIT_RETURN)
+		mt_bindings_tell_last();
 	if (mt_emit_life(MT_EVENT_EXIT, how, (uint32_t)status)) {
 		mt_emit_ring_bell();
 		wait_for_commit();

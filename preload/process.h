@@ -17,6 +17,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -48,6 +49,9 @@ struct mt_process {
 	_Atomic uint64_t fork_serial; /* forks so far, failed ones too */
 	bool fork_was_threaded; /* this process was forked from one that had several threads */
 	_Atomic bool ended;     /* MT_EVENT_EXIT is written */
+	/* preload/mark.h; set once, by the constructor */
+	size_t mark_limit_bytes; /* 0: nothing is known of marks */
+	uint64_t mark;
 	_Atomic uint64_t last_heartbeat; /* as last seen, by the waits of emit.c and init.c */
 };
 

@@ -25,7 +25,7 @@ struct symbols {
 	const uint16_t *versions;
 };
 
-static const struct r_debug *debug_of_executable(void)
+const struct r_debug *mt_real_debug(void)
 {
 	const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
 	unsigned long count = getauxval(AT_PHNUM);
@@ -48,14 +48,14 @@ static const struct r_debug *debug_of_executable(void)
 
 const struct link_map *mt_real_objects(void)
 {
-	const struct r_debug *debug = debug_of_executable();
+	const struct r_debug *debug = mt_real_debug();
 
 	return debug ? debug->r_map : NULL;
 }
 
 uintptr_t mt_real_loader_base(void)
 {
-	const struct r_debug *debug = debug_of_executable();
+	const struct r_debug *debug = mt_real_debug();
 
 	return debug ? debug->r_ldbase : 0;
 }
@@ -70,7 +70,7 @@ const struct link_map *mt_real_self(void)
 }
 
 /* glibc relocates the pointers of a dynamic section in place, but not those of the vdso. */
-static uintptr_t pointer_of(const struct link_map *object, uintptr_t value)
+uintptr_t mt_real_pointer(const struct link_map *object, uintptr_t value)
 {
 	return value < object->l_addr ? value + object->l_addr : value;
 }
@@ -82,7 +82,7 @@ static bool read_dynamic(const struct link_map *object, struct symbols *ret_symb
 	if (!object->l_ld)
 		return false;
 	for (const ElfW(Dyn) *dynamic = object->l_ld; dynamic->d_tag != DT_NULL; dynamic++) {
-		const void *pointer = (const void *)pointer_of(object, dynamic->d_un.d_ptr);
+		const void *pointer = (const void *)mt_real_pointer(object, dynamic->d_un.d_ptr);
 
 		switch (dynamic->d_tag) {
 		case DT_SYMTAB: symbols.table = pointer; break;

@@ -16,6 +16,7 @@
 #include <link.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct mt_nothrow; /* std::nothrow_t */
@@ -59,6 +60,7 @@ struct mt_nothrow; /* std::nothrow_t */
 	     (int (*)(int, char **, char **), int, char **, void *, void *, void *, void *))    \
 	/* used, not interposed */                                                              \
 	REAL(void *, dlopen, (const char *, int))                                               \
+	REAL(int, dl_iterate_phdr, (int (*)(struct dl_phdr_info *, size_t, void *), void *))    \
 	REAL(int, pthread_key_create, (unsigned int *, void (*)(void *)))                       \
 	REAL(int, pthread_setspecific, (unsigned int, const void *))                            \
 	REAL(int, _dl_find_object, (void *, void *))
@@ -80,6 +82,12 @@ void *mt_real_find(const char *name);
 
 /* The definition of `name` in one object; NULL: it has none. */
 void *mt_real_find_in(const struct link_map *object, const char *name);
+
+/* The value of a pointer in an object's dynamic section. */
+uintptr_t mt_real_pointer(const struct link_map *object, uintptr_t value);
+
+/* What the loader keeps for debuggers; NULL when it cannot be told. */
+const struct r_debug *mt_real_debug(void);
 
 /* The loader's list of objects; NULL when it cannot be told. */
 const struct link_map *mt_real_objects(void);

@@ -10,10 +10,13 @@
 
 #include "base/units.h"
 #include "report/arguments.h"
+#include "report/badfrees.h"
 #include "report/commands.h"
 #include "report/estimate.h"
 #include "report/file.h"
 #include "report/json.h"
+#include "report/stacks.h"
+#include "report/symbolize.h"
 #include "report/table.h"
 #include "report/text.h"
 
@@ -28,7 +31,8 @@ static const char process_sql[] =
         "       process.bytes_allocated, process.bytes_freed, process.live_blocks,"
         "       process.live_bytes, process.peak_bytes, process.peak_blocks, process.peak_ns,"
         "       process.temporary, process.stacks, process.stacks_cut, process.events,"
-        "       process.dropped_events, process.unmatched_frees, process.late_events,"
+        "       process.dropped_events, process.unmatched_frees, process.mismatched_frees,"
+        "       process.late_events,"
         "       process.own_allocations, process.own_frees, process.own_bytes,"
         "       process.inherited_blocks, process.inherited_bytes, process.inherited_frees,"
         "       (SELECT count(*) FROM thread WHERE thread.process = process.id),"
@@ -74,6 +78,7 @@ static const struct mt_column columns[] = {
         {"events", "events", MT_COLUMN_COUNT},
         {"dropped_events", "dropped events", MT_COLUMN_COUNT},
         {"unmatched_frees", "unmatched frees", MT_COLUMN_COUNT},
+        {"mismatched_frees", "mismatched frees", MT_COLUMN_COUNT},
         {"late_events", "late events", MT_COLUMN_COUNT},
         {"own_allocations", "own allocations", MT_COLUMN_COUNT},
         {"own_frees", "own frees", MT_COLUMN_COUNT},
@@ -107,6 +112,8 @@ static const struct mt_column columns[] = {
 };
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 #define ERRORS  9
+
+#define BAD_FREES_KEPT 100 /* of a process, says schema.sql */
 
 static const char pause_sql[] = "SELECT started_ns, ended_ns FROM pause WHERE process = ?1"
                                 " ORDER BY started_ns";
@@ -314,7 +321,8 @@ static void print_pauses(const struct mt_process *process, struct mt_table *paus
 }
 
 static void print_process(struct mt_file *file, const struct mt_process *process,
-                          struct mt_table *table, struct mt_table *notes, struct mt_table *pauses)
+                          struct mt_table *table, struct mt_table *notes, struct mt_table *pauses,
+                          const struct mt_badfrees *bad_frees)
 {
 	struct mt_arena *arena = &table->arena;
 	const struct mt_value *parent = &table->values[column_of("parent")];
@@ -387,7 +395,51 @@ static void print_process(struct mt_file *file, const struct mt_process *process
 	                          cell(table, 0, "events"), cell(table, 0, "dropped_events"),
 	                          mt_units_of(process->unmatched_frees, "free", "frees").text,
 	                          cell(table, 0, "late_events")));
+	if (bad_frees)
+		print_fact("bad frees",
+		           mt_arena_print(arena, "of the first %d, %s; see below", BAD_FREES_KEPT,
+		                          mt_badfrees_sum(arena, bad_frees)));
 	print_notes(notes, "  ");
+}
+
+/* Modules that some stack leads through, and the programs themselves. */
+static const char module_sql[] =
+        "SELECT path, build_id FROM module"
+        " UNION ALL SELECT DISTINCT executable, '" MT_BUILD_ID_UNKNOWN "' FROM process"
+        " WHERE executable NOT IN (SELECT path FROM module) AND executable <> ''";
+
+/* What no hook sees: notes of the session, as far as the files are still there. */
+static int find_allocators(struct mt_file *file, struct mt_table *notes)
+{
+	struct mt_rows *rows = NULL;
+	int next = mt_rows_open(file->reader, module_sql, &rows, NULL);
+
+	if (next < 0)
+		return next;
+	while ((next = mt_rows_next(rows)) == 1) {
+		const char *path = mt_arena_text(&notes->arena, mt_rows_text(rows, 0));
+		const char *build_id = mt_rows_is_null(rows, 1) ? NULL : mt_rows_text(rows, 1);
+		bool is_imported;
+		const char *name = mt_symbolize_allocator(
+		        path, build_id, file->origin_utc_ns / 1000000000, &is_imported);
+		struct mt_value *row;
+
+		if (!name)
+			continue;
+		row = mt_table_add(notes);
+		row[0] = mt_value_number(0);
+		row[1] = mt_value_text("unseen");
+		row[2] = mt_value_number(1);
+		row[3] = mt_value_text(mt_arena_print(
+		        &notes->arena,
+		        is_imported ? "%s calls %s: what it allocates with that is not seen, and "
+		                      "frees of it are of unknown addresses"
+		                    : "%s holds an allocator of its own (%s): what it allocates "
+		                      "with that is not seen",
+		        path, name));
+	}
+	mt_rows_close(rows);
+	return next;
 }
 
 static void print_session(struct mt_file *file, struct mt_table *session, struct mt_table *notes)
@@ -417,9 +469,33 @@ static void print_session(struct mt_file *file, struct mt_table *session, struct
 
 /* ---- all formats ---- */
 
+static int print_bad_frees(struct mt_file *file, struct mt_badfrees *bad_frees)
+{
+	struct mt_stacks *stacks;
+	int error;
+
+	if (!bad_frees)
+		return 0;
+	stacks = mt_stacks_open(file);
+	error = mt_badfrees_print(bad_frees, stacks, mt_text_is_coloured(stdout));
+	mt_stacks_close(stacks);
+	return error;
+}
+
+static json_t *json_bad_frees(struct mt_file *file, struct mt_badfrees *bad_frees, int *ret_error)
+{
+	struct mt_stacks *stacks = bad_frees ? mt_stacks_open(file) : NULL;
+	json_t *list = mt_badfrees_json(bad_frees, stacks, ret_error);
+
+	if (stacks)
+		mt_stacks_close(stacks);
+	return list;
+}
+
 static int print_one(struct mt_file *file, const struct mt_process *process, enum mt_format format,
                      struct mt_table *all, json_t *processes)
 {
+	struct mt_badfrees *bad_frees = NULL;
 	struct mt_table table, notes, pauses;
 	int error;
 
@@ -433,16 +509,21 @@ static int print_one(struct mt_file *file, const struct mt_process *process, enu
 		error = read_rows(file, note_sql, process->id, &notes);
 	if (error >= 0)
 		error = read_rows(file, pause_sql, process->id, &pauses);
+	if (error >= 0)
+		error = mt_badfrees_read(file, process, &bad_frees);
 	if (error >= 0 && format == MT_FORMAT_JSON) {
 		json_t *object = mt_table_json_row(&table, 0);
 
 		json_object_set_new(object, "measured_at_end", json_boolean(process->has_snapshot));
 		json_object_set_new(object, "pauses", mt_table_json(&pauses));
 		json_object_set_new(object, "notes", mt_table_json(&notes));
+		json_object_set_new(object, "bad_frees", json_bad_frees(file, bad_frees, &error));
 		json_array_append_new(processes, object);
 	} else if (error >= 0) {
-		print_process(file, process, &table, &notes, &pauses);
+		print_process(file, process, &table, &notes, &pauses, bad_frees);
+		error = print_bad_frees(file, bad_frees);
 	}
+	mt_badfrees_free(bad_frees);
 	mt_table_free(&table);
 	mt_table_free(&notes);
 	mt_table_free(&pauses);
@@ -457,6 +538,8 @@ static int print_all(struct mt_file *file, enum mt_format format, struct mt_tabl
 
 	if (error >= 0)
 		error = read_rows(file, note_sql, 0, notes);
+	if (error >= 0)
+		error = find_allocators(file, notes);
 	if (error >= 0 && format == MT_FORMAT_TEXT)
 		print_session(file, session, notes);
 	for (size_t i = 0; i < file->process_count && error >= 0; i++)
@@ -512,8 +595,11 @@ const struct mt_command mt_cmd_info = {
                 "what was recorded, process by process, and what was lost or could not be measured",
         .prose = "\"live\" is counted from the blocks that were live, not by subtraction. "
                  "\"unmatched frees\" are of\n"
-                 "addresses that memtrace did not see allocated. \"inherited\" blocks were the "
-                 "parent's at a fork.\n"
+                 "addresses that memtrace did not see allocated; of bad frees (double, of an "
+                 "unknown address, of a\n"
+                 "block of another family, as new and free) the first hundred are shown. "
+                 "\"inherited\" blocks were the\n"
+                 "parent's at a fork. "
                  "memtrace's own allocations in the program (for its unwinder) are in no other "
                  "figure.\n",
         .flags = flags,

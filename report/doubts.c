@@ -47,10 +47,13 @@ void mt_doubts_process(const struct mt_file *file, const struct mt_process *proc
 		printf("  Note: %s lost; these figures are not exact.\n",
 		       mt_units_of(process->dropped_events, "event was", "events were").text);
 	if (process->unmatched_frees > 0)
-		printf("  Note: %s of addresses that were not live (allocated before memtrace was "
-		       "there,"
-		       " or freed twice).\n",
+		printf("  Note: %s of addresses that were not live (freed twice, or never "
+		       "allocated; see `memtrace info`).\n",
 		       mt_units_of(process->unmatched_frees, "free", "frees").text);
+	if (process->has_unseen)
+		puts("  Note: some of the program's code allocates past memtrace, which does not "
+		     "see it; "
+		     "`memtrace info` says what.");
 	if (process->stacks_cut > 0)
 		printf("  Note: %s of %s could not be walked to the end.\n",
 		       mt_units_count(process->stacks_cut).text,

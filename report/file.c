@@ -39,7 +39,9 @@ static const char processes_sql[] =
         "                   - pause.started_ns)"
         "        FROM pause WHERE pause.process = process.id),"
         "       samples, variance.allocations, variance.live_blocks, variance.live_bytes,"
-        "       variance.peak_bytes"
+        "       variance.peak_bytes,"
+        "       EXISTS (SELECT 1 FROM note WHERE note.process = process.id AND note.kind = "
+        "'unseen')"
         " FROM process LEFT JOIN process_variance AS variance ON variance.process = process.id"
         " ORDER BY process.id";
 
@@ -229,6 +231,7 @@ static void read_process(struct mt_file *file, struct mt_rows *rows, struct mt_p
 	        .live_blocks_variance = mt_rows_real(rows, 22),
 	        .live_bytes_variance = mt_rows_real(rows, 23),
 	        .peak_bytes_variance = mt_rows_real(rows, 24),
+	        .has_unseen = mt_rows_integer(rows, 25) != 0,
 	};
 	if (!mt_rows_is_null(rows, 4))
 		process->end_reason = mt_arena_text(&file->arena, mt_rows_text(rows, 4));

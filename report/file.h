@@ -40,6 +40,7 @@ struct mt_process {
 	int64_t stacks_cut;
 	int64_t pauses; /* times that tracing was off */
 	int64_t off_ns; /* and how long in all */
+	bool has_unseen; /* some of its code allocates past memtrace: see its notes */
 	/* of a sampled session: how many blocks the figures rest on, and the variances */
 	int64_t samples;
 	double allocations_variance;

@@ -104,17 +104,22 @@ void mt_json_close(struct mt_json_out *out)
 	mt_arena_free(&out->arena);
 }
 
-static char *make_line(struct mt_json_out *out, const struct mt_line *line)
+json_t *mt_json_line(const struct mt_line *line)
 {
 	const struct mt_symbol *symbol = line->symbol;
 	bool has_line = symbol && symbol->line > 0;
-	json_t *json =
-	        json_pack("{s:o, s:o, s:o, s:o, s:I, s:b}", "function",
-	                  mt_json_text(symbol ? symbol->function : NULL), "file",
-	                  mt_json_text(symbol ? symbol->file : NULL), "line",
-	                  mt_json_number(has_line, has_line ? symbol->line : 0), "module",
-	                  mt_json_text(line->frame->module), "offset",
-	                  (json_int_t)line->frame->offset, "inlined", symbol && symbol->is_inlined);
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:b}", "function",
+	                 mt_json_text(symbol ? symbol->function : NULL), "file",
+	                 mt_json_text(symbol ? symbol->file : NULL), "line",
+	                 mt_json_number(has_line, has_line ? symbol->line : 0), "module",
+	                 mt_json_text(line->frame->module), "offset",
+	                 (json_int_t)line->frame->offset, "inlined", symbol && symbol->is_inlined);
+}
+
+static char *make_line(struct mt_json_out *out, const struct mt_line *line)
+{
+	json_t *json = mt_json_line(line);
 	char *text = json_dumps(json, 0);
 	char *copy = mt_arena_text(&out->arena, text ? text : "null");
 

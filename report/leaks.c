@@ -68,7 +68,7 @@ void mt_leaks_free(struct mt_leaks *leaks)
 bool mt_leaks_are_measured(const struct mt_file *file, const struct mt_process *process)
 {
 	return process->has_snapshot && process->has_ended && process->dropped_events == 0 &&
-	       process->pauses == 0 && file->sample_bytes == 0;
+	       process->pauses == 0 && !process->has_unseen && file->sample_bytes == 0;
 }
 
 void mt_leaks_print_none(struct mt_file *file, const struct mt_process *process)
@@ -91,7 +91,10 @@ void mt_leaks_print_none(struct mt_file *file, const struct mt_process *process)
 		printf("no leaks among %s, one for each %s allocated\n",
 		       mt_units_of(process->samples, "sampled block", "sampled blocks").text,
 		       mt_units_bytes(file->sample_bytes).text);
-	else
+	else if (process->pauses)
 		printf("no leaks seen, but tracing was off for %s\n",
 		       mt_units_duration(process->off_ns).text);
+	else
+		puts("no leaks seen, but some of its code allocates past memtrace (memtrace info "
+		     "says what)");
 }

@@ -10,6 +10,7 @@
  *	symbolize_units.c   which compile unit an address is in; which function of it
  *	symbolize_scopes.c  the functions inlined at an address
  *	symbolize_names.c   what a function is called
+ *	symbolize_allocator.c  whether a module holds an allocator of its own
  */
 #ifndef MT_REPORT_SYMBOLIZE_H
 #define MT_REPORT_SYMBOLIZE_H
@@ -66,5 +67,15 @@ void mt_symbolizer_free(struct mt_symbolizer *symbolizer);
  */
 void mt_symbolizer_resolve(struct mt_symbolizer *symbolizer, const char *path, const char *build_id,
                            uint64_t offset, struct mt_arena *arena, struct mt_symbols *ret_symbols);
+
+/* In the place of a build-id: the file may have one. Its time alone tells whether it is the same. */
+#define MT_BUILD_ID_UNKNOWN "?"
+
+/*
+ * The name of a function that allocates past libmemtrace.so, which the module holds, or (*ret_imported) calls in
+ * another; NULL: none is known, or the file is not there any more.
+ */
+const char *mt_symbolize_allocator(const char *path, const char *build_id, int64_t newest_utc_s,
+                                   bool *ret_imported);
 
 #endif

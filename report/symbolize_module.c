@@ -44,6 +44,8 @@ static bool has_build_id(Dwfl_Module *dwfl_module, const char *wanted)
 	GElf_Addr addr;
 	int bytes = dwfl_module_build_id(dwfl_module, &bits, &addr);
 
+	if (wanted && strcmp(wanted, MT_BUILD_ID_UNKNOWN) == 0)
+		return true;
 	if (bytes <= 0)
 		return wanted == NULL;
 	if (!wanted || strlen(wanted) != 2 * (size_t)bytes)
@@ -100,7 +102,8 @@ static enum mt_symbolized open_file(struct mt_module *module, int64_t newest_utc
 		return MT_SYMBOLIZED_CHANGED;
 	if (!has_build_id(module->dwfl_module, module->build_id))
 		return MT_SYMBOLIZED_CHANGED;
-	if (!module->build_id && newest_utc_s > 0 && status.st_mtime > newest_utc_s)
+	if ((!module->build_id || strcmp(module->build_id, MT_BUILD_ID_UNKNOWN) == 0) &&
+	    newest_utc_s > 0 && status.st_mtime > newest_utc_s)
 		return MT_SYMBOLIZED_CHANGED;
 	return obstacle;
 }

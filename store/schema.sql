@@ -86,7 +86,9 @@ CREATE TABLE process (
 	stacks_cut       INTEGER NOT NULL DEFAULT 0, -- stacks cut for another reason than the depth limit
 	unknown_frees    INTEGER NOT NULL DEFAULT 0, -- of an address that was not live, once tracing had been off: of
 	                                             -- blocks allocated then, most likely; in no other figure
-	late_events      INTEGER NOT NULL DEFAULT 0  -- after the orderly end, by other threads; in no other figure
+	late_events      INTEGER NOT NULL DEFAULT 0, -- after the orderly end, by other threads; in no other figure
+	mismatched_frees INTEGER NOT NULL DEFAULT 0  -- of a block that another family allocated (new and free, and so on);
+	                                             -- they are frees like others
 ) STRICT;
 
 -- When tracing was off (start=off, memtrace stop). What was allocated then is in no figure; frees of blocks that
@@ -222,6 +224,25 @@ CREATE TABLE weight (
 	blocks_variance  REAL NOT NULL,
 	bytes_variance   REAL NOT NULL
 ) STRICT;
+
+-- The first hundred frees of a process that were wrong. A free carries no stack, unless free_stacks=on; that of a
+-- double free is known where libc marks the block as freed (small blocks of glibc's own allocator), and those of bad
+-- frees after the first one. The last 32768 blocks freed are remembered.
+CREATE TABLE bad_free (
+	process          INTEGER NOT NULL REFERENCES process,
+	number           INTEGER NOT NULL,  -- 1, 2, ... in the order of their time
+	problem          TEXT NOT NULL,     -- 'double'; 'unknown': no block is known there; 'mismatched': of another family
+	time_ns          INTEGER NOT NULL,
+	thread           INTEGER REFERENCES thread,  -- that freed it
+	addr             INTEGER NOT NULL,
+	call             INTEGER NOT NULL REFERENCES kind,   -- 'free', 'delete', 'delete[]' or 'realloc'
+	stack            INTEGER REFERENCES stack,           -- of that call; NULL: not known
+	allocated_by     INTEGER REFERENCES kind,            -- the block; NULL: not known
+	allocated_stack  INTEGER REFERENCES stack,
+	freed_stack      INTEGER REFERENCES stack,           -- of a double free: of the free before; NULL: not known
+	size_bytes       INTEGER,                            -- of a mismatched free; NULL: not known
+	PRIMARY KEY (process, number)
+) STRICT, WITHOUT ROWID;
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Snapshots: the live table at a moment. The heap's peak is kept as totals (total.peak_bytes), not as blocks.

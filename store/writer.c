@@ -35,6 +35,7 @@ enum statement {
 	SAMPLE,
 	WEIGHT,
 	PAUSE,
+	BAD_FREE,
 	TRACING,
 	WALK,
 	SNAPSHOT,
@@ -65,19 +66,20 @@ static const char *const statement_sql[STATEMENTS] = {
                 " peak_bytes, peak_blocks, peak_ns, temporary, own_allocations, own_frees,"
                 " own_bytes, inherited_blocks, inherited_bytes, inherited_frees, unmatched_frees,"
                 " dropped_events, events, stacks, stacks_cut, unknown_frees, late_events,"
-                " pid, origin, command, arguments, executable, started_ns)"
+                " mismatched_frees, pid, origin, command, arguments, executable, started_ns)"
                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
                 " ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28,"
-                " ?29, ?30, ?31, ?32, ?33, ?34, ?35)",
+                " ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36)",
         [PROCESS_CHANGED] =
-                "UPDATE process SET pid = ?30, parent = ?2, ended_ns = ?3, end_reason = ?4, "
+                "UPDATE process SET pid = ?31, parent = ?2, ended_ns = ?3, end_reason = ?4, "
                 "exit_status = ?5,"
                 " exit_signal = ?6, allocations = ?7, frees = ?8, bytes_allocated = ?9,"
                 " bytes_freed = ?10, live_blocks = ?11, live_bytes = ?12, peak_bytes = ?13,"
                 " peak_blocks = ?14, peak_ns = ?15, temporary = ?16, own_allocations = ?17,"
                 " own_frees = ?18, own_bytes = ?19, inherited_blocks = ?20, inherited_bytes = ?21,"
                 " inherited_frees = ?22, unmatched_frees = ?23, dropped_events = ?24, events = ?25,"
-                " stacks = ?26, stacks_cut = ?27, unknown_frees = ?28, late_events = ?29 WHERE id "
+                " stacks = ?26, stacks_cut = ?27, unknown_frees = ?28, late_events = ?29, "
+                "mismatched_frees = ?30 WHERE id "
                 "= ?1",
         [THREAD] = "INSERT OR REPLACE INTO thread (id, process, tid, name, started_ns, ended_ns)"
                    " VALUES (?, ?, ?, ?, ?, ?)",
@@ -95,6 +97,10 @@ static const char *const statement_sql[STATEMENTS] = {
                    " bytes_variance) VALUES (?, ?, ?, ?, ?)",
         [PAUSE] = "INSERT OR REPLACE INTO pause (process, started_ns, ended_ns)"
                   " VALUES (?, ?, ?)",
+        [BAD_FREE] =
+                "INSERT OR REPLACE INTO bad_free (process, number, problem, time_ns, thread, addr,"
+                " call, stack, allocated_by, allocated_stack, freed_stack, size_bytes)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [TRACING] = "INSERT OR REPLACE INTO tracing (process, rings, ring_bytes, stack_table_bytes)"
                     " VALUES (?, ?, ?, ?)",
         [WALK] = "INSERT OR REPLACE INTO walk (process, walks, frames_stepped, frames_kept,"
@@ -485,16 +491,17 @@ int mt_writer_note(struct mt_writer *writer, const struct mt_writer_note *row)
 int mt_writer_process(struct mt_writer *writer, const struct mt_writer_process *row)
 {
 	int r = run(writer, row->known ? PROCESS_CHANGED : PROCESS_NEW,
-	            row->known ? "rrisiiuuuuuuuuiuuuuuuuuuuuuuui"
-	                       : "rrisiiuuuuuuuuiuuuuuuuuuuuuuuissssu",
+	            row->known ? "rrisiiuuuuuuuuiuuuuuuuuuuuuuuui"
+	                       : "rrisiiuuuuuuuuiuuuuuuuuuuuuuuuissssu",
 	            row->id, row->parent, row->ended_ns, row->end_reason, row->exit_status,
 	            row->exit_signal, row->allocations, row->frees, row->bytes_allocated,
 	            row->bytes_freed, row->live_blocks, row->live_bytes, row->peak_bytes,
 	            row->peak_blocks, row->peak_ns, row->temporary, row->own_allocations,
 	            row->own_frees, row->own_bytes, row->inherited_blocks, row->inherited_bytes,
 	            row->inherited_frees, row->unmatched_frees, row->dropped_events, row->events,
-	            row->stacks, row->stacks_cut, row->unknown_frees, row->late_events, row->pid,
-	            row->origin, row->command, row->arguments, row->executable, row->started_ns);
+	            row->stacks, row->stacks_cut, row->unknown_frees, row->late_events,
+	            row->mismatched_frees, row->pid, row->origin, row->command, row->arguments,
+	            row->executable, row->started_ns);
 
 	if (r == 0 && row->walks)
 		r = run(writer, WALK, "ruuuuuu", row->id, row->walks, row->frames_stepped,
@@ -552,6 +559,14 @@ int mt_writer_weight(struct mt_writer *writer, const struct mt_writer_weight *ro
 int mt_writer_pause(struct mt_writer *writer, const struct mt_writer_pause *row)
 {
 	return run(writer, PAUSE, "rui", row->process, row->started_ns, row->ended_ns);
+}
+
+int mt_writer_bad_free(struct mt_writer *writer, const struct mt_writer_bad_free *row)
+{
+	return run(writer, BAD_FREE, "rusuruurrrri", row->process, (uint64_t)row->number,
+	           row->problem, row->time_ns, row->thread, row->addr, (uint64_t)row->call,
+	           row->stack, row->allocated_by, row->allocated_stack, row->freed_stack,
+	           row->size_bytes);
 }
 
 int mt_writer_snapshot(struct mt_writer *writer, const struct mt_writer_snapshot *row)

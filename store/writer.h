@@ -100,12 +100,29 @@ struct mt_writer_process {
 	uint64_t stack_table_bytes;
 	uint64_t unknown_frees;
 	uint64_t late_events;
+	uint64_t mismatched_frees;
 };
 
 struct mt_writer_pause {
 	uint32_t process;
 	uint64_t started_ns; /* the same again replaces the row */
 	int64_t ended_ns;
+};
+
+/* References that are 0 are NULL. */
+struct mt_writer_bad_free {
+	uint32_t process;
+	uint32_t number; /* the same again replaces the row */
+	const char *problem;
+	uint64_t time_ns;
+	uint32_t thread;
+	uint64_t addr;
+	uint32_t call;
+	uint32_t stack;
+	uint32_t allocated_by;
+	uint32_t allocated_stack;
+	uint32_t freed_stack;
+	int64_t size_bytes;
 };
 
 struct mt_writer_thread {
@@ -273,6 +290,7 @@ int mt_writer_total(struct mt_writer *writer, const struct mt_writer_total *row)
 int mt_writer_sample(struct mt_writer *writer, const struct mt_writer_sample *row);
 int mt_writer_weight(struct mt_writer *writer, const struct mt_writer_weight *row);
 int mt_writer_pause(struct mt_writer *writer, const struct mt_writer_pause *row);
+int mt_writer_bad_free(struct mt_writer *writer, const struct mt_writer_bad_free *row);
 int mt_writer_snapshot(struct mt_writer *writer, const struct mt_writer_snapshot *row);
 /* Any number of them; quickest in the order of their addresses. */
 int mt_writer_blocks(struct mt_writer *writer, const struct mt_writer_block *rows, size_t count);

@@ -50,9 +50,12 @@ enum mt_event_type {
 	MT_EVENT_EXEC,        /* about to call execve */
 	MT_EVENT_EXEC_FAILED, /* the image stays */
 	MT_EVENT_EXIT, /* the process ends orderly: size: its exit status, kind: enum mt_exit */
+	MT_EVENT_FREE_STACK, /* addr: of this thread's last FREE or REALLOC; stack: who called it */
 	/* large: struct mt_event_large */
 	MT_EVENT_STACK, /* id: the new stack's id; argument: enum mt_cut; payload: pcs, innermost first */
 	MT_EVENT_MODULE, /* id: load epoch; payload: struct mt_module_payload */
+	MT_EVENT_UNSEEN, /* id: bytes of the first path; argument: enum mt_unseen; payload: paths of the module and of
+	                    what its allocator is bound to, "" is the executable */
 	MT_EVENT_UNTRACED, /* about to start a program that cannot be traced; id: enum mt_untraced; payload: its
 	                      path */
 	MT_EVENT_TYPES
@@ -117,6 +120,14 @@ enum mt_exit {
 	MT_EXIT_RETURN,    /* exit(), or return from main */
 	MT_EXIT_IMMEDIATE, /* _exit(), _Exit() */
 	MT_EXIT_QUICK,     /* quick_exit() */
+};
+
+/* Why allocations of some code are not seen; MT_EVENT_UNSEEN's argument. */
+enum mt_unseen {
+	MT_UNSEEN_IN_FRONT, /* its malloc stands before ours in the loader's order */
+	MT_UNSEEN_MODULE, /* its calls are bound to another allocator than ours (RTLD_DEEPBIND, ...) */
+	MT_UNSEEN_NAMESPACE, /* it is in a namespace of its own (dlmopen, LD_AUDIT) */
+	MT_UNSEEN_COUNT
 };
 
 /*

@@ -58,6 +58,8 @@ enum mt_slot_state {
 #define MT_GATE_SAMPLED 1u /* of heap blocks only a sample, and frees of those */
 #define MT_GATE_STOPPED 2u /* no allocation */
 #define MT_GATE_UNUSED  4u /* with STOPPED: nothing was ever recorded, so no free matters either */
+/* A free that is recorded is followed by its stack; not where it is SAMPLED. */
+#define MT_GATE_FREE_STACKS 16u
 /* Left out by the option follow=: STOPPED and UNUSED, and no row in the file. */
 #define MT_GATE_UNFOLLOWED (8u | MT_GATE_STOPPED | MT_GATE_UNUSED)
 #define MT_GATE_LEFT_OUT   8u

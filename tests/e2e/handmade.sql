@@ -56,3 +56,9 @@ INSERT INTO block (snapshot, addr, size_bytes, born_ns, stack, kind) VALUES
 	(1, 16384, 1000, 10, 4, 1), (1, 20480, 1048, 20, 4, 1),
 	(1, 24576, 100, 30, 5, 1), (1, 24832, 100, 40, 5, 1), (1, 25088, 100, 50, 5, 2),
 	(1, 28672, 7, 60, 6, 1), (3, 16384, 64, 1150000000, 2, 1);
+
+-- app freed a block twice, the second time in load, and deleted two that malloc had made.
+INSERT INTO kind VALUES (12, 'free', 0), (13, 'delete', 0);
+INSERT INTO bad_free VALUES (1, 1, 'mismatched', 70, 1, 32768, 13, NULL, 1, 5, NULL, 48),
+	(1, 2, 'double', 80, 1, 36864, 12, 3, 1, 5, NULL, NULL), (1, 3, 'mismatched', 90, 1, 40960, 13, NULL, 1, 5, NULL, 16);
+UPDATE process SET mismatched_frees = 2 WHERE id = 1;
