@@ -8,13 +8,43 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The list is in the order of age. */
+static void make_room(struct mt_forks *forks, uint64_t bytes)
+{
+	struct mt_fork **at = &forks->first;
+	uint64_t kept = bytes;
+
+	if (forks->bytes + bytes <= forks->bytes_max)
+		return;
+	/* To half of it, so that the list is gone through now and then. */
+	for (; *at && kept + (*at)->bytes <= forks->bytes_max / 2; at = &(*at)->next)
+		kept += (*at)->bytes;
+	while (*at) {
+		struct mt_fork *old = *at;
+
+		*at = old->next;
+		forks->bytes -= old->bytes;
+		forks->given_up++;
+		mt_fork_free(old);
+	}
+}
+
 int mt_forks_add(struct mt_forks *forks, const struct mt_process *parent, uint64_t serial,
                  uint64_t now_ns)
 {
-	struct mt_fork *copy = calloc(1, sizeof(*copy));
+	uint64_t bytes = mt_live_bytes(&parent->live) + MT_FORKS_SMALL_BYTES +
+	                 parent->ranges.count * sizeof(*parent->ranges.rows);
+	struct mt_fork *copy;
 
+	if (forks->round_bytes + bytes > forks->bytes_max && forks->round_bytes) {
+		forks->given_up++;
+		return -ENOSPC;
+	}
+	forks->round_bytes += bytes;
+	copy = calloc(1, sizeof(*copy));
 	if (!copy)
 		return -ENOMEM;
+	copy->bytes = bytes;
 	copy->parent_slot = parent->slot;
 	copy->parent_generation = parent->generation;
 	copy->serial = serial;
@@ -27,8 +57,10 @@ int mt_forks_add(struct mt_forks *forks, const struct mt_process *parent, uint64
 		mt_fork_free(copy);
 		return -ENOMEM;
 	}
+	make_room(forks, bytes);
 	copy->next = forks->first;
 	forks->first = copy;
+	forks->bytes += bytes;
 	return 0;
 }
 
@@ -42,6 +74,7 @@ struct mt_fork *mt_forks_take(struct mt_forks *forks, uint32_t parent_slot,
 		    found->parent_generation != parent_generation || found->serial != serial)
 			continue;
 		*at = found->next;
+		forks->bytes -= found->bytes;
 		return found;
 	}
 	return NULL;
@@ -59,6 +92,7 @@ void mt_forks_expire(struct mt_forks *forks, uint64_t now_ns)
 			continue;
 		}
 		*at = old->next;
+		forks->bytes -= old->bytes;
 		mt_fork_free(old);
 	}
 }

@@ -22,16 +22,31 @@ struct mt_fork {
 	uint64_t taken_ns; /* CLOCK_MONOTONIC */
 	uint32_t parent;   /* row */
 	bool was_off;      /* the parent had blocks that are not known */
+	uint64_t bytes;    /* that the copy takes */
 	struct mt_live live;
 	struct mt_ranges ranges;
 	struct mt_identity identity;
 };
 
+/* Of a copy beside its tables. */
+#define MT_FORKS_SMALL_BYTES 512u
+
 struct mt_forks {
-	struct mt_fork *first;
+	struct mt_fork *first; /* the newest */
+	/*
+	 * What copies may take: beyond, the oldest go first, whose children have most likely ended. And
+	 * what may be copied in a round: who says that it forks again and again makes no more work.
+	 */
+	uint64_t bytes_max;
+	uint64_t bytes;       /* in all copies */
+	uint64_t round_bytes; /* copied in this round; the collector starts it anew */
+	uint64_t given_up;    /* copies that were dropped or not made for a limit */
 };
 
-/* Copies what a child would inherit now. 0 or -ENOMEM. */
+/*
+ * Copies what a child would inherit now; the newest copy may be larger than the limit. 0, -ENOMEM, or -ENOSPC:
+ * too much was copied in this round.
+ */
 int mt_forks_add(struct mt_forks *forks, const struct mt_process *parent, uint64_t serial,
                  uint64_t now_ns);
 

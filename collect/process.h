@@ -60,6 +60,7 @@ enum mt_attention {
 	MT_ATTEND_QUIET = 1, /* a forked child that has done nothing: it has no row yet */
 	MT_ATTEND_EXEC = 2,  /* about to exec */
 	MT_ATTEND_ENDED = 4, /* what comes now is late */
+	MT_ATTEND_FULL = 8,  /* there is no room for more */
 };
 
 struct mt_process {
