@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* A reader that caches symbols holds the file for milliseconds; one that waits longer is stuck. */
 #define BUSY_MS 10000
@@ -134,7 +136,7 @@ static int prepare(struct mt_writer *writer, enum statement which)
 }
 
 /*
- * The next value of a row: 'u' uint64_t, 'i' int64_t or MT_WRITER_NULL, 'r' uint32_t reference with 0
+ * The next value of a row: 'u' uint64_t, 'a' an address, 'i' int64_t or MT_WRITER_NULL, 'r' uint32_t reference with 0
  * for NULL, 'd' double, 's' string or NULL.
  */
 static int bind(sqlite3_stmt *statement, const char *shape, va_list values)
@@ -143,7 +145,16 @@ static int bind(sqlite3_stmt *statement, const char *shape, va_list values)
 
 	for (int at = 1; *shape && code == SQLITE_OK; shape++, at++) {
 		switch (*shape) {
-		case 'u':
+		case 'u': {
+			uint64_t value = va_arg(values, uint64_t);
+
+			/* No real figure is as large; one that somebody made up must not turn negative. */
+			code = sqlite3_bind_int64(statement, at,
+			                          value < INT64_MAX ? (sqlite3_int64)value
+			                                            : INT64_MAX);
+			break;
+		}
+		case 'a':
 			code = sqlite3_bind_int64(statement, at,
 			                          (sqlite3_int64)va_arg(values, uint64_t));
 			break;
@@ -265,6 +276,36 @@ static int fill(struct mt_writer *writer, const struct mt_writer_session *sessio
 	return r;
 }
 
+/*
+ * SQLite takes what stands there under the names of its journals. In a folder where others may write they may have
+ * put something there: their file would hold what the program's file is to hold, and they could change it. Both
+ * are open now; what is made of the names later does no harm.
+ */
+static int check_journals(struct mt_writer *writer, const char *path)
+{
+	static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
+
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		struct stat status;
+		char *name;
+		bool is_ours;
+
+		if (asprintf(&name, "%s%s", path, suffixes[i]) < 0)
+			return -ENOMEM;
+		is_ours = lstat(name, &status) != 0 ||
+		          (S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
+		           status.st_nlink == 1);
+		free(name);
+		if (!is_ours) {
+			snprintf(writer->error, sizeof(writer->error),
+			         "somebody has put a file of that name and %s beside it",
+			         suffixes[i]);
+			return -EEXIST;
+		}
+	}
+	return 0;
+}
+
 int mt_writer_create(const char *path, const struct mt_writer_session *session,
                      struct mt_error *ret_error, struct mt_writer **ret_writer)
 {
@@ -280,6 +321,8 @@ int mt_writer_create(const char *path, const struct mt_writer_session *session,
 	if (code == SQLITE_OK) {
 		sqlite3_busy_timeout(writer->db, BUSY_MS);
 		r = fill(writer, session);
+		if (r == 0)
+			r = check_journals(writer, path);
 	} else {
 		r = writer->db ? failed(writer, code) : -ENOMEM;
 	}
@@ -372,7 +415,7 @@ int mt_writer_module(struct mt_writer *writer, const struct mt_writer_module *ro
 
 int mt_writer_frame(struct mt_writer *writer, const struct mt_writer_frame *row)
 {
-	return run(writer, FRAME, "rru", row->id, row->module, row->offset);
+	return run(writer, FRAME, "rra", row->id, row->module, row->offset);
 }
 
 int mt_writer_stack(struct mt_writer *writer, const struct mt_writer_stack *row)
