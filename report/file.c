@@ -80,6 +80,20 @@ static int say_fault(const char *path, enum mt_reader_fault fault, int error)
 	case MT_READER_BUSY:
 		mt_say("'%s' is locked by another program; try again when that has finished", path);
 		break;
+	case MT_READER_PLANTED:
+		mt_say("'%s' has a journal beside it (-wal, -shm or -journal) that is another "
+		       "user's, who "
+		       "could make the file say anything: copy the file alone to a folder of your "
+		       "own, or "
+		       "have the journal removed",
+		       path);
+		break;
+	case MT_READER_SHAPE:
+		mt_say("'%s' is not as memtrace makes its files: somebody has changed its tables. "
+		       "What "
+		       "it holds can be looked at with sqlite3",
+		       path);
+		break;
 	case MT_READER_DAMAGED:
 	case MT_READER_FINE:
 		mt_say("'%s' is damaged or was cut short; sqlite3's .recover may save a part of it",
@@ -95,6 +109,12 @@ int mt_file_say_error(const struct mt_file *file, int error)
 		return say_fault(file->path, MT_READER_DAMAGED, error);
 	if (error == -EBUSY)
 		return say_fault(file->path, MT_READER_BUSY, error);
+	if (error == -EFBIG || error == -EOVERFLOW) {
+		mt_say("'%s' is damaged or made up: %s", file->path,
+		       error == -EFBIG ? "it holds a value of more than 16 MiB"
+		                       : "its tables go on far beyond its size");
+		return MT_EXIT_CANNOT;
+	}
 	return say_fault(file->path, MT_READER_UNREADABLE, error);
 }
 
