@@ -14,6 +14,7 @@
 #include "report/estimate.h"
 #include "report/file.h"
 #include "report/json.h"
+#include "report/sites.h"
 #include "report/table.h"
 #include "report/text.h"
 
@@ -247,7 +248,7 @@ static void print_walks(struct mt_table *table)
 	                   arena,
 	                   "%s; %s of their frames stayed from the walk before, %.1f a walk were "
 	                   "stepped; %s by libunwind",
-	                   cell(table, 0, "walks"), mt_units_share(kept, kept + stepped).text,
+	                   cell(table, 0, "walks"), mt_units_share(kept, mt_sites_add(kept, stepped)).text,
 	                   (double)stepped / (double)walks, cell(table, 0, "walks_libunwind")));
 	if (number(table, 0, "walks_verified") > 0)
 		print_fact("verified",
@@ -331,7 +332,7 @@ static void print_process(struct mt_file *file, const struct mt_process *process
 	        process->has_ended
 	                ? mt_arena_print(
 	                          arena, "%s, starting at %s",
-	                          mt_units_duration(process->ended_ns - process->started_ns).text,
+	                          mt_units_duration(mt_file_duration_ns(process)).text,
 	                          cell(table, 0, "started_ns"))
 	                : mt_arena_print(arena, "starting at %s", cell(table, 0, "started_ns")));
 	print_pauses(process, pauses);

@@ -318,6 +318,15 @@ void mt_file_close(struct mt_file *file)
 	mt_arena_free(&file->arena);
 }
 
+int64_t mt_file_duration_ns(const struct mt_process *process)
+{
+	int64_t duration_ns;
+
+	if (!__builtin_sub_overflow(process->ended_ns, process->started_ns, &duration_ns))
+		return duration_ns;
+	return process->ended_ns < 0 ? INT64_MIN : INT64_MAX;
+}
+
 const char *mt_file_end(struct mt_file *file, const struct mt_process *process)
 {
 	const char *reason = process->end_reason ? process->end_reason : "";
