@@ -194,7 +194,7 @@ def markdown(results):
     if rows:
         lines += ["## Wall time", ""] + _overview(programs, names, "wall")
         lines += ["## CPU of all processes", ""] + _overview(programs, names, "cpu")
-        lines += ["A dash: it was stopped because it took too long, or the program failed under it; see below.", "", "## Where a peer is better", "",
+        lines += ["A dash: it was stopped because it took too long, or the program failed under it; see below. An empty cell: not measured.", "", "## Where a peer is better", "",
                   "Than memtrace with its defaults; what each records is in the table above.", ""]
         lines += _wins(programs, peers) + [""]
     lines += _fixed(results)
