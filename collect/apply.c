@@ -65,21 +65,64 @@ static void cross_points(struct mt_ledger *ledger, struct mt_process *process, u
 
 /* --- blocks ------------------------------------------------------------------------------------------ */
 
+/* The block at an address, also one that was inherited; NULL: none is live there. */
+static inline struct mt_live_entry *find_block(struct mt_process *process, uint64_t addr)
+{
+	struct mt_live_entry *block = mt_live_find(&process->live, addr);
+
+	if (unlikely(!block && process->inherited != NULL))
+		block = mt_past_claim(process, addr);
+	return block;
+}
+
+static bool is_block(const struct mt_process *process, uint64_t addr)
+{
+	return mt_live_find(&process->live, addr) || mt_past_find(process->inherited, addr);
+}
+
+/* Before the live table changes at an address: forked children may have inherited what is there. */
+static inline void keep_past(struct mt_process *process, uint64_t addr,
+                             const struct mt_live_entry *block)
+{
+	if (unlikely(process->source != NULL) && process->source->newest &&
+	    mt_past_keep(process, addr, block) < 0)
+		process->out_of_memory++;
+}
+
+static inline void remove_block(struct mt_process *process, struct mt_live_entry *block)
+{
+	keep_past(process, block->addr, block);
+	mt_live_remove(&process->live, block);
+}
+
+/* For the caller to fill in; the entry that was there, if *ret_was_live, was kept. */
+static inline struct mt_live_entry *insert_block(struct mt_process *process, uint64_t addr,
+                                                 bool *ret_was_live)
+{
+	if (unlikely(process->source != NULL))
+		keep_past(process, addr, mt_live_find(&process->live, addr));
+	return mt_live_insert(&process->live, addr, ret_was_live);
+}
+
 /* A block goes whose allocation is not among this process's own figures. */
 static void release_flagged(struct mt_process *process, const struct mt_live_entry *block)
 {
-	if (block->total & MT_LIVE_INHERITED)
-		process->inherited_frees += !(block->total & MT_LIVE_OWN);
-	else
+	if (!(block->total & MT_LIVE_INHERITED)) {
 		process->own_frees++;
+	} else if (!(block->total & MT_LIVE_OWN)) {
+		process->inherited_frees++;
+		process->inherited_freed_bytes += block->size_bytes;
+	}
 }
 
 static void restore_flagged(struct mt_process *process, const struct mt_live_entry *block)
 {
-	if (block->total & MT_LIVE_INHERITED)
-		process->inherited_frees -= !(block->total & MT_LIVE_OWN);
-	else
+	if (!(block->total & MT_LIVE_INHERITED)) {
 		process->own_frees--;
+	} else if (!(block->total & MT_LIVE_OWN)) {
+		process->inherited_frees--;
+		process->inherited_freed_bytes -= block->size_bytes;
+	}
 }
 
 /* The three changes of the books that a block of the process's own causes. */
@@ -151,14 +194,14 @@ static inline bool count_release(struct mt_drain *drain, struct mt_process *proc
 
 static inline void apply_free(struct mt_drain *drain, struct mt_process *process, uint64_t word)
 {
-	struct mt_live_entry *block = mt_live_find(&process->live, mt_event_addr(word));
+	struct mt_live_entry *block = find_block(process, mt_event_addr(word));
 
 	if (unlikely(!block)) {
 		++*unknown_frees(process);
 		return;
 	}
 	count_release(drain, process, block, word);
-	mt_live_remove(&process->live, block);
+	remove_block(process, block);
 }
 
 /* An allocation at an address that is still live: its free was missed. */
@@ -195,7 +238,7 @@ static inline bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		if (unlikely(!total))
 			total = mt_define_total(ledger, drain, process, tail.stack, kind);
 	}
-	block = total ? mt_live_insert(&process->live, addr, &was_live) : NULL;
+	block = total ? insert_block(process, addr, &was_live) : NULL;
 	if (unlikely(!block)) {
 		process->out_of_memory++;
 		return true;
@@ -220,7 +263,7 @@ static inline bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
 
 static void apply_realloc(struct mt_drain *drain, struct mt_process *process, uint64_t word)
 {
-	struct mt_live_entry *block = mt_live_find(&process->live, mt_event_addr(word));
+	struct mt_live_entry *block = find_block(process, mt_event_addr(word));
 
 	if (!block) {
 		++*unknown_frees(process);
@@ -230,7 +273,7 @@ static void apply_realloc(struct mt_drain *drain, struct mt_process *process, ui
 	drain->pending = MT_REALLOC_BLOCK;
 	drain->pending_block = *block;
 	drain->pending_was_temporary = count_release(drain, process, block, word);
-	mt_live_remove(&process->live, block);
+	remove_block(process, block);
 }
 
 /* The call failed, so the block was live all the time. */
@@ -247,7 +290,7 @@ static void undo_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		--*unknown_frees(process);
 	if (pending != MT_REALLOC_BLOCK)
 		return;
-	block = mt_live_insert(&process->live, old->addr, &was_live);
+	block = insert_block(process, old->addr, &was_live);
 	if (!block) {
 		process->out_of_memory++;
 		return;
@@ -288,7 +331,23 @@ static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct m
 		mt_totals_map(&process->totals, total, tail.size_bytes);
 	else
 		process->out_of_memory++;
+	if (!is_break)
+		mt_regions_map(&process->regions, mt_event_addr(head.word), tail.size_bytes, total,
+		               ledger->page_bytes);
 	return true;
+}
+
+static void apply_unmap(struct mt_ledger *ledger, struct mt_drain *drain,
+                        struct mt_process *process, struct mt_event_head head)
+{
+	struct tail tail = tail_of(drain);
+
+	if (mt_event_type(head.word) == MT_EVENT_UNMAP)
+		mt_regions_unmap(&process->regions, mt_event_addr(head.word), tail.size_bytes,
+		                 ledger->page_bytes);
+	else
+		mt_regions_undo(&process->regions, mt_event_addr(head.word), tail.size_bytes,
+		                ledger->page_bytes);
 }
 
 /* --- threads ----------------------------------------------------------------------------------------- */
@@ -368,8 +427,8 @@ static bool attend(struct mt_ledger *ledger, struct mt_drain *drain, unsigned in
 		process->attention &= ~(uint32_t)MT_ATTEND_EXEC;
 		process->exec_drain = NULL;
 	}
-	if (process->attention & MT_ATTEND_QUIET && type != MT_EVENT_EXEC &&
-	    type != MT_EVENT_EXEC_FAILED)
+	if (process->attention & MT_ATTEND_QUIET && !(process->attention & MT_ATTEND_LEFT_OUT) &&
+	    type != MT_EVENT_EXEC && type != MT_EVENT_EXEC_FAILED && type != MT_EVENT_UNTRACED)
 		mt_lifecycle_reveal(ledger, process);
 	if (process->attention & MT_ATTEND_FULL && makes_larger(type)) {
 		process->out_of_memory++;
@@ -391,7 +450,7 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 	case MT_EVENT_MAP:
 	case MT_EVENT_BREAK: return apply_map(ledger, drain, process, head);
 	case MT_EVENT_UNMAP:
-	case MT_EVENT_UNMAP_FAILED: return true;
+	case MT_EVENT_UNMAP_FAILED: apply_unmap(ledger, drain, process, head); return true;
 	case MT_EVENT_THREAD_BEGIN: begin_thread(ledger, drain, head); return true;
 	case MT_EVENT_THREAD_END:
 		end_thread(drain, mt_stamp_ns(&ledger->stamps, head.stamp));
@@ -405,13 +464,14 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 		process->exec_round_ns = ledger->now_ns;
 		ledger->is_unsettled = true;
 		return true;
-	case MT_EVENT_EXEC_FAILED: return true;
+	case MT_EVENT_EXEC_FAILED: process->is_told_untraced = false; return true;
 	case MT_EVENT_EXIT:
 		mt_lifecycle_exit(ledger, process, head.stamp, mt_event_kind(head.word),
 		                  tail_of(drain).size_bytes);
 		return true;
 	case MT_EVENT_STACK: return mt_define_stack(ledger, drain, process, large);
 	case MT_EVENT_MODULE: return mt_define_module(ledger, process, large);
+	case MT_EVENT_UNTRACED: return mt_define_untraced(ledger, process, large);
 	default: return false;
 	}
 }
@@ -426,7 +486,7 @@ static uint32_t apply_any(struct mt_ledger *ledger, struct mt_drain *drain,
 	struct mt_process *process = drain->process;
 	uint32_t bytes;
 
-	if (type == MT_EVENT_STACK || type == MT_EVENT_MODULE) {
+	if (type >= MT_EVENT_STACK && type < MT_EVENT_TYPES) {
 		if (published >= sizeof(large))
 			mt_drain_copy(drain, drain->at, &large, sizeof(large));
 		if (large.length_bytes > MT_EVENT_PAYLOAD_MAX)
@@ -542,10 +602,10 @@ unsigned int mt_apply_rank(const struct mt_drain *drain)
 	switch (mt_event_type(head.word)) {
 	case MT_EVENT_FREE:
 	case MT_EVENT_REALLOC:
-		is_live = process && mt_live_find(&process->live, mt_event_addr(head.word));
+		is_live = process && is_block(process, mt_event_addr(head.word));
 		return is_live ? 1 : 3;
 	case MT_EVENT_ALLOC:
-		is_live = process && mt_live_find(&process->live, mt_event_addr(head.word));
+		is_live = process && is_block(process, mt_event_addr(head.word));
 		return is_live ? 3 : 2;
 	default: return 0;
 	}

@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "collect/lifecycle.h"
+#include "collect/resident.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +28,12 @@ static void free_batch(struct mt_batch *batch)
 {
 	for (size_t i = 0; i < batch->snapshots_count; i++)
 		mt_snapshot_free(&batch->snapshots[i]);
+	while (batch->residents) {
+		struct mt_resident *next = batch->residents->next;
+
+		mt_resident_free(batch->residents);
+		batch->residents = next;
+	}
 	free(batch->modules);
 	free(batch->frames);
 	free(batch->stacks);
@@ -395,6 +402,8 @@ struct mt_batch *mt_batch_build(struct mt_ledger *ledger)
 	for (struct mt_process *process = ledger->first; process; process = process->next)
 		if (process->id && take_process(batch, ledger, process) < 0)
 			break;
+	batch->residents = ledger->residents;
+	ledger->residents = NULL;
 	return batch;
 }
 
@@ -403,7 +412,7 @@ bool mt_batch_is_empty(const struct mt_batch *batch)
 	return !(batch->modules_count || batch->frames_count || batch->stacks_count ||
 	         batch->processes_count || batch->threads_count || batch->totals_count ||
 	         batch->samples_count || batch->pauses_count || batch->timeline_count ||
-	         batch->notes_count || batch->snapshots_count);
+	         batch->notes_count || batch->snapshots_count || batch->residents);
 }
 
 void mt_batch_settle(struct mt_batch *batch)

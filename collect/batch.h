@@ -46,6 +46,7 @@ struct mt_batch {
 	MT_BATCH_LIST(mt_writer_note, notes);
 	MT_BATCH_LIST(mt_snapshot, snapshots);
 	MT_BATCH_LIST(mt_batch_member, members);
+	struct mt_resident *residents; /* snapshots of pages, a list */
 	bool is_last; /* as far as can be told: every process known has ended in an orderly way */
 };
 

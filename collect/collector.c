@@ -6,6 +6,7 @@
 
 #include "collect/batch.h"
 #include "collect/lifecycle.h"
+#include "collect/resident.h"
 
 #include <linux/futex.h>
 #include <string.h>
@@ -172,6 +173,17 @@ static bool read_one(struct mt_collector *collector, struct mt_mail *mail)
 	case MT_MAIL_NOTE:
 		mt_notes_add(&ledger->notes, 0, mt_stamp_ns(&ledger->stamps, ledger->cut_stamp),
 		             mail->reason, 1, "%s", mail->text);
+		break;
+	case MT_MAIL_COPY:
+		if (!mt_resident_copy(ledger, mail->resident))
+			return false;
+		mail->resident = NULL;
+		break;
+	case MT_MAIL_RESIDENT:
+		mail->resident->next = ledger->residents;
+		ledger->residents = mail->resident;
+		mail->resident = NULL;
+		ledger->is_urgent = true;
 		break;
 	case MT_MAIL_STOP: collector->is_stopping = true; break;
 	case MT_MAIL_REST: collector->wants_rest = true; break;

@@ -5,6 +5,7 @@
 #include "collect/commit.h"
 
 #include "collect/lifecycle.h"
+#include "collect/resident.h"
 
 #include <errno.h>
 #include <string.h>
@@ -81,6 +82,97 @@ static int write_snapshot(struct mt_writer *writer, struct mt_snapshot *snapshot
 	return r;
 }
 
+static int write_mappings(struct mt_writer *writer, const struct mt_resident *resident)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < resident->smaps.count && r == 0; i++) {
+		const struct mt_vma *vma = &resident->smaps.vmas[i];
+		struct mt_writer_mapping row = {.snapshot = resident->snapshot.id,
+		                                .start = vma->start,
+		                                .end = vma->end,
+		                                .mode = vma->permissions,
+		                                .offset_bytes = vma->offset_bytes,
+		                                .device_major = vma->device_major,
+		                                .device_minor = vma->device_minor,
+		                                .inode = vma->inode,
+		                                .kind = mt_vma_kinds[vma->kind],
+		                                .path = vma->path[0] ? vma->path : NULL,
+		                                .owner = vma->owner[0] ? vma->owner : NULL,
+		                                .flags = vma->flags[0] ? vma->flags : NULL,
+		                                .resident_bytes = resident->owners.mappings[i]};
+
+		for (unsigned int f = 0; f < MT_SMAPS_KNOWN; f++)
+			row.fields[f] = mt_smaps_has(&resident->smaps, f) ? (int64_t)vma->fields[f]
+			                                                  : MT_WRITER_NULL;
+		r = mt_writer_mapping(writer, &row);
+	}
+	return r;
+}
+
+/* A site of an owner is an index of totals; a stack with two kinds of allocation has two rows. */
+static struct mt_writer_owner owner_of(const struct mt_resident *resident,
+                                       const struct mt_owner *owner)
+{
+	const struct mt_owner_site *site = &resident->owners.sites[owner->key];
+	struct mt_writer_owner row = {.snapshot = resident->snapshot.id,
+	                              .kind = mt_owner_kinds[owner->kind],
+	                              .bytes = owner->bytes,
+	                              .mapping = MT_WRITER_NULL};
+
+	switch (mt_owner_keys[owner->kind]) {
+	case MT_OWNER_KEY_SITE:
+		row.stack = resident->snapshot.nodes[owner->key];
+		row.pinned_bytes = owner->kind == MT_OWNER_LIVE ? site->pinned_bytes : 0;
+		break;
+	case MT_OWNER_KEY_THREAD:
+		row.thread = owner->key == MT_OWNER_NO_THREAD ? 0 : owner->key;
+		break;
+	case MT_OWNER_KEY_MAPPING:
+		row.mapping = (int64_t)resident->smaps.vmas[owner->key].start;
+		break;
+	}
+	return row;
+}
+
+static int write_resident(struct mt_writer *writer, struct mt_resident *resident)
+{
+	const struct mt_smaps *smaps = &resident->smaps;
+	struct mt_writer_resident row = {.snapshot = resident->snapshot.id,
+	                                 .source = mt_pagemap_source_name(resident->pages.source),
+	                                 .is_frozen = resident->is_frozen,
+	                                 .stopped_ns = resident->stopped_ns,
+	                                 .tries = resident->tries,
+	                                 .smaps_rss_bytes = mt_smaps_sum(smaps, MT_SMAPS_RSS),
+	                                 .resident_bytes = resident->owners.resident_bytes,
+	                                 .unexplained_bytes = resident->owners.unexplained_bytes,
+	                                 .pss_bytes = mt_smaps_sum(smaps, MT_SMAPS_PSS),
+	                                 .uss_bytes = mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_CLEAN) +
+	                                              mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_DIRTY),
+	                                 .swap_bytes = mt_smaps_sum(smaps, MT_SMAPS_SWAP),
+	                                 .hugetlb_bytes =
+	                                         mt_smaps_sum(smaps, MT_SMAPS_SHARED_HUGETLB) +
+	                                         mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_HUGETLB),
+	                                 .page_table_bytes = resident->page_table_bytes,
+	                                 .peak_rss_bytes = resident->rss_peak_bytes};
+	int r;
+
+	if (resident->status)
+		return 0;
+	mt_snapshot_sort(&resident->snapshot);
+	r = write_snapshot(writer, &resident->snapshot);
+	if (r == 0)
+		r = mt_writer_resident(writer, &row);
+	if (r == 0)
+		r = write_mappings(writer, resident);
+	for (size_t i = 0; i < resident->owners.count && r == 0; i++) {
+		struct mt_writer_owner owner = owner_of(resident, &resident->owners.rows[i]);
+
+		r = mt_writer_owner(writer, &owner);
+	}
+	return r;
+}
+
 static int write_processes(struct mt_writer *writer, const struct mt_batch *batch)
 {
 	int r = 0;
@@ -126,6 +218,9 @@ int mt_commit_write(struct mt_writer *writer, struct mt_batch *batch)
 		r = write_code(writer, batch);
 	for (size_t i = 0; i < batch->snapshots_count && r == 0; i++)
 		r = write_snapshot(writer, &batch->snapshots[i]);
+	for (struct mt_resident *resident = batch->residents; resident && r == 0;
+	     resident = resident->next)
+		r = write_resident(writer, resident);
 	if (r == 0)
 		r = write_processes(writer, batch);
 	if (r == 0)
@@ -158,9 +253,25 @@ static void write_or_fail(struct mt_commit *commit, struct mt_batch *batch)
 	}
 }
 
+/* Whoever waits for a snapshot of pages is answered. */
+static void announce_residents(struct mt_commit *commit, const struct mt_batch *batch)
+{
+	for (const struct mt_resident *resident = batch->residents; resident;
+	     resident = resident->next) {
+		struct mt_mail mail = {.type = MT_MAIL_WRITTEN,
+		                       .stamp = resident->serial,
+		                       .status = resident->status ? resident->status
+		                                                  : commit->failure,
+		                       .text = strdup(resident->message)};
+
+		mt_mailbox_post(commit->to_service, &mail);
+	}
+}
+
 /* Whoever waits for the end of a process may go on. */
 static void announce(struct mt_commit *commit, const struct mt_batch *batch)
 {
+	announce_residents(commit, batch);
 	/* Newer images stand first, and the last one said of a pid is to be its newest. */
 	for (size_t i = batch->members_count; i-- > 0;) {
 		const struct mt_batch_member *member = &batch->members[i];

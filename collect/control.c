@@ -4,6 +4,7 @@
  */
 #include "collect/control.h"
 
+#include "collect/resident.h"
 #include "collect/watch.h"
 
 #include <errno.h>
@@ -46,10 +47,69 @@ static void switch_tracing(struct mt_session *session, const struct mt_request *
 	/* Before the first event that may come of it. */
 	mt_watch_switched(session, index, generation, is_start);
 	if (is_start)
-		gate &= ~(MT_GATE_STOPPED | MT_GATE_UNUSED);
+		gate &= ~MT_GATE_UNFOLLOWED;
 	else
 		gate |= MT_GATE_STOPPED;
 	atomic_store_explicit(&slot->gate, gate, memory_order_relaxed);
+}
+
+/* One at a time: it takes milliseconds, and each has the process stand still. */
+static void take_snapshot(struct mt_session *session, struct mt_client *client,
+                          const struct mt_request *request, struct mt_answer *answer)
+{
+	uint32_t index, generation;
+	int r;
+
+	index = mt_watch_find(session, (pid_t)request->pid, &generation);
+	if (index == MT_SLOTS) {
+		fail(answer, -ESRCH, "no process %u is traced in the session of %.300s",
+		     request->pid, session->output);
+		return;
+	}
+	if (session->has_snapshot) {
+		fail(answer, -EBUSY, "another snapshot is being taken; try again");
+		return;
+	}
+	r = mt_resident_start(session->collector, index, generation, session->watches[index].pid,
+	                      "asked", session->snapshots + 1, &session->snapshot_thread);
+	if (r < 0) {
+		fail(answer, r, "the collector cannot start a thread: %s", strerror(-r));
+		return;
+	}
+	session->has_snapshot = true;
+	client->snapshot = ++session->snapshots;
+}
+
+void mt_control_finish(struct mt_session *session)
+{
+	if (session->has_snapshot)
+		pthread_join(session->snapshot_thread, NULL);
+	session->has_snapshot = false;
+}
+
+static bool send_answer(const struct mt_client *client, const struct mt_answer *answer)
+{
+	return send(client->fd, answer, sizeof(*answer), MSG_NOSIGNAL | MSG_DONTWAIT) ==
+	       (ssize_t)sizeof(*answer);
+}
+
+void mt_control_written(struct mt_session *session, const struct mt_mail *mail)
+{
+	struct mt_answer answer = {.magic = MT_CONTROL_MAGIC, .version = MT_CONTROL_VERSION};
+
+	mt_control_finish(session);
+	strcpy(answer.output, session->output);
+	if (mail->status)
+		fail(&answer, (int)mail->status, "no snapshot was taken: %.200s",
+		     mail->text && mail->text[0] ? mail->text : strerror(-(int)mail->status));
+	for (uint32_t i = 0; i < MT_SESSION_CLIENTS; i++) {
+		struct mt_client *client = &session->clients[i];
+
+		if (client->fd < 0 || client->snapshot != mail->stamp)
+			continue;
+		client->snapshot = 0;
+		send_answer(client, &answer);
+	}
 }
 
 /* Those who may read the process's memory anyway. */
@@ -75,8 +135,9 @@ bool mt_control_answer(struct mt_session *session, struct mt_client *client,
 		     "memtrace and the collector of that process are of different installations");
 	else if (request->verb == MT_CONTROL_START || request->verb == MT_CONTROL_STOP)
 		switch_tracing(session, request, request->verb == MT_CONTROL_START, &answer);
+	else if (request->verb == MT_CONTROL_SNAPSHOT)
+		take_snapshot(session, client, request, &answer);
 	else
 		fail(&answer, -ENOSYS, "the collector of that process is of an older memtrace");
-	return send(client->fd, &answer, sizeof(answer), MSG_NOSIGNAL | MSG_DONTWAIT) ==
-	       (ssize_t)sizeof(answer);
+	return client->snapshot || send_answer(client, &answer);
 }

@@ -104,3 +104,22 @@ bool mt_define_module(struct mt_ledger *ledger, struct mt_process *process,
 		process->out_of_memory++;
 	return true;
 }
+
+bool mt_define_untraced(struct mt_ledger *ledger, struct mt_process *process,
+                        const struct mt_event_large *large)
+{
+	static const char *const texts[] = {
+#define UNTRACED_TEXT(name, sentence) sentence,
+	        MT_UNTRACED(UNTRACED_TEXT)
+#undef UNTRACED_TEXT
+	};
+
+	if (large->id >= MT_UNTRACED_COUNT)
+		return false;
+	ledger->payload[large->length_bytes] = '\0';
+	process->is_told_untraced = true;
+	mt_notes_add(&ledger->notes, process->id, mt_stamp_ns(&ledger->stamps, large->head.stamp),
+	             "untraced", 1, "%s runs untraced: %s", (const char *)ledger->payload,
+	             texts[large->id]);
+	return true;
+}

@@ -25,4 +25,8 @@ bool mt_define_module(struct mt_ledger *ledger, struct mt_process *process,
 uint32_t mt_define_total(struct mt_ledger *ledger, const struct mt_drain *drain,
                          struct mt_process *process, uint32_t stack, unsigned int kind);
 
+/* MT_EVENT_UNTRACED: a note of it. False: the record is impossible. */
+bool mt_define_untraced(struct mt_ledger *ledger, struct mt_process *process,
+                        const struct mt_event_large *large);
+
 #endif

@@ -17,49 +17,75 @@ static void make_room(struct mt_forks *forks, uint64_t bytes)
 	if (forks->bytes + bytes <= forks->bytes_max)
 		return;
 	/* To half of it, so that the list is gone through now and then. */
-	for (; *at && kept + (*at)->bytes <= forks->bytes_max / 2; at = &(*at)->next)
-		kept += (*at)->bytes;
+	for (; *at && kept + (*at)->memory_bytes <= forks->bytes_max / 2; at = &(*at)->next)
+		kept += (*at)->memory_bytes;
 	while (*at) {
 		struct mt_fork *old = *at;
 
 		*at = old->next;
-		forks->bytes -= old->bytes;
+		forks->bytes -= old->memory_bytes;
 		forks->given_up++;
 		mt_fork_free(old);
 	}
 }
 
-int mt_forks_add(struct mt_forks *forks, const struct mt_process *parent, uint64_t serial,
+/* What was sampled stands for more, but inherited blocks are not weighted. */
+static void count_sampled(const struct mt_live *live, struct mt_fork *fork)
+{
+	for (uint64_t i = 0; live->entries && i <= live->mask; i++) {
+		const struct mt_live_entry *entry = &live->entries[i];
+
+		if (!entry->addr || entry->total & MT_LIVE_FLAGS)
+			continue;
+		fork->blocks++;
+		fork->bytes += entry->size_bytes;
+	}
+}
+
+/* What it allocated itself and what it has inherited. */
+static void count(const struct mt_process *parent, struct mt_fork *fork)
+{
+	if (parent->estimate) {
+		count_sampled(&parent->live, fork);
+	} else {
+		fork->blocks = parent->totals.live_blocks;
+		fork->bytes = parent->totals.live_bytes;
+	}
+	fork->blocks += parent->inherited_blocks - parent->inherited_frees;
+	fork->bytes += parent->inherited_bytes - parent->inherited_freed_bytes;
+}
+
+int mt_forks_add(struct mt_forks *forks, struct mt_process *parent, uint64_t serial,
                  uint64_t now_ns)
 {
-	uint64_t bytes = mt_live_bytes(&parent->live) + MT_FORKS_SMALL_BYTES +
-	                 parent->ranges.count * sizeof(*parent->ranges.rows);
-	struct mt_fork *copy;
+	uint64_t bytes = MT_FORKS_SMALL_BYTES + parent->ranges.count * sizeof(*parent->ranges.rows);
+	struct mt_fork *fork;
 
 	if (forks->round_bytes + bytes > forks->bytes_max && forks->round_bytes) {
 		forks->given_up++;
 		return -ENOSPC;
 	}
 	forks->round_bytes += bytes;
-	copy = calloc(1, sizeof(*copy));
-	if (!copy)
+	fork = calloc(1, sizeof(*fork));
+	if (!fork)
 		return -ENOMEM;
-	copy->bytes = bytes;
-	copy->parent_slot = parent->slot;
-	copy->parent_generation = parent->generation;
-	copy->serial = serial;
-	copy->taken_ns = now_ns;
-	copy->parent = parent->id;
-	copy->was_off = parent->was_off;
-	if (mt_live_copy(&parent->live, &copy->live) < 0 ||
-	    mt_ranges_copy(&parent->ranges, &copy->ranges) < 0 ||
-	    mt_identity_copy(&parent->identity, &copy->identity) < 0) {
-		mt_fork_free(copy);
+	fork->memory_bytes = bytes;
+	fork->parent_slot = parent->slot;
+	fork->parent_generation = parent->generation;
+	fork->serial = serial;
+	fork->taken_ns = now_ns;
+	fork->parent = parent->id;
+	fork->was_off = parent->was_off;
+	count(parent, fork);
+	fork->past = mt_past_new(parent);
+	if (!fork->past || mt_ranges_copy(&parent->ranges, &fork->ranges) < 0 ||
+	    mt_identity_copy(&parent->identity, &fork->identity) < 0) {
+		mt_fork_free(fork);
 		return -ENOMEM;
 	}
 	make_room(forks, bytes);
-	copy->next = forks->first;
-	forks->first = copy;
+	fork->next = forks->first;
+	forks->first = fork;
 	forks->bytes += bytes;
 	return 0;
 }
@@ -74,7 +100,7 @@ struct mt_fork *mt_forks_take(struct mt_forks *forks, uint32_t parent_slot,
 		    found->parent_generation != parent_generation || found->serial != serial)
 			continue;
 		*at = found->next;
-		forks->bytes -= found->bytes;
+		forks->bytes -= found->memory_bytes;
 		return found;
 	}
 	return NULL;
@@ -92,7 +118,7 @@ void mt_forks_expire(struct mt_forks *forks, uint64_t now_ns)
 			continue;
 		}
 		*at = old->next;
-		forks->bytes -= old->bytes;
+		forks->bytes -= old->memory_bytes;
 		mt_fork_free(old);
 	}
 }
@@ -109,7 +135,7 @@ void mt_forks_free(struct mt_forks *forks)
 
 void mt_fork_free(struct mt_fork *fork)
 {
-	mt_live_free(&fork->live);
+	mt_past_free(fork->past);
 	mt_ranges_free(&fork->ranges);
 	mt_identity_free(&fork->identity);
 	free(fork);
@@ -117,27 +143,13 @@ void mt_fork_free(struct mt_fork *fork)
 
 void mt_fork_inherit(struct mt_fork *fork, struct mt_process *child)
 {
-	struct mt_live *live = &fork->live;
-
-	for (uint64_t i = 0; live->entries && i <= live->mask; i++) {
-		struct mt_live_entry *entry = &live->entries[i];
-
-		if (!entry->addr)
-			continue;
-		/* memtrace's own blocks stay its own; what the parent had inherited is passed on. */
-		if (entry->total & MT_LIVE_OWN) {
-			entry->total = MT_LIVE_OWN | MT_LIVE_INHERITED;
-			continue;
-		}
-		entry->total = MT_LIVE_INHERITED;
-		child->inherited_blocks++;
-		child->inherited_bytes += entry->size_bytes;
-	}
+	child->inherited = fork->past;
+	child->inherited_blocks = fork->blocks;
+	child->inherited_bytes = fork->bytes;
 	child->was_off = child->was_off || fork->was_off;
-	child->live = *live;
 	child->ranges = fork->ranges;
 	child->identity = fork->identity;
-	memset(live, 0, sizeof(*live));
+	fork->past = NULL;
 	memset(&fork->ranges, 0, sizeof(fork->ranges));
 	memset(&fork->identity, 0, sizeof(fork->identity));
 }

@@ -3,7 +3,7 @@
  * forks.h - what children inherit, from the parent's MT_EVENT_FORK until the child is seen.
  *
  * Owned by the drain thread. A fork that fails, or a child that dies before it was seen, never comes for
- * its copy, so copies are kept for a limited time.
+ * its record, so they are kept for a limited time.
  */
 #ifndef MT_COLLECT_FORKS_H
 #define MT_COLLECT_FORKS_H
@@ -22,8 +22,10 @@ struct mt_fork {
 	uint64_t taken_ns; /* CLOCK_MONOTONIC */
 	uint32_t parent;   /* row */
 	bool was_off;      /* the parent had blocks that are not known */
-	uint64_t bytes;    /* that the copy takes */
-	struct mt_live live;
+	struct mt_past *past;
+	uint64_t blocks; /* of it, memtrace's own left out */
+	uint64_t bytes;
+	uint64_t memory_bytes; /* that the record takes, but for what has changed since */
 	struct mt_ranges ranges;
 	struct mt_identity identity;
 };
@@ -44,23 +46,23 @@ struct mt_forks {
 };
 
 /*
- * Copies what a child would inherit now; the newest copy may be larger than the limit. 0, -ENOMEM, or -ENOSPC:
- * too much was copied in this round.
+ * Keeps what a child would inherit now; the newest record may be larger than the limit. 0, -ENOMEM, or -ENOSPC: too
+ * much was kept in this round.
  */
-int mt_forks_add(struct mt_forks *forks, const struct mt_process *parent, uint64_t serial,
+int mt_forks_add(struct mt_forks *forks, struct mt_process *parent, uint64_t serial,
                  uint64_t now_ns);
 
-/* Gives the copy to whoever comes for it (free with mt_fork_free()), or NULL. */
+/* Gives the record to whoever comes for it (free with mt_fork_free()), or NULL. */
 struct mt_fork *mt_forks_take(struct mt_forks *forks, uint32_t parent_slot,
                               uint32_t parent_generation, uint64_t serial);
 
-/* Drops the copies that nobody came for. */
+/* Drops the records that nobody came for. */
 void mt_forks_expire(struct mt_forks *forks, uint64_t now_ns);
 
 void mt_forks_free(struct mt_forks *forks);
 void mt_fork_free(struct mt_fork *fork);
 
-/* Moves the copy into the child: every block of it is marked inherited. */
+/* Moves the record into the child. */
 void mt_fork_inherit(struct mt_fork *fork, struct mt_process *child);
 
 #endif

@@ -35,9 +35,18 @@ pid_t mt_host_inner_pid(pid_t pid);
  */
 pid_t mt_host_find(pid_t inner_pid, ino_t segment_inode);
 
+/*
+ * The file in which the kernel counts the processes of this one's control group that it killed for want of memory;
+ * NULL: there is none, or it cannot be told. To be freed.
+ */
+char *mt_host_oom_file(const char *root, pid_t pid);
+
+/* What it has counted so far; 0 where the file cannot be read. */
+uint64_t mt_host_oom_kills(const char *oom_file);
+
 /* How a process ended whose pidfd has become readable. */
 struct mt_host_end {
-	const char *reason; /* 'exit', 'signal'; NULL: not known */
+	const char *reason; /* 'exit', 'signal', 'oom'; NULL: not known */
 	int64_t status;     /* MT_MAIL_UNKNOWN */
 	int64_t signal;     /* MT_MAIL_UNKNOWN */
 };

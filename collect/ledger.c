@@ -4,6 +4,8 @@
  */
 #include "collect/ledger.h"
 
+#include "collect/resident.h"
+
 #include <string.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@ void mt_ledger_init(struct mt_ledger *ledger, struct mt_segment *segment, enum m
 	ledger->bytes_max = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
 	ledger->forks.bytes_max = ledger->bytes_max / 2;
 	ledger->point_ticks = mt_stamp_ticks(&ledger->stamps, (uint64_t)point_ms * 1000000u);
+	ledger->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	if (!ledger->point_ticks)
 		ledger->point_ticks = 1;
 }
@@ -28,11 +31,16 @@ static uint64_t map_bytes(const struct mt_map *map)
 	return map->capacity * sizeof(*map->entries);
 }
 
+static uint64_t past_bytes(const struct mt_past *past)
+{
+	return past ? mt_live_bytes(&past->changed) + mt_live_bytes(&past->claimed) : 0;
+}
+
 static uint64_t process_bytes(const struct mt_process *process)
 {
 	const struct mt_totals *totals = &process->totals;
 
-	return sizeof(*process) + mt_live_bytes(&process->live) +
+	return sizeof(*process) + mt_live_bytes(&process->live) + past_bytes(process->inherited) +
 	       totals->capacity * sizeof(*totals->rows) + totals->id_count * sizeof(*totals->ids) +
 	       totals->dirty_capacity * sizeof(*totals->dirty) + map_bytes(&totals->index) +
 	       (process->estimate ? process->estimate->capacity * sizeof(*process->estimate->rows)
@@ -53,6 +61,8 @@ void mt_ledger_weigh(struct mt_ledger *ledger)
 
 	if (ledger->is_full)
 		return;
+	for (const struct mt_fork *fork = ledger->forks.first; fork; fork = fork->next)
+		bytes += past_bytes(fork->past);
 	for (const struct mt_process *process = ledger->first; process; process = process->next)
 		bytes += process_bytes(process);
 	if (bytes <= ledger->bytes_max)
@@ -68,6 +78,12 @@ void mt_ledger_weigh(struct mt_ledger *ledger)
 
 void mt_ledger_free(struct mt_ledger *ledger)
 {
+	while (ledger->residents) {
+		struct mt_resident *next = ledger->residents->next;
+
+		mt_resident_free(ledger->residents);
+		ledger->residents = next;
+	}
 	while (ledger->first) {
 		struct mt_process *next = ledger->first->next;
 

@@ -36,6 +36,8 @@ struct mt_ledger {
 	uint32_t process_ids; /* rows given out */
 	uint32_t thread_ids;
 	uint32_t snapshot_ids;
+	struct mt_resident *residents; /* snapshots of pages that wait for a batch */
+	uint64_t page_bytes;
 	uint64_t orphans;   /* events before anybody said whose they are */
 	bool wants_round;   /* the next round has something to do already: do not sleep */
 	bool is_unsettled;  /* some process is on its way out: mt_lifecycle_settle() has to look */

@@ -26,15 +26,28 @@ static struct mt_slot *slot_of(const struct mt_ledger *ledger, const struct mt_p
 
 /* --- coming ------------------------------------------------------------------------------------------ */
 
+static void leave_out(struct mt_ledger *ledger, struct mt_process *process)
+{
+	process->attention |= MT_ATTEND_QUIET | MT_ATTEND_LEFT_OUT;
+	process->was_off = true;
+	mt_notes_add(&ledger->notes, 0, process->started_ns, "not-followed", 1,
+	             "programs ran without being recorded, because follow= leaves them out");
+}
+
 static void enter(struct mt_ledger *ledger, struct mt_process *process, uint64_t stamp)
 {
+	uint32_t gate;
+
 	if (ledger->sample_bytes) {
 		process->estimate = mt_estimate_new(ledger->sample_bytes);
 		process->out_of_memory += !process->estimate;
 	}
 	process->started_ns = mt_stamp_ns(&ledger->stamps, stamp);
 	process->point_stamp = stamp + ledger->point_ticks;
-	if (*(volatile uint32_t *)&slot_of(ledger, process)->first_gate & MT_GATE_STOPPED)
+	gate = *(volatile uint32_t *)&slot_of(ledger, process)->first_gate;
+	if (gate & MT_GATE_LEFT_OUT)
+		leave_out(ledger, process);
+	else if (gate & MT_GATE_STOPPED)
 		mt_process_stop(process, process->started_ns);
 	mt_process_point(process, process->started_ns);
 	if (ledger->is_full)
@@ -53,11 +66,12 @@ void mt_lifecycle_joined(struct mt_ledger *ledger, struct mt_mail *mail)
 	process = mt_process_new(mail->slot, mail->generation, mail->pid);
 	if (!process)
 		return;
-	process->id = ++ledger->process_ids;
 	process->origin = mail->previous_slot < MT_SLOTS ? "exec" : "start";
 	process->identity = mail->identity;
 	memset(&mail->identity, 0, sizeof(mail->identity));
 	enter(ledger, process, mail->stamp);
+	if (!(process->attention & MT_ATTEND_LEFT_OUT))
+		process->id = ++ledger->process_ids;
 }
 
 /*
@@ -165,6 +179,8 @@ bool mt_lifecycle_switched(struct mt_ledger *ledger, struct mt_mail *mail)
 	if (!process || process->has_ended)
 		return true;
 	now_ns = mt_stamp_ns(&ledger->stamps, mail->stamp);
+	/* From now on it counts after all. */
+	process->attention &= ~(uint32_t)MT_ATTEND_LEFT_OUT;
 	if (mail->status)
 		mt_process_start(process, now_ns);
 	else
@@ -296,6 +312,11 @@ static void end(struct mt_ledger *ledger, struct mt_process *process, const char
 	process->ended_ns = ended_ns;
 	process->point_stamp = UINT64_MAX;
 	process->is_dirty = true;
+	/* What it inherited is not asked for any more, unless by a child of its own. */
+	if (!process->source || !process->source->newest) {
+		mt_past_free(process->inherited);
+		process->inherited = NULL;
+	}
 	if (!process->id)
 		return;
 	mt_lifecycle_measure(ledger, process);
@@ -350,10 +371,12 @@ void mt_lifecycle_untraced(struct mt_ledger *ledger, const struct mt_mail *mail)
 	if (!process || process->generation != mail->generation || process->has_ended ||
 	    !(process->attention & MT_ATTEND_EXEC))
 		return;
-	mt_notes_add(&ledger->notes, process->id, process->started_ns, "untraced", 1,
-	             "%s was exec'd and did not join: it runs untraced (static, setuid, of another "
-	             "word size, or without LD_PRELOAD in its environment)",
-	             mail->text ? mail->text : "a program");
+	if (!process->is_told_untraced)
+		mt_notes_add(&ledger->notes, process->id, process->started_ns, "untraced", 1,
+		             "%s was exec'd and did not join: it runs untraced (static, setuid, of "
+		             "another "
+		             "word size, or without LD_PRELOAD in its environment)",
+		             mail->text ? mail->text : "a program");
 	end(ledger, process, "exec-untraced",
 	    (int64_t)mt_stamp_ns(&ledger->stamps, mt_stamp_read(ledger->stamps.clock)), "exit");
 }

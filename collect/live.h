@@ -19,7 +19,8 @@
 /* Flags in mt_live_entry.total; the rest is an index of totals.h. */
 #define MT_LIVE_OWN       0x80000000u /* memtrace's own: no index */
 #define MT_LIVE_INHERITED 0x40000000u /* was live at the fork: no index */
-#define MT_LIVE_FLAGS     (MT_LIVE_OWN | MT_LIVE_INHERITED)
+#define MT_LIVE_GONE      0x20000000u /* in past.h only: was not live */
+#define MT_LIVE_FLAGS     (MT_LIVE_OWN | MT_LIVE_INHERITED | MT_LIVE_GONE)
 
 struct mt_live_entry {
 	uint64_t addr;

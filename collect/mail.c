@@ -4,6 +4,8 @@
  */
 #include "collect/mail.h"
 
+#include "collect/resident.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +68,10 @@ struct mt_mail *mt_mailbox_take(struct mt_mailbox *box)
 
 void mt_mail_free(struct mt_mail *mail)
 {
+	if (mail->resident && mail->type == MT_MAIL_COPY)
+		mt_resident_refuse(mail->resident);
+	else if (mail->resident)
+		mt_resident_free(mail->resident);
 	free(mail->text);
 	mt_identity_free(&mail->identity);
 	free(mail);

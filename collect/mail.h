@@ -41,15 +41,18 @@ enum mt_mail_type {
 	MT_MAIL_PID, /* slot, generation, pid: what the process is known by outside of its namespace */
 	MT_MAIL_THREADS, /* slot, generation, tid, text: a thread's name */
 	MT_MAIL_SWITCHED, /* slot, generation, stamp, status: tracing is on (1) or off (0) from there on */
-	MT_MAIL_NOTE, /* reason (the note's kind), text: of the session */
-	MT_MAIL_STOP, /* finish what is published, then rest */
-	MT_MAIL_REST, /* is there anything left to do? answered by RESTING or BUSY */
+	MT_MAIL_NOTE,     /* reason (the note's kind), text: of the session */
+	MT_MAIL_COPY,     /* resident: its process's live blocks are wanted */
+	MT_MAIL_RESIDENT, /* resident: done, to be written; or failed */
+	MT_MAIL_STOP,     /* finish what is published, then rest */
+	MT_MAIL_REST,     /* is there anything left to do? answered by RESTING or BUSY */
 	/* drain or writer to service */
 	MT_MAIL_WATCH, /* slot, generation, pid, parent_pid, stamp (CLOCK_MONOTONIC): a forked child */
 	MT_MAIL_NAME,     /* slot, generation, pid, tid: what is this thread called? */
 	MT_MAIL_EXECUTED, /* slot, generation, pid: it called execve and was not heard of since */
 	MT_MAIL_ENDED,    /* slot, generation, pid, outcome: in the file */
 	MT_MAIL_RELEASED, /* slot, generation: the slot is free again */
+	MT_MAIL_WRITTEN,  /* stamp (the serial), status, text: a snapshot of pages is in the file */
 	MT_MAIL_RESTING,
 	MT_MAIL_BUSY,
 };
@@ -73,6 +76,7 @@ struct mt_mail {
 	char *text;
 	struct mt_identity identity;
 	struct mt_outcome outcome;
+	struct mt_resident *resident; /* MT_MAIL_COPY borrows it, MT_MAIL_RESIDENT gives it */
 };
 
 struct mt_mailbox {

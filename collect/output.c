@@ -5,6 +5,7 @@
 #include "collect/output.h"
 
 #include "base/cleanup.h"
+#include "store/journals.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@ static int create(const char *path)
 		return -errno;
 	/* Where the file system has no locks, there is no protection, but there is a file. */
 	flock(fd, LOCK_EX | LOCK_NB);
+	mt_journals_remove_stale(path);
 	return fd;
 }
 

@@ -31,11 +31,13 @@ struct mt_process *mt_process_new(uint32_t slot, uint32_t generation, int32_t pi
 void mt_process_free(struct mt_process *process)
 {
 	mt_identity_free(&process->identity);
+	mt_past_end(process, true);
 	mt_live_free(&process->live);
 	mt_totals_free(&process->totals);
 	mt_estimate_free(process->estimate);
 	free(process->pauses);
 	mt_ranges_free(&process->ranges);
+	mt_regions_free(&process->regions);
 	for (size_t i = 0; i < process->thread_count; i++)
 		free(process->threads[i].name);
 	free(process->threads);

@@ -15,6 +15,8 @@
 #include "collect/live.h"
 #include "collect/mail.h"
 #include "collect/modules.h"
+#include "collect/regions.h"
+#include "collect/past.h"
 #include "collect/totals.h"
 
 struct mt_drain;
@@ -57,10 +59,11 @@ struct mt_pause {
 
 /* Why an event has to leave the quick path. */
 enum mt_attention {
-	MT_ATTEND_QUIET = 1, /* a forked child that has done nothing: it has no row yet */
-	MT_ATTEND_EXEC = 2,  /* about to exec */
-	MT_ATTEND_ENDED = 4, /* what comes now is late */
-	MT_ATTEND_FULL = 8,  /* there is no room for more */
+	MT_ATTEND_QUIET = 1,    /* a forked child that has done nothing: it has no row yet */
+	MT_ATTEND_EXEC = 2,     /* about to exec */
+	MT_ATTEND_ENDED = 4,    /* what comes now is late */
+	MT_ATTEND_LEFT_OUT = 8, /* with QUIET: by follow=; it stays without a row */
+	MT_ATTEND_FULL = 16,    /* there is no room for more */
 };
 
 struct mt_process {
@@ -76,9 +79,13 @@ struct mt_process {
 	uint32_t attention;
 
 	struct mt_live live;
+	struct mt_past *
+	        inherited; /* live at the fork that made it, but for what stands in `live`; or NULL */
+	struct mt_source *source; /* what its children have inherited; NULL: nobody has */
 	struct mt_totals totals;
 	struct mt_estimate *estimate; /* NULL: everything is recorded */
 	struct mt_ranges ranges;
+	struct mt_regions regions; /* its own mappings; the site is an index of totals */
 	struct mt_thread *threads;
 	size_t thread_count;
 	size_t thread_capacity;
@@ -99,6 +106,7 @@ struct mt_process {
 	uint64_t inherited_blocks;
 	uint64_t inherited_bytes;
 	uint64_t inherited_frees;
+	uint64_t inherited_freed_bytes;
 	uint64_t overwritten;    /* allocations of an address that was still live */
 	uint64_t out_of_memory;  /* events that the collector had no memory for */
 	uint64_t lost_stacks;    /* stack ids in use whose frames have not come */
@@ -128,6 +136,7 @@ struct mt_process {
 	size_t pause_capacity;
 	bool was_off; /* here, or where it was forked from: blocks may live that are not known */
 
+	bool is_told_untraced; /* what it execs next cannot be traced, and that is noted */
 	const struct mt_drain *exec_drain; /* the ring of the thread that is about to exec */
 	uint64_t exec_round_ns; /* CLOCK_MONOTONIC when the EXEC was read, or last asked about */
 

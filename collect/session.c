@@ -193,6 +193,8 @@ void mt_session_close(struct mt_session *session)
 	for (uint32_t i = 0; i < MT_SLOTS; i++)
 		if (session->watches[i].pidfd >= 0)
 			close(session->watches[i].pidfd);
+	for (uint32_t i = 0; i < MT_SLOTS; i++)
+		free(session->watches[i].oom_file);
 	if (session->listen_fd >= 0)
 		close(session->listen_fd);
 	if (session->socket_path[0])
@@ -210,6 +212,7 @@ void mt_session_close(struct mt_session *session)
 	mt_mailbox_free(&session->mail);
 	mt_map_free(&session->outcome_index);
 	free(session->outcomes);
+	free(session->follow);
 }
 
 void mt_session_wake(struct mt_session *session)
@@ -367,6 +370,9 @@ static bool send_summary(struct mt_session *session, struct mt_client *client)
 	} else {
 		summary.status = -ESRCH;
 	}
+	/* It was left out by follow=. */
+	if (summary.status == 0 && !outcome.has_row)
+		summary.status = -ENOENT;
 	if (mt_commit_failure(session->commit, &error) < 0) {
 		summary.status = -EIO;
 		snprintf(summary.message, sizeof(summary.message), "%.300s is incomplete: %.180s",
@@ -515,7 +521,8 @@ static bool is_needed(const struct mt_session *session)
 		const struct mt_client *client = &session->clients[i];
 
 		/* A summary that is only kept back until the end does not put the end off. */
-		if (client->fd >= 0 && (client->is_trusted || client->has_asked) &&
+		if (client->fd >= 0 &&
+		    (client->is_trusted || client->has_asked || client->snapshot) &&
 		    !client->known_since_ns)
 			return true;
 	}

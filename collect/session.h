@@ -26,9 +26,11 @@ struct mt_watch {
 	pid_t pid;
 	int pidfd; /* -1: cannot be watched, or has gone */
 	bool is_used;
-	bool was_joined; /* over the socket; else it is a forked child */
-	bool is_gone;    /* the drain thread was told */
-	bool has_ended;  /* its end is in the file */
+	bool was_joined;    /* over the socket; else it is a forked child */
+	bool is_gone;       /* the drain thread was told */
+	bool has_ended;     /* its end is in the file */
+	char *oom_file;     /* mt_host_oom_file(); owned */
+	uint64_t oom_kills; /* what it had counted when the process came */
 };
 
 struct mt_client {
@@ -39,6 +41,7 @@ struct mt_client {
 	uint64_t number;  /* in the order of coming */
 	bool has_asked;   /* for a summary, of: */
 	pid_t pid;
+	uint64_t snapshot;       /* the serial of one that it waits for; 0: none */
 	uint64_t known_since_ns; /* the answer is only kept back for the end; 0: it is not */
 };
 
@@ -60,6 +63,8 @@ struct mt_session {
 	char entry[160]; /* the value of MEMTRACE_SESSION; "" without a socket */
 	char output[4096];
 	char message[512]; /* for the first welcome */
+	char *follow;      /* the option follow=; owned */
+	bool has_first;    /* follow=first: it has come */
 	struct mt_watch watches[MT_SLOTS];
 	uint32_t watched; /* used ones */
 	int spare_fd;     /* given up for a moment to turn a client away when there are no more */
@@ -75,7 +80,10 @@ struct mt_session {
 	bool was_cut_off;        /* processes lived when we had to stop */
 	bool is_resting;         /* the drain thread has nothing left */
 	bool has_asked_rest;
-	bool keeps_back; /* a summary, for the end */
+	bool keeps_back;    /* a summary, for the end */
+	uint64_t snapshots; /* asked for so far: the last serial */
+	bool has_snapshot;  /* one is under way: */
+	pthread_t snapshot_thread;
 };
 
 /*

@@ -27,6 +27,8 @@ int mt_snapshot_take(struct mt_process *process, uint32_t id, struct mt_snapshot
 		mt_snapshot_free(&snapshot);
 		return -ENOMEM;
 	}
+	if (mt_past_end(process, false) < 0)
+		process->out_of_memory++;
 	for (uint32_t i = 1; i < snapshot.total_count; i++) {
 		snapshot.nodes[i] = process->totals.rows[i].node;
 		snapshot.kinds[i] = process->totals.rows[i].kind;

@@ -29,6 +29,7 @@
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "collect/collector.h"
+#include "collect/control.h"
 #include "collect/daemon.h"
 #include "collect/output.h"
 #include "collect/segment.h"
@@ -190,6 +191,7 @@ static const char *serve(int starter_fd)
 	if (!has_thread)
 		return "incomplete";
 	mt_session_run(&session, starter_fd);
+	mt_control_finish(&session);
 	if (session.was_cut_off)
 		post_note("stopped", "the collector was told to stop while processes were traced: "
 		                     "their later events are missing");
@@ -217,6 +219,15 @@ static void try_note(struct mt_writer *writer, const struct mt_error *error)
 		mt_writer_rollback(writer);
 }
 
+static enum mt_follow follow_of(const struct mt_settings *settings)
+{
+	MT_CLEANUP_FREE char *follow = mt_settings_string(settings, MT_OPTION_ID_follow);
+
+	if (!follow || !*follow || strcmp(follow, "all") == 0)
+		return MT_FOLLOW_ALL;
+	return strcmp(follow, "first") == 0 ? MT_FOLLOW_FIRST : MT_FOLLOW_MATCHING;
+}
+
 /* What every process of the session goes by. */
 static void set_up_segment(struct mt_segment *segment, const struct mt_settings *settings)
 {
@@ -230,6 +241,7 @@ static void set_up_segment(struct mt_segment *segment, const struct mt_settings 
 		segment->sample_seed = 1;
 	if (segment->sample_bytes)
 		segment->first_gate |= MT_GATE_SAMPLED;
+	segment->follow = follow_of(settings);
 	if (values[MT_OPTION_ID_start].number == 1)
 		segment->first_gate |= MT_GATE_STOPPED | MT_GATE_UNUSED;
 }
@@ -247,6 +259,7 @@ static int run(const struct mt_settings *settings, struct mt_segment *segment, i
 	if (r < 0)
 		return r;
 	set_up_segment(segment, settings);
+	session.follow = mt_settings_string(settings, MT_OPTION_ID_follow);
 	snprintf(session.output, sizeof(session.output), "%s", file->path);
 	snprintf(session.message, sizeof(session.message), "%s", message);
 	if (!message[0] && settings->mistake_count)

@@ -4,6 +4,8 @@
  */
 #include "collect/watch.h"
 
+#include "collect/control.h"
+
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/procfs.h"
@@ -11,6 +13,8 @@
 #include "collect/segment.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +68,10 @@ void mt_watch_ended(struct mt_session *session, uint32_t slot)
 	if (slot >= MT_SLOTS || !watch->is_used || watch->pidfd < 0)
 		return;
 	mt_host_end(watch->pid, watch->pidfd, &end);
+	/* Where nobody can say of what it died, that it vanished just then is enough to say "likely", too. */
+	if ((!end.reason || end.signal == SIGKILL) && watch->oom_file &&
+	    mt_host_oom_kills(watch->oom_file) > watch->oom_kills)
+		end.reason = "oom";
 	tell_gone(session, slot, &end);
 }
 
@@ -78,9 +86,15 @@ static void start_watch(struct mt_session *session, uint32_t slot, uint32_t gene
 		session->watched++;
 	/* A slot that looked free and is not: who writes to the segment may say so of any. */
 	close_pidfd(session, watch);
+	free(watch->oom_file);
 	*watch = (struct mt_watch){
 	        .generation = generation, .pid = pid, .pidfd = pidfd, .is_used = true};
-	if (pidfd >= 0 && mt_session_attend_slot(session, slot) < 0)
+	if (pidfd < 0)
+		return;
+	watch->oom_file = mt_host_oom_file("", pid);
+	if (watch->oom_file)
+		watch->oom_kills = mt_host_oom_kills(watch->oom_file);
+	if (mt_session_attend_slot(session, slot) < 0)
 		close_pidfd(session, watch);
 }
 
@@ -191,11 +205,60 @@ static void inherit_gate(struct mt_session *session, uint32_t from, uint32_t to)
 	struct mt_slot *slots = mt_segment_slots(session->segment);
 	uint32_t gate = atomic_load_explicit(&slots[from].gate, memory_order_relaxed);
 
+	/* That it was not followed says nothing of what it becomes. */
+	if (gate & MT_GATE_LEFT_OUT)
+		return;
 	gate &= MT_GATE_SAMPLED | MT_GATE_STOPPED;
 	if (gate & MT_GATE_STOPPED)
 		gate |= MT_GATE_UNUSED;
 	slots[to].first_gate = gate;
 	atomic_store_explicit(&slots[to].gate, gate, memory_order_relaxed);
+}
+
+static bool matches(const char *patterns, const char *name)
+{
+	size_t bytes;
+
+	for (;; patterns += bytes + 1) {
+		char pattern[256];
+
+		bytes = strcspn(patterns, ",");
+		snprintf(pattern, sizeof(pattern), "%.*s", (int)(bytes < 255 ? bytes : 255),
+		         patterns);
+		if (bytes && fnmatch(pattern, name, 0) == 0)
+			return true;
+		if (!patterns[bytes])
+			return false;
+	}
+}
+
+/* The option follow=: is this image one to be recorded? */
+static bool is_followed(struct mt_session *session, const struct origin *origin,
+                        const struct mt_identity *identity)
+{
+	struct mt_slot *slots = mt_segment_slots(session->segment);
+	bool is_first = !session->has_first;
+
+	switch (session->segment->follow) {
+	case MT_FOLLOW_FIRST:
+		session->has_first = true;
+		/* What the first one becomes by execve is still the first one. */
+		return is_first ||
+		       (origin->is_replaced &&
+		        !(atomic_load_explicit(&slots[origin->slot].gate, memory_order_relaxed) &
+		          MT_GATE_LEFT_OUT));
+	case MT_FOLLOW_MATCHING:
+		return matches(session->follow, identity->command ? identity->command : "");
+	default: return true;
+	}
+}
+
+static void leave_out(struct mt_session *session, uint32_t slot)
+{
+	struct mt_slot *shared = &mt_segment_slots(session->segment)[slot];
+
+	shared->first_gate |= MT_GATE_UNFOLLOWED;
+	atomic_store_explicit(&shared->gate, shared->first_gate, memory_order_relaxed);
 }
 
 static void refuse(struct mt_welcome *ret_welcome, int status, pid_t pid, const char *why)
@@ -226,9 +289,12 @@ void mt_watch_join(struct mt_session *session, int socket_fd, pid_t pid, pid_t t
 		if (origin.slot < MT_SLOTS)
 			inherit_gate(session, origin.slot, mail.slot);
 		mt_host_identify(mail.pid, &mail.identity);
+		if (is_followed(session, &origin, &mail.identity))
+			session->processes++;
+		else
+			leave_out(session, mail.slot);
 		start_watch(session, mail.slot, mail.generation, mail.pid, pidfd);
 		session->watches[mail.slot].was_joined = true;
-		session->processes++;
 		ret_welcome->slot = mail.slot;
 		ret_welcome->generation = mail.generation;
 		/* Before the welcome: nothing is published before the drain thread knows whose it is. */
@@ -409,6 +475,7 @@ void mt_watch_read_mail(struct mt_session *session)
 				session->watched--;
 			}
 			break;
+		case MT_MAIL_WRITTEN: mt_control_written(session, mail); break;
 		case MT_MAIL_RESTING: session->is_resting = true; break;
 		case MT_MAIL_BUSY: session->has_asked_rest = false; break;
 		default: break;

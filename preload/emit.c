@@ -8,7 +8,9 @@
 #include "preload/emit.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -322,4 +324,20 @@ bool mt_emit_life(enum mt_event_type type, unsigned int kind, uint64_t value)
 		mt_thread_leave(level);
 	}
 	return written;
+}
+
+void mt_emit_untraced(enum mt_untraced why, const char *path)
+{
+	struct mt_ring_writer *writer;
+	struct mt_thread *thread;
+	uint32_t level;
+
+	thread = mt_thread_enter(&level);
+	if (!thread)
+		return;
+	writer = mt_thread_writer(thread, level);
+	if (writer)
+		mt_emit_large(writer, MT_EVENT_UNTRACED, why, 0, path,
+		              (uint32_t)strnlen(path, PATH_MAX), NULL, 0);
+	mt_thread_leave(level);
 }

@@ -44,6 +44,9 @@ void mt_emit_break(const struct mt_caller *caller, const void *new_break, int64_
 /* Life events: FORK, EXEC, EXEC_FAILED, EXIT. False: it could not be written. */
 bool mt_emit_life(enum mt_event_type type, unsigned int kind, uint64_t value);
 
+/* A program is about to be started that cannot be traced. */
+void mt_emit_untraced(enum mt_untraced why, const char *path);
+
 /* A large record, by code that already holds a level (stacks.c, module.c). False: dropped, counted. */
 bool mt_emit_large(struct mt_ring_writer *writer, enum mt_event_type type, uint32_t id,
                    uint64_t argument, const void *first, uint32_t first_bytes, const void *second,

@@ -7,17 +7,21 @@
  */
 #include <alloca.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "preload/emit.h"
+#include "preload/image.h"
 #include "preload/life.h"
 #include "preload/module.h"
 #include "preload/process.h"
 #include "preload/real.h"
+#include "preload/say.h"
 #include "preload/thread.h"
 
 extern char **environ;
@@ -45,6 +49,25 @@ static void after_fork_in_child(void)
 {
 	if (is_on())
 		mt_process_adopt_child(true);
+}
+
+/* fork() without the handlers, for signal handlers. */
+MT_HOOK pid_t _Fork(void)
+{
+	bool was_on = is_on();
+	pid_t pid;
+
+	if (!mt_real._Fork) {
+		errno = ENOSYS;
+		return -1;
+	}
+	before_fork();
+	pid = mt_real._Fork();
+	if (pid == 0 && was_on)
+		after_fork_in_child();
+	else if (pid < 0 && was_on)
+		atomic_fetch_sub(&mt_process.segment->forks_in_flight, 1);
+	return pid;
 }
 
 /* --- exit ------------------------------------------------------------------------------------------- */
@@ -93,6 +116,54 @@ void mt_life_init(void)
 
 /* --- exec ------------------------------------------------------------------------------------------- */
 
+/* What is about to be exec'd, or started by posix_spawn(). */
+struct target {
+	const char *path;
+	enum mt_untraced why; /* it cannot be traced */
+	size_t room; /* for an environment that does not harm it; 0: it may have the one given */
+};
+
+static const char *const untraced_text[] = {
+#define UNTRACED_TEXT(name, sentence) sentence,
+        MT_UNTRACED(UNTRACED_TEXT)
+#undef UNTRACED_TEXT
+};
+
+/*
+ * Called also in a vfork child, whose events are its parent's. A session's first line about this is its last: a
+ * build may start thousands of static programs.
+ */
+static void say_untraced(const struct target *target)
+{
+	if (!is_on())
+		return;
+	mt_emit_untraced(target->why, target->path);
+	if (!atomic_exchange(&mt_process.segment->untraced_said, 1))
+		mt_say(target->path, " runs untraced: ", untraced_text[target->why],
+		       " (memtrace info tells of others)", NULL);
+}
+
+/* Also where nothing is traced: the preload stands in the environment all the same. */
+static struct target look_at(enum mt_untraced why, const char *path, char *const *environment)
+{
+	struct target target = {path, why, 0};
+
+	if (why == MT_UNTRACED_NOT)
+		return target;
+	target.room = mt_image_room(environment);
+	/* Then it was not to be traced, or is not ours to say. */
+	if (!target.room)
+		return target;
+	say_untraced(&target);
+	if (!mt_image_is_harmed(why))
+		target.room = 0;
+	return target;
+}
+
+/* The environment for the target; in room of the caller's frame. */
+#define ENVIRONMENT_FOR(target, environment) \
+	((target).room ? mt_image_strip(environment, alloca((target).room)) : (environment))
+
 static bool exec_begins(void)
 {
 	if (!is_on() || getpid() != mt_process.pid)
@@ -107,58 +178,88 @@ static int exec_failed(bool begun)
 	return -1;
 }
 
-MT_HOOK int execve(const char *path, char *const *arguments, char *const *environment)
+static int exec(const char *path, char *const *arguments, char *const *environment)
 {
+	struct target target = look_at(mt_image_check(AT_FDCWD, path), path, environment);
 	bool begun = exec_begins();
 
-	mt_real.execve(path, arguments, environment);
+	mt_real.execve(path, arguments, ENVIRONMENT_FOR(target, environment));
 	return exec_failed(begun);
+}
+
+static int exec_search(const char *file, char *const *arguments, char *const *environment)
+{
+	struct target target = look_at(mt_image_check_search(file), file, environment);
+	bool begun = exec_begins();
+
+	mt_real.execvpe(file, arguments, ENVIRONMENT_FOR(target, environment));
+	return exec_failed(begun);
+}
+
+MT_HOOK int execve(const char *path, char *const *arguments, char *const *environment)
+{
+	return exec(path, arguments, environment);
 }
 
 MT_HOOK int execv(const char *path, char *const *arguments)
 {
-	bool begun = exec_begins();
-
-	mt_real.execve(path, arguments, environ);
-	return exec_failed(begun);
+	return exec(path, arguments, environ);
 }
 
 MT_HOOK int execvpe(const char *file, char *const *arguments, char *const *environment)
 {
-	bool begun = exec_begins();
-
-	mt_real.execvpe(file, arguments, environment);
-	return exec_failed(begun);
+	return exec_search(file, arguments, environment);
 }
 
 MT_HOOK int execvp(const char *file, char *const *arguments)
 {
-	bool begun = exec_begins();
-
-	mt_real.execvpe(file, arguments, environ);
-	return exec_failed(begun);
+	return exec_search(file, arguments, environ);
 }
 
 MT_HOOK int fexecve(int fd, char *const *arguments, char *const *environment)
 {
+	struct target target = look_at(mt_image_check(fd, ""), arguments[0], environment);
 	bool begun = exec_begins();
 
-	mt_real.fexecve(fd, arguments, environment);
+	mt_real.fexecve(fd, arguments, ENVIRONMENT_FOR(target, environment));
 	return exec_failed(begun);
 }
 
 MT_HOOK int execveat(int folder_fd, const char *path, char *const *arguments,
                      char *const *environment, int flags)
 {
+	struct target target;
 	bool begun;
 
 	if (!mt_real.execveat) {
 		errno = ENOSYS;
 		return -1;
 	}
+	target = look_at(mt_image_check(folder_fd, path), path, environment);
 	begun = exec_begins();
-	mt_real.execveat(folder_fd, path, arguments, environment, flags);
+	mt_real.execveat(folder_fd, path, arguments, ENVIRONMENT_FOR(target, environment), flags);
 	return exec_failed(begun);
+}
+
+/* libc execs in there by itself; system() and popen() start a shell, which comes by here for the rest. */
+MT_HOOK int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                        const posix_spawnattr_t *attributes, char *const *arguments,
+                        char *const *environment)
+{
+	struct target target = look_at(mt_image_check(AT_FDCWD, path), path, environment);
+
+	return mt_real.posix_spawn(pid, path, actions, attributes, arguments,
+	                           ENVIRONMENT_FOR(target, environment));
+}
+
+MT_HOOK int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+                         const posix_spawnattr_t *attributes, char *const *arguments,
+                         char *const *environment)
+{
+	struct target target = look_at(mt_image_check_search(file), file, environment);
+
+	return mt_real.posix_spawnp(pid, file, actions, attributes, arguments,
+	                            ENVIRONMENT_FOR(target, environment));
 }
 
 /* The arguments of an execl, on this frame's stack as libc does it. */
@@ -185,7 +286,7 @@ MT_HOOK int execl(const char *path, const char *first, ...)
 	va_start(more, first);
 	COLLECT_ARGUMENTS(first, more, arguments);
 	va_end(more);
-	return execve(path, arguments, environ);
+	return exec(path, arguments, environ);
 }
 
 MT_HOOK int execlp(const char *file, const char *first, ...)
@@ -196,7 +297,7 @@ MT_HOOK int execlp(const char *file, const char *first, ...)
 	va_start(more, first);
 	COLLECT_ARGUMENTS(first, more, arguments);
 	va_end(more);
-	return execvpe(file, arguments, environ);
+	return exec_search(file, arguments, environ);
 }
 
 MT_HOOK int execle(const char *path, const char *first, ...)

@@ -20,6 +20,7 @@
 #include "preload/emit.h"
 #include "preload/life.h"
 #include "preload/module.h"
+#include "preload/own.h"
 #include "preload/process.h"
 #include "preload/real.h"
 #include "preload/rules.h"
@@ -56,12 +57,9 @@ void mt_process_off(const char *why)
 
 static int map_wiped(void)
 {
-	struct mt_wiped *wiped = mt_real.mmap(NULL, sizeof(*wiped), PROT_READ | PROT_WRITE,
-	                                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mt_wiped *wiped = mt_own_map(sizeof(*wiped), true);
 
-	if (wiped == MAP_FAILED)
-		return -errno;
-	if (madvise(wiped, sizeof(*wiped), MADV_WIPEONFORK) != 0)
+	if (!wiped)
 		return -errno;
 	mt_wiped = wiped;
 	return 0;

@@ -21,41 +21,46 @@
 struct mt_nothrow; /* std::nothrow_t */
 
 /* Those that libc has: REAL(result, name, arguments). */
-#define MT_REALS(REAL)                                                                       \
-	REAL(void *, malloc, (size_t))                                                       \
-	REAL(void *, calloc, (size_t, size_t))                                               \
-	REAL(void *, realloc, (void *, size_t))                                              \
-	REAL(void, free, (void *))                                                           \
-	REAL(void, cfree, (void *))                                                          \
-	REAL(void, free_sized, (void *, size_t))                                             \
-	REAL(void, free_aligned_sized, (void *, size_t, size_t))                             \
-	REAL(int, posix_memalign, (void **, size_t, size_t))                                 \
-	REAL(void *, aligned_alloc, (size_t, size_t))                                        \
-	REAL(void *, memalign, (size_t, size_t))                                             \
-	REAL(void *, valloc, (size_t))                                                       \
-	REAL(void *, pvalloc, (size_t))                                                      \
-	REAL(size_t, malloc_usable_size, (void *))                                           \
-	REAL(void *, mmap, (void *, size_t, int, int, int, off_t))                           \
-	REAL(void *, mmap64, (void *, size_t, int, int, int, off_t))                         \
-	REAL(int, munmap, (void *, size_t))                                                  \
-	REAL(void *, mremap, (void *, size_t, size_t, int, ...))                             \
-	REAL(int, brk, (void *))                                                             \
-	REAL(void *, sbrk, (intptr_t))                                                       \
-	REAL(int, dlclose, (void *))                                                         \
-	REAL(void, __cxa_finalize, (void *))                                                 \
-	REAL(void, _exit, (int))                                                             \
-	REAL(void, _Exit, (int))                                                             \
-	REAL(void, quick_exit, (int))                                                        \
-	REAL(int, execve, (const char *, char *const *, char *const *))                      \
-	REAL(int, execvpe, (const char *, char *const *, char *const *))                     \
-	REAL(int, fexecve, (int, char *const *, char *const *))                              \
-	REAL(int, execveat, (int, const char *, char *const *, char *const *, int))          \
-	REAL(int, __libc_start_main,                                                         \
-	     (int (*)(int, char **, char **), int, char **, void *, void *, void *, void *)) \
-	/* used, not interposed */                                                           \
-	REAL(void *, dlopen, (const char *, int))                                            \
-	REAL(int, pthread_key_create, (unsigned int *, void (*)(void *)))                    \
-	REAL(int, pthread_setspecific, (unsigned int, const void *))                         \
+#define MT_REALS(REAL)                                                                          \
+	REAL(void *, malloc, (size_t))                                                          \
+	REAL(void *, calloc, (size_t, size_t))                                                  \
+	REAL(void *, realloc, (void *, size_t))                                                 \
+	REAL(void, free, (void *))                                                              \
+	REAL(void, cfree, (void *))                                                             \
+	REAL(void, free_sized, (void *, size_t))                                                \
+	REAL(void, free_aligned_sized, (void *, size_t, size_t))                                \
+	REAL(int, posix_memalign, (void **, size_t, size_t))                                    \
+	REAL(void *, aligned_alloc, (size_t, size_t))                                           \
+	REAL(void *, memalign, (size_t, size_t))                                                \
+	REAL(void *, valloc, (size_t))                                                          \
+	REAL(void *, pvalloc, (size_t))                                                         \
+	REAL(size_t, malloc_usable_size, (void *))                                              \
+	REAL(void *, mmap, (void *, size_t, int, int, int, off_t))                              \
+	REAL(void *, mmap64, (void *, size_t, int, int, int, off_t))                            \
+	REAL(int, munmap, (void *, size_t))                                                     \
+	REAL(void *, mremap, (void *, size_t, size_t, int, ...))                                \
+	REAL(int, brk, (void *))                                                                \
+	REAL(void *, sbrk, (intptr_t))                                                          \
+	REAL(int, dlclose, (void *))                                                            \
+	REAL(void, __cxa_finalize, (void *))                                                    \
+	REAL(void, _exit, (int))                                                                \
+	REAL(void, _Exit, (int))                                                                \
+	REAL(void, quick_exit, (int))                                                           \
+	REAL(int, execve, (const char *, char *const *, char *const *))                         \
+	REAL(int, execvpe, (const char *, char *const *, char *const *))                        \
+	REAL(int, fexecve, (int, char *const *, char *const *))                                 \
+	REAL(int, execveat, (int, const char *, char *const *, char *const *, int))             \
+	REAL(int, posix_spawn,                                                                  \
+	     (pid_t *, const char *, const void *, const void *, char *const *, char *const *)) \
+	REAL(int, posix_spawnp,                                                                 \
+	     (pid_t *, const char *, const void *, const void *, char *const *, char *const *)) \
+	REAL(pid_t, _Fork, (void))                                                              \
+	REAL(int, __libc_start_main,                                                            \
+	     (int (*)(int, char **, char **), int, char **, void *, void *, void *, void *))    \
+	/* used, not interposed */                                                              \
+	REAL(void *, dlopen, (const char *, int))                                               \
+	REAL(int, pthread_key_create, (unsigned int *, void (*)(void *)))                       \
+	REAL(int, pthread_setspecific, (unsigned int, const void *))                            \
 	REAL(int, _dl_find_object, (void *, void *))
 
 struct mt_real {

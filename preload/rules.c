@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 
 #include "preload/module.h"
+#include "preload/own.h"
 #include "preload/process.h"
 #include "preload/real.h"
 
@@ -58,13 +59,8 @@ static size_t all_entries(void)
 
 int mt_rules_init(void)
 {
-	void *memory = mt_real.mmap(NULL, all_entries() * sizeof(*mt_rules), PROT_READ | PROT_WRITE,
-	                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (memory == MAP_FAILED)
-		return -errno;
-	mt_rules = memory;
-	return 0;
+	mt_rules = mt_own_map(all_entries() * sizeof(*mt_rules), false);
+	return mt_rules ? 0 : -errno;
 }
 
 /* Level 1 is only touched once something had to be put there. */

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "preload/own.h"
 #include "preload/process.h"
 #include "preload/real.h"
 
@@ -31,16 +32,11 @@ static _Atomic uint64_t threads_seeded;
 int mt_sample_init(void)
 {
 	size_t count = 0;
-	void *memory;
 
 	for (uint32_t i = 0; i < LEVELS; i++)
 		count += (size_t)1 << (LEVEL0_BITS + i * LEVEL_STEP_BITS);
-	memory = mt_real.mmap(NULL, count * sizeof(*places), PROT_READ | PROT_WRITE,
-	                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED)
-		return -errno;
-	places = memory;
-	return 0;
+	places = mt_own_map(count * sizeof(*places), false);
+	return places ? 0 : -errno;
 }
 
 /* --- the draw ---------------------------------------------------------------------------------------- */

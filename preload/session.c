@@ -4,7 +4,8 @@
  *
  * The collector is started by a raw clone() without an exit signal, so that the program never sees a
  * SIGCHLD or a child to wait for; it detaches itself (collect/collector.c), and its first process, the one
- * that we waited for, is gone before the constructor returns.
+ * that we waited for, is gone before the constructor returns. Where it would come back to the program as an orphan,
+ * see keep_collector().
  */
 #include "preload/session.h"
 
@@ -13,9 +14,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <link.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -26,6 +29,7 @@
 #include "preload/clock.h"
 #include "preload/config.h"
 #include "preload/emit.h"
+#include "preload/own.h"
 #include "preload/process.h"
 #include "preload/real.h"
 #include "preload/sample.h"
@@ -147,6 +151,7 @@ static int map_segment(int segment_fd)
 	mt_process.slot_index = welcome.slot;
 	mt_process.slot_generation = welcome.generation;
 	mt_process.slot = &mt_segment_slots(segment)[welcome.slot];
+	mt_own_tell(mt_process.slot);
 	return 0;
 }
 
@@ -279,13 +284,50 @@ static _Noreturn void become_collector(int socket_fd, const char *path, char *co
 		syscall(SYS_exit_group, 127);
 }
 
+/* Do orphans become this process's children? */
+static bool adopts_orphans(void)
+{
+	int is_subreaper = 0;
+
+	return getpid() == 1 ||
+	       (syscall(SYS_prctl, PR_GET_CHILD_SUBREAPER, &is_subreaper) == 0 && is_subreaper);
+}
+
+/*
+ * Where orphans become the program's children, the collector may not be one: a program that waits until it has
+ * no child left would wait for the collector, which waits for the program. So its parent stays, a copy of this
+ * process that does nothing but wait: a child without an exit signal, which no wait() sees; the collector's
+ * execve would have given it one.
+ */
+static _Noreturn void keep_collector(int socket_fd, const char *path, char *const *arguments)
+{
+	uint64_t all_signals = ~0ull;
+	long child;
+
+	syscall(SYS_setsid);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all_signals, NULL, sizeof(all_signals));
+	child = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	if (child == 0)
+		become_collector(socket_fd, path, arguments);
+	syscall(SYS_prctl, PR_SET_NAME, "memtrace-keeper");
+	syscall(SYS_chdir, "/");
+	/* Before Linux 5.9 it keeps the program's descriptors: there is no cheap way to know them. */
+	close(socket_fd);
+	syscall(SYS_close_range, 0u, ~0u, 0u);
+	while (child > 0 && (syscall(SYS_wait4, child, NULL, 0, NULL) >= 0 || errno == EINTR))
+		;
+	for (;;)
+		syscall(SYS_exit_group, 0);
+}
+
 static int start_session(void)
 {
 	static char path[PATH_MAX], folder[PATH_MAX + 16] = "--folder=", options[PATH_MAX];
-	static char command[256] = "--command=", pid[32] = "--pid=";
+	static char command[256] = "--command=", pid[32] = "--pid=", stay[] = "--stay";
 	const char *executed = (const char *)getauxval(AT_EXECFN);
 	const char *slash = executed ? strrchr(executed, '/') : NULL;
-	char *arguments[] = {path, folder, command, pid, options, NULL};
+	bool is_kept = adopts_orphans();
+	char *arguments[] = {path, folder, command, pid, options, is_kept ? stay : NULL, NULL};
 	int pair[2];
 	long child;
 	int error;
@@ -305,6 +347,8 @@ static int start_session(void)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return -errno;
 	child = syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+	if (child == 0 && is_kept)
+		keep_collector(pair[1], path, arguments);
 	if (child == 0)
 		become_collector(pair[1], path, arguments);
 	error = child < 0 ? -errno : 0;
@@ -312,7 +356,7 @@ static int start_session(void)
 	if (!error)
 		error = join(pair[0], NULL);
 	close(pair[0]);
-	if (child > 0)
+	if (child > 0 && !is_kept)
 		while (syscall(SYS_wait4, child, NULL, __WALL, NULL) < 0 && errno == EINTR)
 			;
 	return error;
@@ -399,13 +443,17 @@ bool mt_process_adopt_child(bool counted_in_flight)
 		slot->pid = (uint32_t)getpid();
 		slot->parent_slot = mt_process.slot_index;
 		slot->parent_generation = mt_process.slot_generation;
-		slot->fork_serial = mt_tls.fork_serial;
+		/* Serials begin with 1: of a raw clone() the parent has said nothing. */
+		slot->fork_serial = counted_in_flight ? mt_tls.fork_serial : 0;
 		slot->begin_stamp = mt_clock_now(segment, false);
 		/* What is recorded of the parent is recorded of the child. */
 		slot->first_gate =
 		        atomic_load_explicit(&mt_process.slot->gate, memory_order_relaxed);
+		if (segment->follow == MT_FOLLOW_FIRST)
+			slot->first_gate |= MT_GATE_UNFOLLOWED;
 		atomic_store_explicit(&slot->gate, slot->first_gate, memory_order_relaxed);
 		mt_segment_clear_slot(slot);
+		mt_own_tell(slot);
 		/* release: the fields; partner: the collector's acquire load of state */
 		atomic_store_explicit(&slot->state, MT_SLOT_LIVE, memory_order_release);
 		atomic_store_explicit(&segment->slot_hint, index + 1, memory_order_relaxed);

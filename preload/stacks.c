@@ -24,6 +24,7 @@
 
 #include "preload/emit.h"
 #include "preload/module.h"
+#include "preload/own.h"
 #include "preload/process.h"
 #include "preload/real.h"
 #include "preload/unwind.h"
@@ -65,11 +66,8 @@ int mt_stacks_init(void)
 	for (uint32_t i = 0; i < LEVELS; i++)
 		count += (size_t)1 << (LEVEL0_BITS + i * LEVEL_STEP_BITS);
 	bytes = MAP_BYTES + count * sizeof(struct entry);
-	memory = mt_real.mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-	                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED)
-		return -errno;
-	if (madvise(memory, bytes, MADV_WIPEONFORK) != 0)
+	memory = mt_own_map(bytes, true);
+	if (!memory)
 		return -errno;
 	written = memory;
 	entries = (struct entry *)((unsigned char *)memory + MAP_BYTES);

@@ -15,6 +15,7 @@
 
 #include "preload/config.h"
 #include "preload/emit.h"
+#include "preload/own.h"
 #include "preload/real.h"
 #include "preload/say.h"
 #include "preload/unwind.h"
@@ -44,15 +45,9 @@ static void on_thread_end(void *set)
 
 int mt_thread_init(void)
 {
-	size_t bytes = MT_RINGS * sizeof(struct mt_thread);
-	void *memory = mt_real.mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-	                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (memory == MAP_FAILED)
+	places = mt_own_map(MT_RINGS * sizeof(struct mt_thread), true);
+	if (!places)
 		return -errno;
-	if (madvise(memory, bytes, MADV_WIPEONFORK) != 0)
-		return -errno;
-	places = memory;
 	have_key = mt_real.pthread_key_create && mt_real.pthread_setspecific &&
 	           mt_real.pthread_key_create(&key, on_thread_end) == 0;
 	return 0;

@@ -247,6 +247,13 @@ static void say_summary(struct run *run)
 		return;
 	}
 	file = shown_file(&run->arena, summary.output);
+	if (summary.status == -ENOENT) {
+		if (!run->is_quiet)
+			mt_say("%s was left out by follow=; %u others were recorded (memtrace info "
+			       "%s)",
+			       run->argv[0], summary.processes, file);
+		return;
+	}
 	if (summary.status < 0 || *summary.message) {
 		mt_say("%s: %s", file,
 		       *summary.message ? summary.message : strerror(-summary.status));

@@ -2,28 +2,11 @@
 /*
  * cmd_start.c - memtrace start and memtrace stop: switch tracing in a running process.
  */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "report/commands.h"
 #include "report/control.h"
-#include "report/say.h"
-
-static int parse_pid(const char *text, pid_t *ret_pid)
-{
-	char *end;
-	long number;
-
-	errno = 0;
-	number = strtol(text, &end, 10);
-	if (errno || *end || end == text || number <= 0 || number != (pid_t)number) {
-		mt_say("'%s' is not a pid", text);
-		return -EINVAL;
-	}
-	*ret_pid = (pid_t)number;
-	return 0;
-}
+#include "report/pid.h"
 
 static int switch_tracing(const struct mt_call *call, enum mt_control_verb verb, const char *state)
 {
@@ -31,8 +14,9 @@ static int switch_tracing(const struct mt_call *call, enum mt_control_verb verb,
 	pid_t pid;
 	int status;
 
-	if (parse_pid(call->operands[0], &pid) < 0)
-		return MT_EXIT_USAGE;
+	status = mt_pid_parse(call->operands[0], &pid);
+	if (status != MT_EXIT_FINE)
+		return status;
 	status = mt_control_ask(pid, verb, &answer);
 	if (status == MT_EXIT_FINE)
 		printf("tracing of process %d is %s; its file is %s\n", (int)pid, state,

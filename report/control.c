@@ -23,10 +23,20 @@
 /* A process may have as many mappings as the kernel lets it: 65530 of about 100 bytes. */
 #define MAPS_MAX_BYTES (64u << 20)
 
+static const char segment_name[] = "/memfd:" MT_CONTROL_MEMFD;
+
+bool mt_control_is_traced(pid_t pid)
+{
+	MT_CLEANUP_FREE char *maps = NULL;
+	size_t bytes;
+
+	return mt_procfs_read("", pid, "maps", MAPS_MAX_BYTES, &maps, &bytes) == 0 &&
+	       strstr(maps, segment_name);
+}
+
 /* The path of the session's socket, from the name of the segment that the process has mapped. */
 static int find_socket(pid_t pid, char *ret_path, size_t path_bytes)
 {
-	static const char name[] = "/memfd:" MT_CONTROL_MEMFD;
 	MT_CLEANUP_FREE char *maps = NULL;
 	size_t bytes, length;
 	const char *found;
@@ -40,14 +50,14 @@ static int find_socket(pid_t pid, char *ret_path, size_t path_bytes)
 		mt_say("cannot look at process %d: %s", (int)pid, strerror(-error));
 		return error;
 	}
-	found = strstr(maps, name);
+	found = strstr(maps, segment_name);
 	if (!found) {
 		mt_say("process %d is not traced: it was not started by memtrace run or with "
 		       "LD_PRELOAD=libmemtrace.so",
 		       (int)pid);
 		return -ESRCH;
 	}
-	found += strlen(name);
+	found += strlen(segment_name);
 	length = strcspn(found, "\n");
 	if (length > 10 && strncmp(found + length - 10, " (deleted)", 10) == 0)
 		length -= 10;

@@ -7,9 +7,13 @@
 #ifndef MT_REPORT_CONTROL_H
 #define MT_REPORT_CONTROL_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "wire/control.h"
+
+/* Has the process a session's segment mapped? False also where that cannot be seen; nothing is said. */
+bool mt_control_is_traced(pid_t pid);
 
 /*
  * Finds the session of `pid` and asks it. MT_EXIT_FINE, or the exit status after having said what is wrong: no such

@@ -331,6 +331,8 @@ const char *mt_file_end(struct mt_file *file, const struct mt_process *process)
 {
 	const char *reason = process->end_reason ? process->end_reason : "";
 
+	if (strcmp(reason, "oom") == 0)
+		return "killed, likely out of memory: its control group counted such a kill";
 	if (process->has_exit_signal) {
 		const char *name = process->exit_signal > 0 && process->exit_signal < NSIG
 		                           ? sigabbrev_np((int)process->exit_signal)

@@ -59,7 +59,8 @@ CREATE TABLE process (
 	executable       TEXT NOT NULL,      -- absolute path
 	started_ns       INTEGER NOT NULL,
 	ended_ns         INTEGER,            -- NULL: not ended, or not known
-	end_reason       TEXT,               -- 'exit', '_exit', 'quick_exit', 'signal', 'exec', 'exec-untraced', 'vanished'
+	end_reason       TEXT,               -- 'exit', '_exit', 'quick_exit', 'signal', 'exec', 'exec-untraced', 'vanished',
+	                                     -- 'oom': killed, and its control group counted a kill for want of memory
 	exit_status      INTEGER,            -- NULL: not known, or killed by a signal
 	exit_signal      INTEGER,
 	allocations      INTEGER NOT NULL DEFAULT 0,
@@ -223,7 +224,7 @@ CREATE TABLE weight (
 CREATE TABLE snapshot (
 	id           INTEGER PRIMARY KEY,
 	process      INTEGER NOT NULL REFERENCES process,
-	reason       TEXT NOT NULL,  -- 'exit'; 'stop': the collector had to go, the process lived on
+	reason       TEXT NOT NULL,  -- 'exit'; 'asked': by a person; 'stop': the collector had to go, the process lived on
 	time_ns      INTEGER NOT NULL,
 	live_blocks  INTEGER NOT NULL,
 	live_bytes   INTEGER NOT NULL
@@ -240,6 +241,93 @@ CREATE TABLE block (
 	class       TEXT NOT NULL DEFAULT 'unclassified',
 	PRIMARY KEY (snapshot, addr)
 ) STRICT, WITHOUT ROWID;
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Resident memory: what the pages of a process were at a snapshot, and who owned them. No row where the snapshot was
+-- of blocks alone.
+--	the sum of owner.bytes = resident.resident_bytes = the sum of mapping.resident_bytes
+-- and, where the process stood still, = resident.smaps_rss_bytes, mapping by mapping.
+CREATE TABLE resident (
+	snapshot           INTEGER PRIMARY KEY REFERENCES snapshot,
+	source             TEXT NOT NULL,     -- of the pages: 'PAGEMAP_SCAN', exact; 'pagemap': zero pages may be among them
+	frozen             INTEGER NOT NULL,  -- 1: the process stood still meanwhile
+	stopped_ns         INTEGER NOT NULL,  -- for so long
+	tries              INTEGER NOT NULL,  -- readings until mappings and pages said the same, or it was given up
+	smaps_rss_bytes    INTEGER NOT NULL,  -- what /proc/PID/smaps says is resident
+	resident_bytes     INTEGER NOT NULL,  -- what the pages say
+	unexplained_bytes  INTEGER NOT NULL,  -- of that: nothing is known of it
+	pss_bytes          INTEGER NOT NULL,  -- with what is shared divided among those who share it
+	uss_bytes          INTEGER NOT NULL,  -- nobody else's
+	swap_bytes         INTEGER NOT NULL,
+	hugetlb_bytes      INTEGER NOT NULL,  -- not part of what is resident, as the kernel counts
+	page_table_bytes   INTEGER NOT NULL,  -- the same
+	peak_rss_bytes     INTEGER NOT NULL   -- VmHWM: the most that ever was resident
+) STRICT;
+
+-- The mappings at a snapshot, as /proc/PID/smaps has them; NULL: this kernel does not say.
+CREATE TABLE mapping (
+	snapshot              INTEGER NOT NULL REFERENCES snapshot,
+	start                 INTEGER NOT NULL,  -- as a signed number: [vsyscall] is negative
+	end                   INTEGER NOT NULL,  -- one past the last byte
+	mode                  TEXT NOT NULL,     -- 'rw-p'
+	offset_bytes          INTEGER NOT NULL,
+	device_major          INTEGER NOT NULL,
+	device_minor          INTEGER NOT NULL,
+	inode                 INTEGER NOT NULL,
+	kind                  TEXT NOT NULL,     -- 'anonymous', 'heap', 'stack', 'text', 'rodata', 'data', 'bss', 'file', 'shared memory', 'device', 'kernel'
+	path                  TEXT,              -- NULL: none
+	owner                 TEXT,              -- the file that a bss belongs to; else path
+	flags                 TEXT,              -- VmFlags
+	resident_bytes        INTEGER NOT NULL,  -- as the pages say; rss_bytes is what smaps says
+	size_bytes            INTEGER,
+	kernel_page_bytes     INTEGER,
+	mmu_page_bytes        INTEGER,
+	rss_bytes             INTEGER,
+	pss_bytes             INTEGER,
+	pss_dirty_bytes       INTEGER,
+	shared_clean_bytes    INTEGER,
+	shared_dirty_bytes    INTEGER,
+	private_clean_bytes   INTEGER,
+	private_dirty_bytes   INTEGER,
+	referenced_bytes      INTEGER,
+	anonymous_bytes       INTEGER,
+	ksm_bytes             INTEGER,
+	lazy_free_bytes       INTEGER,
+	anon_huge_bytes       INTEGER,
+	shmem_pmd_bytes       INTEGER,
+	file_pmd_bytes        INTEGER,
+	shared_hugetlb_bytes  INTEGER,
+	private_hugetlb_bytes INTEGER,
+	swap_bytes            INTEGER,
+	swap_pss_bytes        INTEGER,
+	locked_bytes          INTEGER,
+	thp_eligible          INTEGER,
+	protection_key        INTEGER,
+	PRIMARY KEY (snapshot, start)
+) STRICT, WITHOUT ROWID;
+
+-- Who owns the resident bytes of a snapshot. Kinds:
+--	live         of live blocks, by the stack that allocated them; NULL: inherited, or memtrace's own
+--	slack        the rest of pages with live blocks, shared out among their stacks by live bytes
+--	free         an allocator's pages without a live block
+--	top          the same, behind the last live block of their mapping
+--	mmap         mapped by the program itself, by stack; NULL: by a parent process
+--	stack        of a thread; NULL: it is not known
+--	text, rodata, data, bss, file    of a file, see mapping
+--	shared       shared memory that no traced call of this process has mapped
+--	other        the kernel's own pages, devices
+--	memtrace     the library's and the segment's
+--	unexplained  nothing is known of it
+CREATE TABLE owner (
+	snapshot      INTEGER NOT NULL REFERENCES snapshot,
+	kind          TEXT NOT NULL,
+	stack         INTEGER REFERENCES stack,
+	thread        INTEGER REFERENCES thread,
+	mapping       INTEGER,           -- mapping.start
+	bytes         INTEGER NOT NULL,
+	pinned_bytes  INTEGER NOT NULL   -- of 'live': pages on which no other stack has a live block, whole
+) STRICT;
+CREATE INDEX owner_snapshot ON owner (snapshot);
 
 -- Live bytes over time; a point at least every timeline= milliseconds in which something happened.
 CREATE TABLE timeline (

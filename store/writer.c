@@ -4,6 +4,7 @@
  */
 #include "store/writer.h"
 
+#include "store/journals.h"
 #include "store/store.h"
 #include "wire/event.h"
 
@@ -38,6 +39,9 @@ enum statement {
 	SNAPSHOT,
 	BLOCK,
 	BLOCKS,
+	RESIDENT,
+	MAPPING,
+	OWNER,
 	TIMELINE,
 	STATEMENTS
 };
@@ -100,6 +104,23 @@ static const char *const statement_sql[STATEMENTS] = {
         [BLOCKS] = INSERT_BLOCK BLOCK_VALUES "," BLOCK_VALUES "," BLOCK_VALUES "," BLOCK_VALUES
                                              "," BLOCK_VALUES "," BLOCK_VALUES "," BLOCK_VALUES
                                              "," BLOCK_VALUES,
+        [RESIDENT] = "INSERT INTO resident (snapshot, source, frozen, stopped_ns, tries,"
+                     " smaps_rss_bytes, resident_bytes, unexplained_bytes, pss_bytes, uss_bytes,"
+                     " swap_bytes, hugetlb_bytes, page_table_bytes, peak_rss_bytes)"
+                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        /* the last columns: MT_SMAPS_FIELDS, in its order */
+        [MAPPING] = "INSERT INTO mapping (snapshot, start, end, mode, offset_bytes, device_major,"
+                    " device_minor, inode, kind, path, owner, flags, resident_bytes,"
+                    " size_bytes, kernel_page_bytes, mmu_page_bytes, rss_bytes, pss_bytes,"
+                    " pss_dirty_bytes, shared_clean_bytes, shared_dirty_bytes, private_clean_bytes,"
+                    " private_dirty_bytes, referenced_bytes, anonymous_bytes, ksm_bytes,"
+                    " lazy_free_bytes, anon_huge_bytes, shmem_pmd_bytes, file_pmd_bytes,"
+                    " shared_hugetlb_bytes, private_hugetlb_bytes, swap_bytes, swap_pss_bytes,"
+                    " locked_bytes, thp_eligible, protection_key)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+                    " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [OWNER] = "INSERT INTO owner (snapshot, kind, stack, thread, mapping, bytes, pinned_bytes)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?)",
         [TIMELINE] = "INSERT OR REPLACE INTO timeline (process, time_ns, live_blocks, live_bytes,"
                      " allocations) VALUES (?, ?, ?, ?, ?)",
 };
@@ -116,6 +137,7 @@ struct mt_writer {
 	sqlite3_stmt *statements[STATEMENTS];
 	char error[256];
 	bool is_resting; /* closed but for the handle (mt_writer_rest) */
+	struct mt_journals journals;
 };
 
 static int failed(struct mt_writer *writer, int code)
@@ -249,6 +271,67 @@ static int write_kinds(struct mt_writer *writer)
 	return code == SQLITE_OK ? 0 : failed(writer, code);
 }
 
+/* SQLite is to remove no file by its name, see journals.h. */
+static void keep_journals(struct mt_writer *writer, bool keep)
+{
+	int is_kept = keep;
+
+	sqlite3_file_control(writer->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &is_kept);
+}
+
+/* True: the file has another name now, or none. */
+static bool has_moved(struct mt_writer *writer)
+{
+	int has_moved = 0;
+
+	return sqlite3_file_control(writer->db, NULL, SQLITE_FCNTL_HAS_MOVED, &has_moved) ==
+	               SQLITE_OK &&
+	       has_moved;
+}
+
+static int begin_log(struct mt_writer *writer)
+{
+	int r = 0;
+
+	/* A new one has taken its name, maybe: then there is nothing left to be written for. */
+	mt_journals_lock(&writer->journals);
+	if (!has_moved(writer)) {
+		/* The look at a table makes the second file, too. */
+		r = execute(writer, "PRAGMA journal_mode = WAL; SELECT state FROM session");
+		mt_journals_mark(&writer->journals);
+	}
+	mt_journals_unlock(&writer->journals);
+	return r;
+}
+
+static bool is_in_log_mode(struct mt_writer *writer)
+{
+	sqlite3_stmt *statement;
+	bool is_wal = true;
+
+	if (sqlite3_prepare_v2(writer->db, "PRAGMA journal_mode", -1, &statement, NULL) ==
+	            SQLITE_OK &&
+	    sqlite3_step(statement) == SQLITE_ROW)
+		is_wal = strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
+	sqlite3_finalize(statement);
+	return is_wal;
+}
+
+/*
+ * Folds the log into the file. A reader that has the file open keeps it in WAL mode: then it stays readable as it is,
+ * and the last one to close it folds the log in. In memory there is a journal for the moment only in which the
+ * file's head is written, and none that could be taken for another file's.
+ */
+static void end_log(struct mt_writer *writer)
+{
+	keep_journals(writer, true);
+	execute(writer, "PRAGMA journal_mode = MEMORY");
+	if (!is_in_log_mode(writer))
+		mt_journals_remove(&writer->journals);
+	else
+		keep_journals(writer, has_moved(writer));
+}
+
 static int fill(struct mt_writer *writer, const struct mt_writer_session *session)
 {
 	int r;
@@ -271,8 +354,10 @@ static int fill(struct mt_writer *writer, const struct mt_writer_session *sessio
 	if (r == 0)
 		r = execute(writer, "COMMIT; PRAGMA locking_mode = NORMAL");
 	if (r == 0)
-		r = execute(writer, "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"
-		                    "PRAGMA wal_autocheckpoint = 4000; PRAGMA foreign_keys = OFF");
+		r = execute(writer, "PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 4000;"
+		                    "PRAGMA foreign_keys = OFF");
+	if (r == 0)
+		r = begin_log(writer);
 	return r;
 }
 
@@ -312,8 +397,12 @@ int mt_writer_create(const char *path, const struct mt_writer_session *session,
 	struct mt_writer *writer = calloc(1, sizeof(*writer));
 	int code, r;
 
-	if (!writer)
+	if (!writer || mt_journals_init(&writer->journals, path) < 0) {
+		if (writer)
+			mt_journals_free(&writer->journals);
+		free(writer);
 		return mt_error_set(ret_error, -ENOMEM, "%s: out of memory", path);
+	}
 	/* Its count of memory in use takes a lock for each allocation, and nobody asks for it. */
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	code = sqlite3_open_v2(path, &writer->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
@@ -342,9 +431,8 @@ int mt_writer_rest(struct mt_writer *writer)
 
 	if (r == 0)
 		writer->is_resting = true;
-	/* Where a reader keeps the log alive, it stays: the file is as readable. */
 	if (r == 0)
-		execute(writer, "PRAGMA journal_mode = DELETE");
+		end_log(writer);
 	return r;
 }
 
@@ -354,7 +442,7 @@ int mt_writer_begin(struct mt_writer *writer)
 
 	if (writer->is_resting) {
 		writer->is_resting = false;
-		execute(writer, "PRAGMA journal_mode = WAL");
+		begin_log(writer);
 		r = run_once(writer, state_sql, "s", "recording");
 	}
 	return r < 0 ? r : run(writer, BEGIN, "");
@@ -499,6 +587,43 @@ int mt_writer_blocks(struct mt_writer *writer, const struct mt_writer_block *row
 	return r;
 }
 
+int mt_writer_resident(struct mt_writer *writer, const struct mt_writer_resident *row)
+{
+	return run(writer, RESIDENT, "usuuuuuuuuuuuu", (uint64_t)row->snapshot, row->source,
+	           (uint64_t)row->is_frozen, row->stopped_ns, (uint64_t)row->tries,
+	           row->smaps_rss_bytes, row->resident_bytes, row->unexplained_bytes,
+	           row->pss_bytes, row->uss_bytes, row->swap_bytes, row->hugetlb_bytes,
+	           row->page_table_bytes, row->peak_rss_bytes);
+}
+
+#define MAPPING_COLUMNS 13 /* before the fields of smaps */
+
+int mt_writer_mapping(struct mt_writer *writer, const struct mt_writer_mapping *row)
+{
+	int r = prepare(writer, MAPPING);
+
+	if (r < 0)
+		return r;
+	for (int i = 0; i < MT_SMAPS_KNOWN; i++) {
+		sqlite3_stmt *statement = writer->statements[MAPPING];
+
+		if (row->fields[i] == MT_WRITER_NULL)
+			sqlite3_bind_null(statement, MAPPING_COLUMNS + 1 + i);
+		else
+			sqlite3_bind_int64(statement, MAPPING_COLUMNS + 1 + i, row->fields[i]);
+	}
+	return run(writer, MAPPING, "uuusuuuussssu", (uint64_t)row->snapshot, row->start, row->end,
+	           row->mode, row->offset_bytes, (uint64_t)row->device_major,
+	           (uint64_t)row->device_minor, row->inode, row->kind, row->path, row->owner,
+	           row->flags, row->resident_bytes);
+}
+
+int mt_writer_owner(struct mt_writer *writer, const struct mt_writer_owner *row)
+{
+	return run(writer, OWNER, "usrriuu", (uint64_t)row->snapshot, row->kind, row->stack,
+	           row->thread, row->mapping, row->bytes, row->pinned_bytes);
+}
+
 int mt_writer_timeline(struct mt_writer *writer, const struct mt_writer_timeline *row)
 {
 	return run(writer, TIMELINE, "ruuuu", row->process, row->time_ns, row->live_blocks,
@@ -520,15 +645,12 @@ int mt_writer_close(struct mt_writer *writer, const char *state, struct mt_error
 		r = run_once(writer, state_sql, "s", state);
 	for (int which = 0; which < STATEMENTS; which++)
 		sqlite3_finalize(writer->statements[which]);
-	/*
-	 * A reader that has the file open keeps it in WAL mode: then it stays readable as it is, and the
-	 * last one to close it folds the log in.
-	 */
 	if (r == 0 && state && !writer->is_resting)
-		execute(writer, "PRAGMA journal_mode = DELETE");
+		end_log(writer);
 	if (r < 0)
 		mt_error_set(ret_error, r, "%s", writer->error);
 	sqlite3_close(writer->db);
+	mt_journals_free(&writer->journals);
 	free(writer);
 	return r;
 }

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/smaps.h"
 
 #define MT_WRITER_NULL INT64_MIN
 
@@ -190,6 +191,50 @@ struct mt_writer_block {
 	uint32_t thread; /* 0: NULL */
 };
 
+struct mt_writer_resident {
+	uint32_t snapshot;
+	const char *source;
+	bool is_frozen;
+	uint64_t stopped_ns;
+	uint32_t tries;
+	uint64_t smaps_rss_bytes;
+	uint64_t resident_bytes;
+	uint64_t unexplained_bytes;
+	uint64_t pss_bytes;
+	uint64_t uss_bytes;
+	uint64_t swap_bytes;
+	uint64_t hugetlb_bytes;
+	uint64_t page_table_bytes;
+	uint64_t peak_rss_bytes;
+};
+
+struct mt_writer_mapping {
+	uint32_t snapshot;
+	uint64_t start;
+	uint64_t end;
+	const char *mode;
+	uint64_t offset_bytes;
+	uint32_t device_major;
+	uint32_t device_minor;
+	uint64_t inode;
+	const char *kind;
+	const char *path;
+	const char *owner;
+	const char *flags;
+	uint64_t resident_bytes;
+	int64_t fields[MT_SMAPS_KNOWN]; /* by base/smaps.h */
+};
+
+struct mt_writer_owner {
+	uint32_t snapshot;
+	const char *kind;
+	uint32_t stack;  /* 0: NULL */
+	uint32_t thread; /* 0: NULL */
+	int64_t mapping; /* the start of one */
+	uint64_t bytes;
+	uint64_t pinned_bytes;
+};
+
 struct mt_writer_timeline {
 	uint32_t process;
 	uint64_t time_ns;
@@ -228,6 +273,9 @@ int mt_writer_pause(struct mt_writer *writer, const struct mt_writer_pause *row)
 int mt_writer_snapshot(struct mt_writer *writer, const struct mt_writer_snapshot *row);
 /* Any number of them; quickest in the order of their addresses. */
 int mt_writer_blocks(struct mt_writer *writer, const struct mt_writer_block *rows, size_t count);
+int mt_writer_resident(struct mt_writer *writer, const struct mt_writer_resident *row);
+int mt_writer_mapping(struct mt_writer *writer, const struct mt_writer_mapping *row);
+int mt_writer_owner(struct mt_writer *writer, const struct mt_writer_owner *row);
 int mt_writer_timeline(struct mt_writer *writer, const struct mt_writer_timeline *row);
 
 /* The last error in SQLite's words. Borrowed until the next call. */

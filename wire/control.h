@@ -32,6 +32,7 @@
 enum mt_control_verb {
 	MT_CONTROL_START = 1, /* record from now on */
 	MT_CONTROL_STOP,      /* record no allocation from now on */
+	MT_CONTROL_SNAPSHOT,  /* what is resident and whose; answered when it is in the file */
 };
 
 struct mt_request {

@@ -52,6 +52,8 @@ enum mt_event_type {
 	/* large: struct mt_event_large */
 	MT_EVENT_STACK, /* id: the new stack's id; argument: enum mt_cut; payload: pcs, innermost first */
 	MT_EVENT_MODULE, /* id: load epoch; payload: struct mt_module_payload */
+	MT_EVENT_UNTRACED, /* about to start a program that cannot be traced; id: enum mt_untraced; payload: its
+	                      path */
 	MT_EVENT_TYPES
 };
 
@@ -111,6 +113,26 @@ enum mt_exit {
 	MT_EXIT_RETURN,    /* exit(), or return from main */
 	MT_EXIT_IMMEDIATE, /* _exit(), _Exit() */
 	MT_EXIT_QUICK,     /* quick_exit() */
+};
+
+/*
+ * Why a program cannot be traced.
+ *	WHY(ENUM, sentence)
+ * From MACHINE on it would not even run, or complain, with the library among its preloads.
+ */
+#define MT_UNTRACED(WHY)                                                                          \
+	WHY(NOT, "it can be traced")                                                              \
+	WHY(STATIC, "it is statically linked")                                                    \
+	WHY(PRIVILEGES, "it runs with raised privileges, and then the loader ignores LD_PRELOAD") \
+	WHY(MACHINE, "it is a program of another word size or machine")                           \
+	WHY(MUSL, "it is linked with musl, and memtrace needs glibc")                             \
+	WHY(SANITIZER, "it has a sanitizer in it, which has to be the first library")
+
+enum mt_untraced {
+#define MT_UNTRACED_ENUM(name, sentence) MT_UNTRACED_##name,
+	MT_UNTRACED(MT_UNTRACED_ENUM)
+#undef MT_UNTRACED_ENUM
+	        MT_UNTRACED_COUNT
 };
 
 struct mt_event_head {
@@ -177,7 +199,7 @@ static inline uint32_t mt_event_bytes(unsigned int type, uint32_t payload_bytes)
 		return 16;
 	if (type > MT_EVENT_FREE && type < MT_EVENT_STACK)
 		return 32;
-	if (type == MT_EVENT_STACK || type == MT_EVENT_MODULE)
+	if (type >= MT_EVENT_STACK && type < MT_EVENT_TYPES)
 		return 32 + ((payload_bytes + MT_EVENT_UNIT - 1) & ~(MT_EVENT_UNIT - 1));
 	return 0;
 }

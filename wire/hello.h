@@ -57,7 +57,8 @@ struct mt_welcome {
 /* The answer to MT_HELLO_SUMMARY: the process `pid` as last joined. */
 struct mt_summary {
 	uint64_t magic;
-	int32_t status; /* 0; -ESRCH: it never joined; -EIO: the file is incomplete, see message */
+	int32_t status; /* 0; -ESRCH: it never joined; -ENOENT: it did, but is left out (follow=); -EIO: the file
+	                   is incomplete, see message */
 	uint32_t processes; /* of the session so far */
 	uint64_t allocations;
 	uint64_t live_blocks;

@@ -8,7 +8,7 @@
  *	+--------------------+ 0
  *	| header             |  one page: magic, version, clock, heartbeat, doorbell
  *	+--------------------+ MT_SEGMENT_SLOTS_AT
- *	| process slots      |  MT_SLOTS of 192 bytes
+ *	| process slots      |  MT_SLOTS of 256 bytes
  *	+--------------------+ MT_SEGMENT_RINGS_AT
  *	| ring directory     |  MT_RINGS of 128 bytes
  *	+--------------------+ MT_SEGMENT_DATA_AT
@@ -30,7 +30,7 @@
 #include "ring.h"
 
 #define MT_SEGMENT_MAGIC   0x4543415254454d4dull /* "MMETRACE" */
-#define MT_SEGMENT_VERSION 2u
+#define MT_SEGMENT_VERSION 3u
 
 #define MT_SLOTS           4096u
 #define MT_RINGS           2048u
@@ -54,6 +54,19 @@ enum mt_slot_state {
 #define MT_GATE_SAMPLED 1u /* of heap blocks only a sample, and frees of those */
 #define MT_GATE_STOPPED 2u /* no allocation */
 #define MT_GATE_UNUSED  4u /* with STOPPED: nothing was ever recorded, so no free matters either */
+/* Left out by the option follow=: STOPPED and UNUSED, and no row in the file. */
+#define MT_GATE_UNFOLLOWED (8u | MT_GATE_STOPPED | MT_GATE_UNUSED)
+#define MT_GATE_LEFT_OUT   8u
+
+/* The option follow=. */
+enum mt_follow { MT_FOLLOW_ALL = 0, MT_FOLLOW_FIRST, MT_FOLLOW_MATCHING };
+
+/* Memory of the library's own in a process; bytes 0: none. */
+struct mt_slot_range {
+	uint64_t start;
+	uint64_t bytes;
+};
+#define MT_SLOT_RANGES 5u
 
 struct mt_slot {
 	_Atomic uint32_t state; /* FREE -> CLAIMING by compare-exchange; -> LIVE (release) */
@@ -87,9 +100,10 @@ struct mt_slot {
 	_Atomic uint64_t ring_bytes; /* of those, shared */
 	_Atomic uint64_t
 	        stack_table_bytes; /* pages of the table of known stacks that were written */
-	uint64_t spare[3];
+	struct mt_slot_range own[MT_SLOT_RANGES]; /* preload/own.c */
+	uint64_t spare;
 };
-static_assert(sizeof(struct mt_slot) == 192, "three lines");
+static_assert(sizeof(struct mt_slot) == 256, "four lines");
 
 /* What became of a process's data at its end. */
 enum mt_committed {
@@ -118,6 +132,7 @@ struct mt_segment {
 	        sample_bytes; /* mean distance of two samples in a thread; 0: everything is recorded */
 	uint64_t sample_seed; /* of the threads' random numbers */
 	uint32_t first_gate;  /* of a process that joins and comes from no other */
+	uint32_t follow;      /* enum mt_follow */
 	_Alignas(64) _Atomic uint64_t heartbeat;       /* the collector's rounds */
 	_Alignas(64) _Atomic uint32_t doorbell;        /* futex: a writer adds 1 and wakes */
 	_Atomic uint32_t collector_sleeps;             /* 1: ringing makes sense */
@@ -126,6 +141,7 @@ struct mt_segment {
 	_Atomic uint32_t slot_hint;      /* where to look for a free slot */
 	_Atomic uint32_t ring_count;     /* directory entries handed out */
 	_Atomic uint64_t ring_data_used; /* bytes of the data area handed out */
+	_Atomic uint32_t untraced_said;  /* 1: it was said that a program runs untraced */
 };
 
 #define MT_SEGMENT_SLOTS_AT 4096ull
@@ -164,6 +180,8 @@ static inline void mt_segment_clear_slot(struct mt_slot *slot)
 	atomic_store(&slot->rings, 0);
 	atomic_store(&slot->ring_bytes, 0);
 	atomic_store(&slot->stack_table_bytes, 0);
+	for (unsigned int i = 0; i < MT_SLOT_RANGES; i++)
+		slot->own[i] = (struct mt_slot_range){0, 0};
 }
 
 /*

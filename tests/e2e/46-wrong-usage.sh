@@ -22,6 +22,7 @@ wrong "leaks" leaks
 wrong "b.db" leaks a.db b.db
 wrong "run" run
 wrong "run" run --
+wrong "pid" maps nobody
 wrong "many" top --limit=many file.db
 wrong "nothing" help nothing
 
@@ -35,7 +36,7 @@ same "--help is help" help.txt option.txt
 "$memtrace" --version >version.txt
 is "--version is fine" $? 0
 contains "--version says it" version.txt "^memtrace [0-9]"
-for command in run leaks top tree info sql help doctor; do
+for command in run leaks top tree maps info sql help doctor; do
 	contains "help lists $command" help.txt "^ *$command "
 	check "help $command is fine" "$memtrace" help $command
 	check "$command --help is fine" "$memtrace" $command --help

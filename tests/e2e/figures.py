@@ -31,7 +31,7 @@ FROM process ORDER BY process.id
 """
 
 # Ends at which a program could have given its memory back.
-OWN_ENDS = ("exit", "_exit", "quick_exit", "signal")
+OWN_ENDS = ("exit", "_exit", "quick_exit", "signal", "oom")
 
 
 def main():

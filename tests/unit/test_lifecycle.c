@@ -105,7 +105,7 @@ static void a_child_inherits_what_was_live_at_the_fork(void **state)
 	assert_int_equal(process->parent, its_parent->id);
 	assert_int_equal(its_parent->totals.live_bytes, 10);
 	/* Both, and the child's own, but not memtrace's. */
-	assert_non_null(mt_live_find(&process->live, B));
+	assert_non_null(mt_past_find(process->inherited, B));
 	assert_non_null(mt_live_find(&its_parent->live, A));
 }
 

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "collect/output.h"
 #include "store/reader.h"
 #include "store/store.h"
 #include "store/writer.h"
@@ -299,6 +300,73 @@ static void a_reader_sees_a_state_between_two_commits(void **state)
 	close_writer("complete");
 }
 
+/* A new session's file under the name of one that was removed while its writer still had it open. */
+static struct mt_writer *replace_file(bool with_journals)
+{
+	struct mt_writer *second;
+	struct mt_error error;
+	int lock_fd;
+
+	unlink(path);
+	for (int i = 0; with_journals && i < 2; i++) {
+		char name[300];
+
+		snprintf(name, sizeof(name), "%s%s", path, i ? "-shm" : "-wal");
+		assert_int_equal(unlink(name), 0);
+	}
+	assert_int_equal(mt_output_claim(path, true, &lock_fd, &error), 0);
+	close(lock_fd);
+	assert_int_equal(mt_writer_create(path, &session, &error, &second), 0);
+	return second;
+}
+
+static void write_note(struct mt_writer *to, uint32_t id, const char *text)
+{
+	struct mt_writer_note note = {.id = id, .kind = "test", .count = 1, .text = text};
+
+	assert_int_equal(mt_writer_begin(to), 0);
+	assert_int_equal(mt_writer_note(to, &note), 0);
+	assert_int_equal(mt_writer_commit(to), 0);
+}
+
+static void a_new_file_of_the_same_name_is_left_alone(void **state)
+{
+	static const char notes_sql[] = "SELECT text FROM note ORDER BY id";
+	static const char both_notes[] = "of the second\nafter the first has closed\n";
+	char command[2048];
+
+	for (int turn = 0; turn < 8; turn++) {
+		bool rests = turn & 1, with_journals = turn & 2, goes_on = turn & 4;
+		struct mt_writer *second;
+
+		open_writer(state);
+		write_note(writer, 1, "of the first");
+		if (rests && !goes_on)
+			mt_writer_rest(writer);
+		second = replace_file(with_journals && !rests);
+		write_note(second, 1, "of the second");
+		if (rests && goes_on)
+			mt_writer_rest(writer);
+		if (goes_on)
+			write_note(writer, 2, "late");
+		close_writer("complete");
+		write_note(second, 2, "after the first has closed");
+		/* What is there if the second one is killed now. */
+		snprintf(command, sizeof(command),
+		         "rm -f %1$s.copy*; cp %1$s %1$s.copy && cp %1$s-wal %1$s.copy-wal", path);
+		assert_int_equal(system(command), 0);
+		strcat(path, ".copy");
+		rows_are(notes_sql, both_notes);
+		path[strlen(path) - strlen(".copy")] = '\0';
+		writer = second;
+		close_writer("complete");
+		rows_are(notes_sql, both_notes);
+		snprintf(command, sizeof(command), "rm -f %1$s.copy*; test \"$(ls %1$s*)\" = %1$s",
+		         path);
+		assert_int_equal(system(command), 0);
+	}
+}
+
 static void a_row_that_is_there_twice_is_an_error_in_words(void **state)
 {
 	(void)state;
@@ -381,6 +449,7 @@ int main(void)
 	        TEST(the_session_and_the_words_of_kinds_are_there_from_the_start),
 	        TEST(one_file_is_left_that_says_whose_it_is),
 	        TEST(a_reader_sees_a_state_between_two_commits),
+	        cmocka_unit_test(a_new_file_of_the_same_name_is_left_alone),
 	        TEST(a_row_that_is_there_twice_is_an_error_in_words),
 	        TEST(a_full_disk_is_said_and_the_file_stays_readable),
 	        cmocka_unit_test(a_missing_file_is_an_error_with_its_name),

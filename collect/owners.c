@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * owners.c - see owners.h.
+ *
+ * One sweep over mappings, runs of resident pages, regions and blocks, all by address.
+ */
+#include "collect/owners.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+
+const char *const mt_owner_kinds[MT_OWNER_KIND_COUNT] = {
+#define NAME(name, text, key) [MT_OWNER_##name] = text,
+        MT_OWNER_KINDS(NAME)
+#undef NAME
+};
+
+const enum mt_owner_key mt_owner_keys[MT_OWNER_KIND_COUNT] = {
+#define KEY(name, text, key) [MT_OWNER_##name] = MT_OWNER_KEY_##key,
+        MT_OWNER_KINDS(KEY)
+#undef KEY
+};
+
+/* What a site has on the page that is being looked at. */
+struct share {
+	uint32_t site;
+	uint64_t bytes;
+};
+
+struct sweep {
+	const struct mt_owner_input *in;
+	struct mt_owners *out;
+	size_t block;  /* the first that ends behind the current address */
+	size_t region; /* the same */
+	/* of the current mapping */
+	size_t mapping;
+	bool has_blocks;
+	uint64_t last_block_end;
+	struct mt_owner *row; /* the last one added to */
+	size_t capacity;
+	struct share *shares;
+	size_t share_count;
+	size_t share_capacity;
+};
+
+static uint64_t min_of(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t max_of(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t block_end(const struct mt_owner_block *block)
+{
+	/* malloc(0) has an address: it keeps its page, too */
+	return block->addr + (block->size_bytes ? block->size_bytes : 1);
+}
+
+/* Rows are put together by mt_owners_find() in the end; neighbours usually have the same owner. */
+static int own(struct sweep *sweep, enum mt_owner_kind kind, uint32_t key, uint64_t bytes)
+{
+	struct mt_owners *out = sweep->out;
+	struct mt_owner *last = out->count > 0 ? &out->rows[out->count - 1] : NULL;
+	int r;
+
+	if (bytes == 0)
+		return 0;
+	out->kinds[kind] += bytes;
+	if (last && last->kind == kind && last->key == key) {
+		last->bytes += bytes;
+		return 0;
+	}
+	r = MT_ARRAY_RESERVE(out->rows, sweep->capacity, out->count + 1);
+	if (r < 0)
+		return r;
+	out->rows[out->count++] = (struct mt_owner){kind, key, bytes};
+	return 0;
+}
+
+/* ---- Pages with live blocks ---- */
+
+static int add_share(struct sweep *sweep, uint32_t site, uint64_t bytes)
+{
+	int r;
+
+	for (size_t i = 0; i < sweep->share_count; i++) {
+		if (sweep->shares[i].site == site) {
+			sweep->shares[i].bytes += bytes;
+			return 0;
+		}
+	}
+	r = MT_ARRAY_RESERVE(sweep->shares, sweep->share_capacity, sweep->share_count + 1);
+	if (r < 0)
+		return r;
+	sweep->shares[sweep->share_count++] = (struct share){site, bytes};
+	return 0;
+}
+
+/* The blocks' bytes on [start, end), which is one page or, where one block covers it all, many. */
+static int own_by_blocks(struct sweep *sweep, uint64_t start, uint64_t end)
+{
+	const struct mt_owner_input *in = sweep->in;
+	uint64_t covered = start, live = 0, slack, given = 0;
+	struct share *largest;
+
+	sweep->share_count = 0;
+	for (size_t i = sweep->block; i < in->block_count && in->blocks[i].addr < end; i++) {
+		uint64_t from = max_of(in->blocks[i].addr, covered);
+		uint64_t to = min_of(block_end(&in->blocks[i]), end);
+		int r;
+
+		if (to <= from)
+			continue; /* blocks that overlap are not to be believed twice */
+		r = add_share(sweep, in->blocks[i].site, to - from);
+		if (r < 0)
+			return r;
+		live += to - from;
+		covered = to;
+	}
+	slack = end - start - live;
+	largest = sweep->shares;
+	for (size_t i = 0; i < sweep->share_count; i++) {
+		struct share *share = &sweep->shares[i];
+		/* a page's bytes are few: this cannot overflow where there is slack */
+		uint64_t part = slack ? slack * share->bytes / live : 0;
+		struct mt_owner_site *site = &sweep->out->sites[share->site];
+
+		site->live_bytes += share->bytes;
+		site->slack_bytes += part;
+		given += part;
+		if (share->bytes > largest->bytes)
+			largest = share;
+	}
+	sweep->out->sites[largest->site].slack_bytes += slack - given;
+	if (sweep->share_count == 1)
+		sweep->out->sites[largest->site].pinned_bytes += end - start;
+	sweep->out->kinds[MT_OWNER_LIVE] += live;
+	sweep->out->kinds[MT_OWNER_SLACK] += slack;
+	return 0;
+}
+
+/* ---- Pages without ---- */
+
+static enum mt_owner_kind kind_of_mapping(enum mt_vma_kind kind)
+{
+	switch (kind) {
+	case MT_VMA_TEXT: return MT_OWNER_TEXT;
+	case MT_VMA_RODATA: return MT_OWNER_RODATA;
+	case MT_VMA_DATA: return MT_OWNER_DATA;
+	case MT_VMA_BSS: return MT_OWNER_BSS;
+	case MT_VMA_FILE: return MT_OWNER_FILE;
+	case MT_VMA_SHARED: return MT_OWNER_SHARED;
+	case MT_VMA_KERNEL:
+	case MT_VMA_DEVICE: return MT_OWNER_OTHER;
+	case MT_VMA_STACK: return MT_OWNER_STACK;
+	case MT_VMA_HEAP: return MT_OWNER_FREE;
+	case MT_VMA_ANONYMOUS:
+	case MT_VMA_KIND_COUNT: break;
+	}
+	return MT_OWNER_UNEXPLAINED;
+}
+
+/* An allocator's pages [start, end), none of them with a live block. */
+static int own_by_allocator(struct sweep *sweep, uint64_t start, uint64_t end)
+{
+	uint64_t top = sweep->has_blocks ? max_of(sweep->last_block_end, start) : start;
+	bool has_top =
+	        sweep->in->smaps->vmas[sweep->mapping].kind == MT_VMA_HEAP || sweep->has_blocks;
+	uint32_t key = (uint32_t)sweep->mapping;
+	int r;
+
+	if (!has_top || top >= end)
+		return own(sweep, MT_OWNER_FREE, key, end - start);
+	r = own(sweep, MT_OWNER_FREE, key, top - start);
+	return r < 0 ? r : own(sweep, MT_OWNER_TOP, key, end - top);
+}
+
+static int own_by_region(struct sweep *sweep, const struct mt_region *region, uint64_t start,
+                         uint64_t end)
+{
+	switch (region->kind) {
+	case MT_REGION_MMAP:
+		sweep->out->sites[region->key].mapped_bytes += end - start;
+		return own(sweep, MT_OWNER_MMAP, region->key, end - start);
+	case MT_REGION_STACK: return own(sweep, MT_OWNER_STACK, region->key, end - start);
+	case MT_REGION_MEMTRACE:
+		return own(sweep, MT_OWNER_MEMTRACE, (uint32_t)sweep->mapping, end - start);
+	case MT_REGION_ALLOCATOR: break;
+	}
+	return own_by_allocator(sweep, start, end);
+}
+
+static int own_by_mapping(struct sweep *sweep, uint64_t start, uint64_t end)
+{
+	enum mt_vma_kind kind = sweep->in->smaps->vmas[sweep->mapping].kind;
+
+	if (kind == MT_VMA_HEAP || (kind == MT_VMA_ANONYMOUS && sweep->has_blocks))
+		return own_by_allocator(sweep, start, end);
+	if (kind == MT_VMA_STACK)
+		return own(sweep, MT_OWNER_STACK, MT_OWNER_NO_THREAD, end - start);
+	return own(sweep, kind_of_mapping(kind), (uint32_t)sweep->mapping, end - start);
+}
+
+static int own_without_blocks(struct sweep *sweep, uint64_t start, uint64_t end)
+{
+	const struct mt_owner_input *in = sweep->in;
+	uint64_t to;
+
+	for (uint64_t at = start; at < end; at = to) {
+		const struct mt_region *region;
+		int r;
+
+		while (sweep->region < in->region_count && in->regions[sweep->region].end <= at)
+			sweep->region++;
+		region = sweep->region < in->region_count ? &in->regions[sweep->region] : NULL;
+		if (region && region->start <= at) {
+			to = min_of(end, region->end);
+			r = own_by_region(sweep, region, at, to);
+		} else {
+			to = region ? min_of(end, region->start) : end;
+			r = own_by_mapping(sweep, at, to);
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- The sweep ---- */
+
+/* A run of resident pages inside the current mapping. */
+static int sweep_run(struct sweep *sweep, uint64_t start, uint64_t end)
+{
+	const struct mt_owner_input *in = sweep->in;
+	uint64_t page = in->page_bytes;
+	uint64_t to;
+
+	for (uint64_t at = start; at < end; at = to) {
+		const struct mt_owner_block *block;
+		int r;
+
+		while (sweep->block < in->block_count && block_end(&in->blocks[sweep->block]) <= at)
+			sweep->block++;
+		block = sweep->block < in->block_count ? &in->blocks[sweep->block] : NULL;
+		if (!block || block->addr >= end) {
+			to = end;
+			r = own_without_blocks(sweep, at, to);
+		} else if (block->addr >= at + page) {
+			to = block->addr / page * page;
+			r = own_without_blocks(sweep, at, to);
+		} else {
+			/* A large block's whole pages at once. */
+			to = at + page;
+			if (block->addr <= at && block_end(block) >= to + page)
+				to = min_of(end, block_end(block) / page * page);
+			r = own_by_blocks(sweep, at, to);
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The blocks of a mapping tell what it is for. */
+static void look_at_mapping(struct sweep *sweep, size_t mapping)
+{
+	const struct mt_owner_input *in = sweep->in;
+	const struct mt_vma *vma = &in->smaps->vmas[mapping];
+	size_t low = sweep->block, high = in->block_count;
+
+	while (low < in->block_count && block_end(&in->blocks[low]) <= vma->start)
+		low++;
+	sweep->block = low;
+	sweep->mapping = mapping;
+	sweep->has_blocks = low < in->block_count && in->blocks[low].addr < vma->end;
+	if (!sweep->has_blocks)
+		return;
+	/* the last one that starts in the mapping */
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (in->blocks[middle].addr < vma->end)
+			low = middle;
+		else
+			high = middle;
+	}
+	sweep->last_block_end = block_end(&in->blocks[low]);
+	sweep->last_block_end =
+	        (sweep->last_block_end + in->page_bytes - 1) / in->page_bytes * in->page_bytes;
+}
+
+static int sweep_all(struct sweep *sweep)
+{
+	const struct mt_owner_input *in = sweep->in;
+	size_t run = 0;
+
+	for (size_t i = 0; i < in->smaps->count; i++) {
+		const struct mt_vma *vma = &in->smaps->vmas[i];
+
+		look_at_mapping(sweep, i);
+		while (run < in->pages->count && in->pages->runs[run].end <= vma->start)
+			run++;
+		for (size_t j = run; j < in->pages->count && in->pages->runs[j].start < vma->end;
+		     j++) {
+			const struct mt_page_run *pages = &in->pages->runs[j];
+			uint64_t start = max_of(pages->start, vma->start);
+			uint64_t end = min_of(pages->end, vma->end);
+			int r;
+
+			if (pages->bits & MT_PAGE_SWAPPED)
+				sweep->out->swapped_bytes += end - start;
+			if (!(pages->bits & MT_PAGE_RESIDENT))
+				continue;
+			sweep->out->mappings[i] += end - start;
+			sweep->out->resident_bytes += end - start;
+			r = sweep_run(sweep, start, end);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+static int by_owner(const void *left, const void *right)
+{
+	const struct mt_owner *a = left, *b = right;
+
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	return (a->key > b->key) - (a->key < b->key);
+}
+
+/* Live and slack are kept by site until here; and each owner gets one row. */
+static int gather(struct sweep *sweep)
+{
+	struct mt_owners *out = sweep->out;
+	uint64_t kinds[MT_OWNER_KIND_COUNT];
+	size_t kept = 0;
+
+	memcpy(kinds, out->kinds, sizeof(kinds));
+	for (uint32_t i = 0; i < sweep->in->sites; i++) {
+		int r = own(sweep, MT_OWNER_LIVE, i, out->sites[i].live_bytes);
+
+		if (r == 0)
+			r = own(sweep, MT_OWNER_SLACK, i, out->sites[i].slack_bytes);
+		if (r < 0)
+			return r;
+	}
+	memcpy(out->kinds, kinds, sizeof(kinds));
+	if (out->count == 0)
+		return 0;
+	qsort(out->rows, out->count, sizeof(*out->rows), by_owner);
+	for (size_t i = 1; i < out->count; i++) {
+		if (by_owner(&out->rows[kept], &out->rows[i]) == 0)
+			out->rows[kept].bytes += out->rows[i].bytes;
+		else
+			out->rows[++kept] = out->rows[i];
+	}
+	out->count = kept + 1;
+	return 0;
+}
+
+int mt_owners_find(const struct mt_owner_input *input, struct mt_owners *ret_owners)
+{
+	struct mt_owners owners = {0};
+	struct sweep sweep = {.in = input, .out = &owners};
+	int r = -ENOMEM;
+
+	owners.sites = calloc(input->sites + 1u, sizeof(*owners.sites));
+	owners.mappings = calloc(input->smaps->count + 1u, sizeof(*owners.mappings));
+	if (owners.sites && owners.mappings)
+		r = sweep_all(&sweep);
+	if (r == 0)
+		r = gather(&sweep);
+	free(sweep.shares);
+	if (r < 0) {
+		mt_owners_free(&owners);
+		return r;
+	}
+	owners.unexplained_bytes = owners.kinds[MT_OWNER_UNEXPLAINED];
+	*ret_owners = owners;
+	return 0;
+}
+
+void mt_owners_free(struct mt_owners *owners)
+{
+	free(owners->rows);
+	free(owners->sites);
+	free(owners->mappings);
+	memset(owners, 0, sizeof(*owners));
+}

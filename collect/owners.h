@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * owners.h - who owns each resident byte of a process.
+ *
+ * Pure: mappings, resident pages, live blocks and known regions in; owners out. Runs in the thread that takes a
+ * snapshot. For every mapping the owners' bytes add up to what the pages say, to the byte: what nothing explains is an
+ * owner of its own.
+ *
+ * A page with live blocks on it: each block owns the bytes that it covers; the rest is slack and is shared out among the
+ * sites on the page by their live bytes. If all blocks on a page are of one site, that site alone pins the page: freed,
+ * the page could go back.
+ *
+ *	page   |####......##############|        # live block   . slack
+ *	        site a    site b                 a: 4 live, 6 * 4/18 slack;  b: 14 live, 6 * 14/18 slack
+ *
+ * A page of an allocator without a live block is top (behind the last live block of its mapping, so it could simply be
+ * cut off) or free.
+ */
+#ifndef MT_COLLECT_OWNERS_H
+#define MT_COLLECT_OWNERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/pagemap.h"
+#include "base/smaps.h"
+
+/*	KIND(ENUM, word in the file and in reports, what the owner's key is) */
+#define MT_OWNER_KINDS(KIND)                \
+	KIND(LIVE, "live", SITE)            \
+	KIND(SLACK, "slack", SITE)          \
+	KIND(FREE, "free", MAPPING)         \
+	KIND(TOP, "top", MAPPING)           \
+	KIND(MMAP, "mmap", SITE)            \
+	KIND(STACK, "stack", THREAD)        \
+	KIND(TEXT, "text", MAPPING)         \
+	KIND(RODATA, "rodata", MAPPING)     \
+	KIND(DATA, "data", MAPPING)         \
+	KIND(BSS, "bss", MAPPING)           \
+	KIND(FILE, "file", MAPPING)         \
+	KIND(SHARED, "shared", MAPPING)     \
+	KIND(OTHER, "other", MAPPING)       \
+	KIND(MEMTRACE, "memtrace", MAPPING) \
+	KIND(UNEXPLAINED, "unexplained", MAPPING)
+
+enum mt_owner_kind {
+#define MT_OWNER_ENUM(name, text, key) MT_OWNER_##name,
+	MT_OWNER_KINDS(MT_OWNER_ENUM)
+#undef MT_OWNER_ENUM
+	        MT_OWNER_KIND_COUNT
+};
+
+enum mt_owner_key { MT_OWNER_KEY_SITE, MT_OWNER_KEY_THREAD, MT_OWNER_KEY_MAPPING };
+
+extern const char *const mt_owner_kinds[MT_OWNER_KIND_COUNT];
+extern const enum mt_owner_key mt_owner_keys[MT_OWNER_KIND_COUNT];
+
+/* A live block; they come by address. */
+struct mt_owner_block {
+	uint64_t addr;
+	uint64_t size_bytes;
+	uint32_t site;
+};
+
+enum mt_region_kind {
+	MT_REGION_MMAP,      /* key: the site that mapped it */
+	MT_REGION_STACK,     /* key: the thread */
+	MT_REGION_ALLOCATOR, /* an allocator's own, also where no block is live now */
+	MT_REGION_MEMTRACE,
+};
+
+/* What is known of a range beyond /proc; they come by address and do not overlap. */
+struct mt_region {
+	uint64_t start;
+	uint64_t end;
+	enum mt_region_kind kind;
+	uint32_t key;
+};
+
+struct mt_owner_input {
+	const struct mt_smaps *smaps;
+	const struct mt_pages *pages;
+	const struct mt_owner_block *blocks;
+	size_t block_count;
+	const struct mt_region *regions;
+	size_t region_count;
+	uint32_t sites; /* one past the highest */
+	uint64_t page_bytes;
+};
+
+/* The key of a stack whose thread is not known. */
+#define MT_OWNER_NO_THREAD UINT32_MAX
+
+struct mt_owner {
+	enum mt_owner_kind kind;
+	uint32_t key; /* a site, a thread, or the index of the mapping */
+	uint64_t bytes;
+};
+
+/* Of a site, in bytes. */
+struct mt_owner_site {
+	uint64_t live_bytes;   /* resident part of its blocks */
+	uint64_t slack_bytes;  /* its share of the rest of their pages */
+	uint64_t pinned_bytes; /* pages that hold its blocks and no other's */
+	uint64_t mapped_bytes; /* resident part of what it mapped itself */
+};
+
+struct mt_owners {
+	struct mt_owner *rows; /* by kind, then key; none is empty */
+	size_t count;
+	struct mt_owner_site *sites;
+	uint64_t *
+	        mappings; /* resident bytes of each mapping, by its index: what its owners add up to */
+	uint64_t resident_bytes;
+	uint64_t swapped_bytes;
+	uint64_t unexplained_bytes;
+	uint64_t kinds[MT_OWNER_KIND_COUNT];
+};
+
+/* Gives *ret_owners (free with mt_owners_free()). 0 or -ENOMEM. */
+int mt_owners_find(const struct mt_owner_input *input, struct mt_owners *ret_owners);
+
+void mt_owners_free(struct mt_owners *owners);
+
+#endif

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * resident.c - see resident.h.
+ */
+#include "collect/resident.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/procfs.h"
+#include "collect/collector.h"
+#include "collect/lifecycle.h"
+
+/* The process does not stand still for longer than this, whatever happens. */
+#define FREEZE_NS 2000000000ull
+/* Of a process that runs: so often, if mappings and pages do not belong together. */
+#define TRIES 3u
+/*
+ * What a thread has above its thread pointer: glibc's struct pthread, 2304 bytes in 2.36 and 1800 in 2.41, with room
+ * for a larger one. Behind it another mapping may follow that the kernel shows as one with the stack.
+ */
+#define ABOVE_THREAD_POINTER 2304u
+
+static int fail(struct mt_resident *resident, int status, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+static int fail(struct mt_resident *resident, int status, const char *format, ...)
+{
+	va_list arguments;
+
+	resident->status = status;
+	va_start(arguments, format);
+	vsnprintf(resident->message, sizeof(resident->message), format, arguments);
+	va_end(arguments);
+	return status;
+}
+
+/* ---- The drain thread's part ---- */
+
+static int copy_live(struct mt_process *process, struct mt_ledger *ledger,
+                     struct mt_resident *resident)
+{
+	struct mt_snapshot *snapshot = &resident->snapshot;
+	uint32_t totals = (uint32_t)process->totals.count;
+	uint32_t threads = (uint32_t)process->thread_count;
+	int r;
+
+	snapshot->process = process->id;
+	snapshot->reason = resident->reason;
+	snapshot->time_ns = mt_stamp_ns(&ledger->stamps, ledger->cut_stamp);
+	snapshot->sample_bytes = process->estimate ? process->estimate->mean_bytes : 0;
+	snapshot->total_count = totals ? totals : 1;
+	snapshot->thread_count = threads;
+	snapshot->nodes = calloc(snapshot->total_count + 1u, sizeof(*snapshot->nodes));
+	snapshot->kinds = calloc(snapshot->total_count + 1u, sizeof(*snapshot->kinds));
+	snapshot->threads = calloc(threads + 1u, sizeof(*snapshot->threads));
+	resident->threads = calloc(threads + 1u, sizeof(*resident->threads));
+	if (!snapshot->nodes || !snapshot->kinds || !snapshot->threads || !resident->threads)
+		return -ENOMEM;
+	/* Inherited blocks are on the process's pages like its own. */
+	mt_past_flatten(process);
+	r = mt_live_copy(&process->live, &snapshot->live);
+	if (r == 0)
+		r = mt_regions_copy(&process->regions, &resident->regions, &resident->region_count);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 1; i < totals; i++) {
+		snapshot->nodes[i] = process->totals.rows[i].node;
+		snapshot->kinds[i] = process->totals.rows[i].kind;
+	}
+	for (uint32_t i = 0; i < threads; i++) {
+		const struct mt_thread *thread = &process->threads[i];
+
+		snapshot->threads[i] = thread->id;
+		if (!thread->has_ended)
+			resident->threads[resident->thread_count++] =
+			        (struct mt_resident_thread){thread->tid, thread->id};
+	}
+	snapshot->id = ++ledger->snapshot_ids;
+	return 0;
+}
+
+static void settle(struct mt_resident *resident, enum mt_copy_state state)
+{
+	pthread_mutex_lock(&resident->mutex);
+	resident->state = state;
+	pthread_cond_signal(&resident->changed);
+	pthread_mutex_unlock(&resident->mutex);
+}
+
+bool mt_resident_copy(struct mt_ledger *ledger, struct mt_resident *resident)
+{
+	struct mt_process *process =
+	        mt_lifecycle_find(ledger, resident->slot, resident->generation);
+
+	if (!resident->asked_round) {
+		/* This round's heads may have been read before the process stood still. */
+		resident->asked_round = ledger->round ? ledger->round : 1;
+		ledger->wants_round = true;
+		return false;
+	}
+	if (!process || process->has_ended) {
+		fail(resident, -ESRCH, "the process has ended");
+		settle(resident, MT_COPY_REFUSED);
+		return true;
+	}
+	settle(resident, MT_COPY_BEGUN);
+	if (process->attention & MT_ATTEND_QUIET)
+		mt_lifecycle_reveal(ledger, process);
+	memcpy(resident->own, mt_segment_slots(ledger->segment)[resident->slot].own,
+	       sizeof(resident->own));
+	if (copy_live(process, ledger, resident) < 0) {
+		fail(resident, -ENOMEM, "the collector has no memory for a copy of %llu blocks",
+		     (unsigned long long)process->live.count);
+		settle(resident, MT_COPY_REFUSED);
+		return true;
+	}
+	settle(resident, MT_COPY_DONE);
+	return true;
+}
+
+void mt_resident_refuse(struct mt_resident *resident)
+{
+	fail(resident, -ECANCELED, "the collector is about to end");
+	settle(resident, MT_COPY_REFUSED);
+}
+
+/* ---- Reading ---- */
+
+static uint64_t status_kb(const char *status, const char *name)
+{
+	const char *at = strstr(status, name);
+
+	return at ? strtoull(at + strlen(name), NULL, 10) * 1024 : 0;
+}
+
+static void read_status(struct mt_resident *resident)
+{
+	MT_CLEANUP_FREE char *text = NULL;
+	size_t bytes;
+
+	if (mt_procfs_read("", resident->pid, "status", 65536, &text, &bytes) < 0)
+		return;
+	resident->page_table_bytes = status_kb(text, "\nVmPTE:");
+	resident->rss_peak_bytes = status_kb(text, "\nVmHWM:");
+}
+
+/* Mappings of huge pages (hugetlb) are no part of Rss. */
+static bool is_counted(const struct mt_resident *resident, const struct mt_vma *vma)
+{
+	return vma->fields[MT_SMAPS_KERNEL_PAGE_SIZE] <= resident->page_bytes &&
+	       strcmp(vma->path, "[vsyscall]") != 0;
+}
+
+static int read_pages(struct mt_resident *resident)
+{
+	MT_CLEANUP_CLOSE int fd = mt_pagemap_open("", resident->pid);
+
+	if (fd < 0)
+		return fd;
+	for (size_t i = 0; i < resident->smaps.count; i++) {
+		const struct mt_vma *vma = &resident->smaps.vmas[i];
+		int r = is_counted(resident, vma)
+		                ? mt_pagemap_add(fd, vma->start, vma->end, &resident->pages)
+		                : 0;
+
+		/* It was unmapped meanwhile; a process that stands still has none of this. */
+		if (r < 0 && r != -EFAULT && r != -ENOMEM)
+			return r;
+	}
+	return 0;
+}
+
+static uint64_t resident_in(const struct mt_pages *pages)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < pages->count; i++)
+		if (pages->runs[i].bits & MT_PAGE_RESIDENT)
+			sum += pages->runs[i].end - pages->runs[i].start;
+	return sum;
+}
+
+/* Mappings and pages, until they say the same or it is of no use. */
+static int read_memory(struct mt_resident *resident)
+{
+	for (;;) {
+		int r = mt_smaps_read("", resident->pid, &resident->smaps);
+
+		resident->tries++;
+		if (r == 0)
+			r = read_pages(resident);
+		if (r < 0)
+			return fail(resident, r, "/proc/%d cannot be read: %s", (int)resident->pid,
+			            strerror(-r));
+		if (resident->tries == TRIES || resident->is_frozen ||
+		    resident_in(&resident->pages) == mt_smaps_sum(&resident->smaps, MT_SMAPS_RSS))
+			return 0;
+		mt_smaps_free(&resident->smaps);
+		mt_pages_free(&resident->pages);
+	}
+}
+
+/* ---- What is known of ranges ---- */
+
+static const struct mt_vma *find_vma(const struct mt_smaps *smaps, uint64_t addr)
+{
+	size_t low = 0, high = smaps->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (smaps->vmas[middle].end <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < smaps->count && smaps->vmas[low].start <= addr ? &smaps->vmas[low] : NULL;
+}
+
+static uint32_t thread_row(const struct mt_resident *resident, pid_t tid)
+{
+	for (size_t i = 0; i < resident->thread_count; i++)
+		if (resident->threads[i].tid == tid)
+			return resident->threads[i].row;
+	return MT_OWNER_NO_THREAD;
+}
+
+/* Whatever a mapping there was taken for. */
+static void add_region(const struct mt_resident *resident, struct mt_regions *regions,
+                       uint64_t start, uint64_t end, enum mt_region_kind kind, uint32_t key)
+{
+	mt_regions_map(regions, start, end - start, key, resident->page_bytes);
+	for (size_t i = 0; i < regions->count; i++)
+		if (regions->rows[i].start == start)
+			regions->rows[i].kind = kind;
+}
+
+/* The stack of a thread that stands still: where its stack pointer is, up to its thread's own data. */
+static void add_stack(struct mt_resident *resident, struct mt_regions *regions,
+                      const struct mt_frozen_thread *thread)
+{
+	const struct mt_vma *vma = thread->sp ? find_vma(&resident->smaps, thread->sp) : NULL;
+	uint64_t end;
+
+	if (!vma || vma->kind == MT_VMA_HEAP || vma->path[0] == '/')
+		return;
+	end = vma->end;
+	if (vma->kind != MT_VMA_STACK) {
+		/* A fiber's stack is somebody's block or mapping: it stays theirs. */
+		if (thread->thread < thread->sp || thread->thread >= vma->end)
+			return;
+		if (end > thread->thread + ABOVE_THREAD_POINTER)
+			end = thread->thread + ABOVE_THREAD_POINTER;
+	}
+	add_region(resident, regions, vma->start, end, MT_REGION_STACK,
+	           thread_row(resident, thread->tid));
+}
+
+/* Is all of the range that is mapped at all anonymous and private? */
+static bool is_anonymous(const struct mt_resident *resident, uint64_t start, uint64_t end)
+{
+	for (size_t i = 0; i < resident->smaps.count; i++) {
+		const struct mt_vma *vma = &resident->smaps.vmas[i];
+
+		if (vma->start < end && vma->end > start && vma->kind != MT_VMA_ANONYMOUS &&
+		    vma->kind != MT_VMA_BSS)
+			return false;
+	}
+	return true;
+}
+
+static bool is_memtraces(const struct mt_vma *vma)
+{
+	return strncmp(vma->owner, "/memfd:memtrace:", 16) == 0 ||
+	       strstr(vma->owner, "/libmemtrace.so") != NULL;
+}
+
+static void add_memtraces(const struct mt_resident *resident, struct mt_regions *regions)
+{
+	for (size_t i = 0; i < resident->smaps.count; i++) {
+		const struct mt_vma *vma = &resident->smaps.vmas[i];
+
+		if (!is_memtraces(vma))
+			continue;
+		add_region(resident, regions, vma->start, vma->end, MT_REGION_MEMTRACE, 0);
+	}
+	for (size_t i = 0; i < MT_SLOT_RANGES; i++) {
+		uint64_t start = resident->own[i].start, bytes = resident->own[i].bytes;
+
+		/* What the process itself says is believed of anonymous memory alone. */
+		if (bytes && bytes < UINT64_MAX - start &&
+		    is_anonymous(resident, start, start + bytes))
+			add_region(resident, regions, start, start + bytes, MT_REGION_MEMTRACE, 0);
+	}
+}
+
+static int by_address(const void *left, const void *right)
+{
+	const struct mt_owner_block *a = left, *b = right;
+
+	return (a->addr > b->addr) - (a->addr < b->addr);
+}
+
+/* All that live, also those that were inherited: site 0. */
+static struct mt_owner_block *list_blocks(const struct mt_live *live, size_t *ret_count)
+{
+	struct mt_owner_block *blocks = malloc((live->count + 1) * sizeof(*blocks));
+	size_t count = 0;
+
+	for (uint64_t i = 0; blocks && live->entries && i <= live->mask; i++) {
+		const struct mt_live_entry *entry = &live->entries[i];
+
+		if (!entry->addr || count == live->count)
+			continue;
+		blocks[count++] =
+		        (struct mt_owner_block){entry->addr, entry->size_bytes,
+		                                entry->total & MT_LIVE_FLAGS ? 0 : entry->total};
+	}
+	if (blocks)
+		qsort(blocks, count, sizeof(*blocks), by_address);
+	*ret_count = count;
+	return blocks;
+}
+
+static int find_owners(struct mt_resident *resident, const struct mt_freeze *freeze)
+{
+	struct mt_regions regions = {.rows = resident->regions,
+	                             .count = resident->region_count,
+	                             .capacity = resident->region_count};
+	size_t block_count;
+	MT_CLEANUP_FREE struct mt_owner_block *blocks =
+	        list_blocks(&resident->snapshot.live, &block_count);
+	struct mt_owner_input input = {.smaps = &resident->smaps,
+	                               .pages = &resident->pages,
+	                               .blocks = blocks,
+	                               .block_count = block_count,
+	                               .sites = resident->snapshot.total_count,
+	                               .page_bytes = resident->page_bytes};
+	int r = -ENOMEM;
+
+	resident->regions = NULL;
+	for (size_t i = 0; i < freeze->count; i++)
+		add_stack(resident, &regions, &freeze->threads[i]);
+	add_memtraces(resident, &regions);
+	input.regions = regions.rows;
+	input.region_count = regions.count;
+	if (blocks)
+		r = mt_owners_find(&input, &resident->owners);
+	mt_regions_free(&regions);
+	return r < 0 ? fail(resident, r, "out of memory") : 0;
+}
+
+/* ---- The snapshot thread ---- */
+
+/* Until the copy is beyond `state`; deadline 0: however long it takes, as a question is always answered. */
+static int wait_for_copy(struct mt_resident *resident, enum mt_copy_state state,
+                         uint64_t deadline_ns)
+{
+	struct timespec until = {(time_t)(deadline_ns / 1000000000u),
+	                         (long)(deadline_ns % 1000000000u)};
+	int r = 0;
+
+	pthread_mutex_lock(&resident->mutex);
+	while (resident->state <= state && r == 0)
+		r = deadline_ns ? pthread_cond_clockwait(&resident->changed, &resident->mutex,
+		                                         CLOCK_MONOTONIC, &until)
+		                : pthread_cond_wait(&resident->changed, &resident->mutex);
+	pthread_mutex_unlock(&resident->mutex);
+	return -r;
+}
+
+static void take(struct mt_resident *resident)
+{
+	uint64_t deadline_ns = mt_stamp_monotonic_ns() + FREEZE_NS;
+	struct mt_freeze freeze = {0};
+	int r;
+
+	resident->is_frozen = mt_freeze(resident->pid, deadline_ns, &freeze) == 0;
+	if (!mt_mailbox_post(&resident->collector->mail,
+	                     &(struct mt_mail){.type = MT_MAIL_COPY, .resident = resident}))
+		mt_resident_refuse(resident);
+	mt_collector_wake(resident->collector);
+	r = read_memory(resident);
+	read_status(resident);
+	if (r == 0 && wait_for_copy(resident, MT_COPY_ASKED, deadline_ns) < 0)
+		/* The drain thread is far behind. What it will copy belongs to another moment. */
+		resident->is_frozen = false;
+	resident->stopped_ns = mt_freeze_end(&freeze);
+	wait_for_copy(resident, MT_COPY_BEGUN, 0);
+	if (r == 0 && resident->state == MT_COPY_DONE)
+		find_owners(resident, &freeze);
+	mt_freeze_free(&freeze);
+}
+
+static void *run(void *context)
+{
+	struct mt_resident *resident = context;
+	struct mt_collector *collector = resident->collector;
+
+	take(resident);
+	/* With a failure, too: who waits is told. */
+	mt_mailbox_post(&collector->mail,
+	                &(struct mt_mail){.type = MT_MAIL_RESIDENT, .resident = resident});
+	mt_collector_wake(collector);
+	return NULL;
+}
+
+int mt_resident_start(struct mt_collector *collector, uint32_t slot, uint32_t generation, pid_t pid,
+                      const char *reason, uint64_t serial, pthread_t *ret_thread)
+{
+	struct mt_resident *resident = calloc(1, sizeof(*resident));
+	int r;
+
+	if (!resident)
+		return -ENOMEM;
+	resident->collector = collector;
+	resident->slot = slot;
+	resident->generation = generation;
+	resident->pid = pid;
+	resident->reason = reason;
+	resident->serial = serial;
+	resident->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	pthread_mutex_init(&resident->mutex, NULL);
+	pthread_cond_init(&resident->changed, NULL);
+	r = pthread_create(ret_thread, NULL, run, resident);
+	if (r != 0)
+		mt_resident_free(resident);
+	return -r;
+}
+
+void mt_resident_free(struct mt_resident *resident)
+{
+	mt_snapshot_free(&resident->snapshot);
+	free(resident->regions);
+	free(resident->threads);
+	mt_smaps_free(&resident->smaps);
+	mt_pages_free(&resident->pages);
+	mt_owners_free(&resident->owners);
+	pthread_cond_destroy(&resident->changed);
+	pthread_mutex_destroy(&resident->mutex);
+	free(resident);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * resident.h - a snapshot of a process's pages: who owns what is resident.
+ *
+ * One thread of its own for each, so that neither the service thread nor the drain thread waits:
+ *
+ *	service thread        snapshot thread                     drain thread           writer thread
+ *	mt_resident_start --> stops the process
+ *	                      asks (MT_MAIL_COPY) --------------> copies live blocks
+ *	                      reads smaps and pages               and regions
+ *	                      lets it go on           <---------- (once it has begun)
+ *	                      finds owners            <----------
+ *	                      hands over (MT_MAIL_RESIDENT) ----> next batch ----------> rows
+ *	answers <------------------------------------------------ MT_MAIL_WRITTEN
+ *
+ * Who holds the struct last frees it.
+ */
+#ifndef MT_COLLECT_RESIDENT_H
+#define MT_COLLECT_RESIDENT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "collect/freeze.h"
+#include "collect/owners.h"
+#include "collect/snapshot.h"
+#include "wire/segment.h"
+
+struct mt_collector;
+struct mt_ledger;
+
+enum mt_copy_state {
+	MT_COPY_ASKED,
+	MT_COPY_BEGUN, /* all up to the question is applied, and nothing behind it until the copy is made */
+	MT_COPY_DONE,
+	MT_COPY_REFUSED,
+};
+
+struct mt_resident_thread {
+	int64_t tid;
+	uint32_t row;
+};
+
+struct mt_resident {
+	struct mt_resident *next; /* in a ledger or a batch */
+	struct mt_collector *collector;
+	uint32_t slot;
+	uint32_t generation;
+	pid_t pid;
+	const char *reason; /* static */
+	uint64_t serial;    /* of who waits for it */
+	uint64_t page_bytes;
+
+	/* by the drain thread, under the mutex */
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	enum mt_copy_state state;
+	uint32_t asked_round; /* the round that saw the question; 0: none yet */
+	struct mt_snapshot snapshot;
+	struct mt_region *regions;
+	size_t region_count;
+	struct mt_slot_range own[MT_SLOT_RANGES]; /* the library's, as the slot has them */
+	struct mt_resident_thread *threads;
+	size_t thread_count;
+
+	/* by the snapshot thread */
+	struct mt_smaps smaps;
+	struct mt_pages pages;
+	struct mt_owners owners;
+	bool is_frozen;
+	uint64_t stopped_ns; /* for how long */
+	uint32_t tries;
+	uint64_t page_table_bytes;
+	uint64_t rss_peak_bytes;
+	int status; /* 0, or -errno and why: */
+	char message[256];
+};
+
+/* Begins. 0 or -errno; the thread must be joined. */
+int mt_resident_start(struct mt_collector *collector, uint32_t slot, uint32_t generation, pid_t pid,
+                      const char *reason, uint64_t serial, pthread_t *ret_thread);
+
+/*
+ * Drain thread: copies what was asked for. False: not in this round, as there may be events from before the question
+ * that it has not read.
+ */
+bool mt_resident_copy(struct mt_ledger *ledger, struct mt_resident *resident);
+
+/* The question will not be answered. */
+void mt_resident_refuse(struct mt_resident *resident);
+
+void mt_resident_free(struct mt_resident *resident);
+
+#endif
