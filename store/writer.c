@@ -409,7 +409,10 @@ int mt_writer_create(const char *path, const struct mt_writer_session *session,
 	                       NULL);
 	if (code == SQLITE_OK) {
 		sqlite3_busy_timeout(writer->db, BUSY_MS);
-		r = fill(writer, session);
+		/* Before, because a pipe would be waited for; and behind, what was there when they were opened. */
+		r = check_journals(writer, path);
+		if (r == 0)
+			r = fill(writer, session);
 		if (r == 0)
 			r = check_journals(writer, path);
 	} else {
