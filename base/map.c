@@ -7,12 +7,24 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #define CAPACITY_MIN 64u
 
+uint64_t mt_map_secret(void)
+{
+	/* 16 random bytes, which the kernel gives to every program that it starts. */
+	const void *random = (const void *)getauxval(AT_RANDOM);
+	uint64_t secret = 0;
+
+	if (random)
+		memcpy(&secret, random, sizeof(secret));
+	return secret;
+}
+
 static size_t home(const struct mt_map *map, uint64_t a, uint64_t b)
 {
-	uint64_t hash = (a ^ (b * 0x9e3779b97f4a7c15ull)) * 0xff51afd7ed558ccdull;
+	uint64_t hash = (a ^ map->secret ^ (b * 0x9e3779b97f4a7c15ull)) * 0xff51afd7ed558ccdull;
 
 	hash ^= hash >> 32;
 	hash *= 0xc4ceb9fe1a85ec53ull;
@@ -30,7 +42,8 @@ static struct mt_map_entry *probe(const struct mt_map *map, uint64_t a, uint64_t
 
 static int grow(struct mt_map *map)
 {
-	struct mt_map larger = {NULL, map->capacity ? map->capacity * 2 : CAPACITY_MIN, map->count};
+	struct mt_map larger = {NULL, map->capacity ? map->capacity * 2 : CAPACITY_MIN, map->count,
+	                        map->capacity ? map->secret : mt_map_secret()};
 
 	larger.entries = calloc(larger.capacity, sizeof(*larger.entries));
 	if (!larger.entries)

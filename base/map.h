@@ -24,7 +24,11 @@ struct mt_map {
 	struct mt_map_entry *entries;
 	size_t capacity; /* a power of two, or 0 */
 	size_t count;
+	uint64_t secret; /* of the hash: whoever chooses keys cannot choose which of them meet */
 };
+
+/* A number that is another one in each process, and that nobody outside can know. */
+uint64_t mt_map_secret(void);
 
 void mt_map_free(struct mt_map *map);
 

@@ -36,7 +36,12 @@ static inline struct tail tail_of(const struct mt_drain *drain)
 {
 	struct tail tail;
 
-	memcpy(&tail, drain->data + ((drain->at + MT_EVENT_UNIT) & drain->mask), sizeof(tail));
+	uint64_t words[2];
+
+	memcpy(words, drain->data + ((drain->at + MT_EVENT_UNIT) & drain->mask), sizeof(words));
+	MT_DRAIN_ONCE(words[0]);
+	MT_DRAIN_ONCE(words[1]);
+	memcpy(&tail, words, sizeof(tail));
 	return tail;
 }
 
@@ -299,8 +304,13 @@ static void begin_thread(struct mt_ledger *ledger, struct mt_drain *drain,
 		end_thread(drain, now_ns);
 	drain->process = NULL;
 	drain->last_stack_node = 0;
-	if (!process)
+	/* Of a settled one nothing runs, its rings were given back and it may be freed at any moment. */
+	if (!process || process->is_settled)
 		return;
+	if (ledger->is_full) {
+		process->out_of_memory++;
+		return;
+	}
 	if (mt_process_thread(process, (uint32_t)mt_event_addr(head.word), now_ns, &drain->thread) <
 	    0) {
 		process->out_of_memory++;
@@ -314,6 +324,20 @@ static void begin_thread(struct mt_ledger *ledger, struct mt_drain *drain,
 }
 
 /* --- the slow path ----------------------------------------------------------------------------------- */
+
+/* Does it take memory of ours to apply this? */
+static bool makes_larger(unsigned int type)
+{
+	switch (type) {
+	case MT_EVENT_ALLOC:
+	case MT_EVENT_MAP:
+	case MT_EVENT_BREAK:
+	case MT_EVENT_FORK:
+	case MT_EVENT_STACK:
+	case MT_EVENT_MODULE: return true;
+	default: return false;
+	}
+}
 
 /* Deals with the reason for attention; true when the event is to be applied after all. */
 static bool attend(struct mt_ledger *ledger, struct mt_drain *drain, unsigned int type)
@@ -334,6 +358,10 @@ static bool attend(struct mt_ledger *ledger, struct mt_drain *drain, unsigned in
 	if (process->attention & MT_ATTEND_QUIET && !(process->attention & MT_ATTEND_LEFT_OUT) &&
 	    type != MT_EVENT_EXEC && type != MT_EVENT_EXEC_FAILED && type != MT_EVENT_UNTRACED)
 		mt_lifecycle_reveal(ledger, process);
+	if (process->attention & MT_ATTEND_FULL && makes_larger(type)) {
+		process->out_of_memory++;
+		return false;
+	}
 	return true;
 }
 

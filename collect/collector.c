@@ -95,12 +95,16 @@ static size_t look_at_rings(struct mt_collector *collector)
 	uint32_t count = atomic_load_explicit(&segment->ring_count, memory_order_acquire);
 	size_t ready = 0;
 
-	collector->drain_count = count < MT_RINGS ? count : MT_RINGS;
+	if (count > MT_RINGS)
+		count = MT_RINGS;
+	/* A ring that was once looked at may know its process: it is not forgotten, whatever is said later. */
+	if (count > collector->drain_count)
+		collector->drain_count = count;
 	collector->is_backlogged = false;
 	for (uint32_t i = 0; i < collector->drain_count; i++) {
 		struct mt_drain *drain = &collector->drains[i];
 
-		if (!mt_drain_open(drain, segment, i) || !mt_drain_look(drain))
+		if (!mt_drain_open(drain, segment, i, &collector->areas) || !mt_drain_look(drain))
 			continue;
 		check_future(collector, drain);
 		if (drain->broken)
@@ -253,7 +257,9 @@ uint64_t mt_collector_round(struct mt_collector *collector)
 		collector->last_tick_ns = ledger->now_ns;
 		mt_stamp_tick(&ledger->stamps);
 		mt_forks_expire(&ledger->forks, ledger->now_ns);
+		mt_ledger_weigh(ledger);
 	}
+	ledger->forks.round_bytes = 0;
 	ledger->cut_stamp = mt_stamp_read(ledger->stamps.clock);
 	ready = look_at_rings(collector);
 	/* Behind the heads, too. */
@@ -299,6 +305,22 @@ static void note_orphans(struct mt_ledger *ledger)
 	ledger->orphans = 0;
 }
 
+/* What met a limit since the last time. */
+static void note_limits(struct mt_ledger *ledger)
+{
+	uint64_t now_ns = mt_stamp_ns(&ledger->stamps, ledger->cut_stamp);
+
+	if (ledger->stacks.cut_off)
+		mt_notes_add(&ledger->notes, 0, now_ns, "limit", ledger->stacks.cut_off,
+		             "stacks were recorded without their frames: the session has as many "
+		             "as are kept");
+	if (ledger->forks.given_up)
+		mt_notes_add(&ledger->notes, 0, now_ns, "limit", ledger->forks.given_up,
+		             "forks whose inheritance was not kept: too much of it waited for "
+		             "children that were not heard of");
+	ledger->stacks.cut_off = ledger->forks.given_up = 0;
+}
+
 static void settle_batch(struct mt_collector *collector, bool wait)
 {
 	struct mt_batch *batch = mt_commit_collect(collector->commit, wait);
@@ -333,6 +355,7 @@ static bool offer_batch(struct mt_collector *collector)
 	struct mt_batch *batch;
 
 	note_orphans(&collector->ledger);
+	note_limits(&collector->ledger);
 	batch = mt_batch_build(&collector->ledger);
 	if (!batch)
 		return false;

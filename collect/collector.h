@@ -16,6 +16,7 @@ struct mt_collector {
 	struct mt_ledger ledger;
 	struct mt_drain drains[MT_RINGS];
 	struct mt_merge_entry entries[MT_RINGS + 1]; /* one more: see merge.h */
+	struct mt_drain_areas areas;
 	uint32_t drain_count;
 	struct mt_mailbox mail; /* from the service thread */
 	struct mt_mail *unread; /* taken out of it, waits for the events before it */

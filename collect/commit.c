@@ -218,7 +218,7 @@ static void count_ends(struct mt_batch *batch)
 	}
 }
 
-static int write_batch(struct mt_writer *writer, struct mt_batch *batch)
+int mt_commit_write(struct mt_writer *writer, struct mt_batch *batch)
 {
 	int r = mt_writer_begin(writer);
 
@@ -267,7 +267,7 @@ static void write_or_fail(struct mt_commit *commit, struct mt_batch *batch)
 	for (int i = 0; i < BUSY_TRIES && !commit->failure; i++) {
 		struct mt_error error;
 
-		r = write_batch(commit->writer, batch);
+		r = mt_commit_write(commit->writer, batch);
 		if (r == 0)
 			return;
 		mt_error_set(&error, r, "%s", mt_writer_error(commit->writer));

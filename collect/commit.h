@@ -52,6 +52,9 @@ struct mt_batch *mt_commit_collect(struct mt_commit *commit, bool wait);
 /* 0, or what went wrong and why. Any thread. */
 int mt_commit_failure(struct mt_commit *commit, struct mt_error *ret_error);
 
+/* One batch, as the thread writes it. 0 or -errno: then the writer has to be rolled back. */
+int mt_commit_write(struct mt_writer *writer, struct mt_batch *batch);
+
 /* Ends the thread; the writer is the caller's again. Nothing may be on its way. mt_commit_failure() still works. */
 void mt_commit_stop(struct mt_commit *commit);
 

@@ -10,7 +10,25 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-bool mt_drain_open(struct mt_drain *drain, struct mt_segment *segment, uint32_t index)
+/*
+ * No two rings share a place: so a round has no more to read than the data area holds, however many rings
+ * there are said to be.
+ */
+static bool take_area(struct mt_drain_areas *areas, uint64_t offset_bytes, uint32_t size_bytes)
+{
+	uint64_t first = (offset_bytes - MT_SEGMENT_DATA_AT) / MT_RING_BYTES_MIN;
+	uint64_t last = first + size_bytes / MT_RING_BYTES_MIN;
+
+	for (uint64_t i = first; i < last; i++)
+		if (areas->taken[i / 64] & 1ull << i % 64)
+			return false;
+	for (uint64_t i = first; i < last; i++)
+		areas->taken[i / 64] |= 1ull << i % 64;
+	return true;
+}
+
+bool mt_drain_open(struct mt_drain *drain, struct mt_segment *segment, uint32_t index,
+                   struct mt_drain_areas *areas)
 {
 	struct mt_ring *ring = &mt_segment_rings(segment)[index];
 	uint64_t offset_bytes;
@@ -24,8 +42,10 @@ bool mt_drain_open(struct mt_drain *drain, struct mt_segment *segment, uint32_t 
 	size_bytes = *(volatile uint32_t *)&ring->size_bytes;
 	offset_bytes = *(volatile uint64_t *)&ring->offset_bytes;
 	if (size_bytes < MT_RING_BYTES_MIN || (size_bytes & (size_bytes - 1)) != 0 ||
-	    offset_bytes < MT_SEGMENT_DATA_AT || offset_bytes % MT_EVENT_UNIT != 0 ||
-	    offset_bytes > MT_SEGMENT_BYTES || size_bytes > MT_SEGMENT_BYTES - offset_bytes) {
+	    offset_bytes < MT_SEGMENT_DATA_AT ||
+	    (offset_bytes - MT_SEGMENT_DATA_AT) % MT_RING_BYTES_MIN != 0 ||
+	    offset_bytes > MT_SEGMENT_BYTES || size_bytes > MT_SEGMENT_BYTES - offset_bytes ||
+	    !take_area(areas, offset_bytes, size_bytes)) {
 		drain->broken = "its place in the segment is impossible";
 		return false;
 	}

@@ -17,6 +17,12 @@
 
 struct mt_process;
 
+/*
+ * What was read from shared memory is a value of our own from here on: without this a compiler may read it again
+ * where it is used, and what was checked would not be what is used.
+ */
+#define MT_DRAIN_ONCE(value) __asm__ volatile("" : "+r"(value))
+
 struct mt_drain {
 	struct mt_ring *ring; /* NULL: not known yet */
 	const unsigned char *data;
@@ -39,11 +45,17 @@ struct mt_drain {
 	uint32_t last_bad_free;
 };
 
+/* Which parts of the data area belong to a ring: one bit for each MT_RING_BYTES_MIN of it. */
+struct mt_drain_areas {
+	uint64_t taken[MT_RING_DATA_BYTES / MT_RING_BYTES_MIN / 64];
+};
+
 /*
- * Looks at entry `index` of the ring directory and sets *drain up once the ring has its data area. False
- * while it has none, and for good when offset or size is wrong (broken is set).
+ * Looks at entry `index` of the ring directory and sets *drain up once the ring has its data area, which it
+ * takes. False while it has none, and for good when offset or size is wrong or another ring's (broken is set).
  */
-bool mt_drain_open(struct mt_drain *drain, struct mt_segment *segment, uint32_t index);
+bool mt_drain_open(struct mt_drain *drain, struct mt_segment *segment, uint32_t index,
+                   struct mt_drain_areas *areas);
 
 /* Reads head. True when there is something to read. */
 bool mt_drain_look(struct mt_drain *drain);
@@ -65,6 +77,8 @@ static inline struct mt_event_head mt_drain_head(const struct mt_drain *drain, u
 	struct mt_event_head head;
 
 	memcpy(&head, drain->data + (at & drain->mask), sizeof(head));
+	MT_DRAIN_ONCE(head.stamp);
+	MT_DRAIN_ONCE(head.word);
 	return head;
 }
 
@@ -72,6 +86,8 @@ static inline void mt_drain_copy(const struct mt_drain *drain, uint64_t at, void
                                  uint32_t bytes)
 {
 	mt_ring_get(drain->data, drain->mask, at, to, bytes);
+	/* As MT_DRAIN_ONCE, for all of it. */
+	__asm__ volatile("" : : "r"(to) : "memory");
 }
 
 #endif

@@ -8,6 +8,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The list is in the order of age. */
+static void make_room(struct mt_forks *forks, uint64_t bytes)
+{
+	struct mt_fork **at = &forks->first;
+	uint64_t kept = bytes;
+
+	if (forks->bytes + bytes <= forks->bytes_max)
+		return;
+	/* To half of it, so that the list is gone through now and then. */
+	for (; *at && kept + (*at)->memory_bytes <= forks->bytes_max / 2; at = &(*at)->next)
+		kept += (*at)->memory_bytes;
+	while (*at) {
+		struct mt_fork *old = *at;
+
+		*at = old->next;
+		forks->bytes -= old->memory_bytes;
+		forks->given_up++;
+		mt_fork_free(old);
+	}
+}
+
 /* What was sampled stands for more, but inherited blocks are not weighted. */
 static void count_sampled(const struct mt_live *live, struct mt_fork *fork)
 {
@@ -37,10 +58,18 @@ static void count(const struct mt_process *parent, struct mt_fork *fork)
 int mt_forks_add(struct mt_forks *forks, struct mt_process *parent, uint64_t serial,
                  uint64_t now_ns)
 {
-	struct mt_fork *fork = calloc(1, sizeof(*fork));
+	uint64_t bytes = MT_FORKS_SMALL_BYTES + parent->ranges.count * sizeof(*parent->ranges.rows);
+	struct mt_fork *fork;
 
+	if (forks->round_bytes + bytes > forks->bytes_max && forks->round_bytes) {
+		forks->given_up++;
+		return -ENOSPC;
+	}
+	forks->round_bytes += bytes;
+	fork = calloc(1, sizeof(*fork));
 	if (!fork)
 		return -ENOMEM;
+	fork->memory_bytes = bytes;
 	fork->parent_slot = parent->slot;
 	fork->parent_generation = parent->generation;
 	fork->serial = serial;
@@ -54,8 +83,10 @@ int mt_forks_add(struct mt_forks *forks, struct mt_process *parent, uint64_t ser
 		mt_fork_free(fork);
 		return -ENOMEM;
 	}
+	make_room(forks, bytes);
 	fork->next = forks->first;
 	forks->first = fork;
+	forks->bytes += bytes;
 	return 0;
 }
 
@@ -69,6 +100,7 @@ struct mt_fork *mt_forks_take(struct mt_forks *forks, uint32_t parent_slot,
 		    found->parent_generation != parent_generation || found->serial != serial)
 			continue;
 		*at = found->next;
+		forks->bytes -= found->memory_bytes;
 		return found;
 	}
 	return NULL;
@@ -86,6 +118,7 @@ void mt_forks_expire(struct mt_forks *forks, uint64_t now_ns)
 			continue;
 		}
 		*at = old->next;
+		forks->bytes -= old->memory_bytes;
 		mt_fork_free(old);
 	}
 }

@@ -25,15 +25,30 @@ struct mt_fork {
 	struct mt_past *past;
 	uint64_t blocks; /* of it, memtrace's own left out */
 	uint64_t bytes;
+	uint64_t memory_bytes; /* that the record takes, but for what has changed since */
 	struct mt_ranges ranges;
 	struct mt_identity identity;
 };
 
+/* Of a copy beside its tables. */
+#define MT_FORKS_SMALL_BYTES 512u
+
 struct mt_forks {
-	struct mt_fork *first;
+	struct mt_fork *first; /* the newest */
+	/*
+	 * What copies may take: beyond, the oldest go first, whose children have most likely ended. And
+	 * what may be copied in a round: who says that it forks again and again makes no more work.
+	 */
+	uint64_t bytes_max;
+	uint64_t bytes;       /* in all copies */
+	uint64_t round_bytes; /* copied in this round; the collector starts it anew */
+	uint64_t given_up;    /* copies that were dropped or not made for a limit */
 };
 
-/* Keeps what a child would inherit now. 0 or -ENOMEM. */
+/*
+ * Keeps what a child would inherit now; the newest record may be larger than the limit. 0, -ENOMEM, or -ENOSPC: too
+ * much was kept in this round.
+ */
 int mt_forks_add(struct mt_forks *forks, struct mt_process *parent, uint64_t serial,
                  uint64_t now_ns);
 

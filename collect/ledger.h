@@ -39,12 +39,20 @@ struct mt_ledger {
 	uint32_t snapshot_ids;
 	struct mt_resident *residents; /* snapshots of pages that wait for a batch */
 	uint64_t page_bytes;
-	uint64_t orphans;  /* events before anybody said whose they are */
-	bool wants_round;  /* the next round has something to do already: do not sleep */
-	bool is_unsettled; /* some process is on its way out: mt_lifecycle_settle() has to look */
-	bool is_urgent;    /* a process has ended: commit without waiting for the second to pass */
+	uint64_t orphans;   /* events before anybody said whose they are */
+	bool wants_round;   /* the next round has something to do already: do not sleep */
+	bool is_unsettled;  /* some process is on its way out: mt_lifecycle_settle() has to look */
+	bool is_urgent;     /* a process has ended: commit without waiting for the second to pass */
+	uint64_t bytes_max; /* what the books may take: half of the machine's memory */
+	bool is_full; /* they take it: from now on only what makes them no larger is applied */
 	unsigned char payload[MT_EVENT_PAYLOAD_MAX + 1];
 };
+
+/*
+ * Now and then: how large the books are, and whether that is too much. Who writes to a ring decides what stands
+ * in them, so they must have a limit that does not depend on him.
+ */
+void mt_ledger_weigh(struct mt_ledger *ledger);
 
 /* point_ms: milliseconds between two points of the timeline. */
 void mt_ledger_init(struct mt_ledger *ledger, struct mt_segment *segment, enum mt_clock clock,

@@ -50,6 +50,8 @@ static void enter(struct mt_ledger *ledger, struct mt_process *process, uint64_t
 	else if (gate & MT_GATE_STOPPED)
 		mt_process_stop(process, process->started_ns);
 	mt_process_point(process, process->started_ns);
+	if (ledger->is_full)
+		process->attention |= MT_ATTEND_FULL;
 	process->next = ledger->first;
 	ledger->first = process;
 	ledger->by_slot[process->slot] = process;

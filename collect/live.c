@@ -4,6 +4,8 @@
  */
 #include "collect/live.h"
 
+#include "base/map.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +38,7 @@ static int allocate(struct mt_live *live, uint64_t capacity)
 		if (!live->entries)
 			return -ENOMEM;
 	}
+	live->secret = mt_map_secret();
 	live->mask = capacity - 1;
 	live->shift = (unsigned)__builtin_clzll(capacity) + 1;
 	live->limit = capacity < ROOMY_CAPACITY ? capacity / 2 : capacity / 8 * 5;

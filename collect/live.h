@@ -38,6 +38,7 @@ struct mt_live {
 	uint64_t count;   /* used entries */
 	uint64_t limit;   /* grow when count gets here */
 	size_t map_bytes; /* 0: entries came from calloc */
+	uint64_t secret;  /* of the hash: a program cannot choose addresses that meet */
 };
 
 /* Doubles the table, or makes the first one. 0 or -ENOMEM, and then nothing has changed. */
@@ -48,6 +49,12 @@ int mt_live_copy(const struct mt_live *live, struct mt_live *ret_copy);
 
 void mt_live_free(struct mt_live *live);
 
+/* The memory that it takes. */
+static inline uint64_t mt_live_bytes(const struct mt_live *live)
+{
+	return live->entries ? (live->mask + 1) * sizeof(*live->entries) : 0;
+}
+
 /* Moves entries back over the hole; entry comes from mt_live_find(). */
 void mt_live_remove(struct mt_live *live, struct mt_live_entry *entry);
 
@@ -57,7 +64,7 @@ void mt_live_remove(struct mt_live *live, struct mt_live_entry *entry);
  */
 static inline uint64_t mt_live_home(const struct mt_live *live, uint64_t addr)
 {
-	return (addr ^ addr >> 15) * 0x9e3779b97f4a7c15ull >> live->shift;
+	return (addr ^ addr >> 15 ^ live->secret) * 0x9e3779b97f4a7c15ull >> live->shift;
 }
 
 /*

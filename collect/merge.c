@@ -11,6 +11,14 @@
 
 /* A run is cut here, so that a writer gets space back while the rest of a large ring is read. */
 #define RUN_RECORDS 2048u
+/* A long round is a sign of life, too. */
+#define HEARTBEAT_RECORDS 65536u
+
+/*
+ * Of so many equal stamps the right one is looked for. Threads of one program have two or three at most; only who
+ * means harm has more.
+ */
+#define EQUALS_MAX 64u
 
 static void sift_down(struct mt_merge_entry *heap, size_t count, size_t at)
 {
@@ -46,18 +54,20 @@ static uint64_t second_stamp(const struct mt_merge_entry *heap, size_t count, ui
 static size_t first_of_equals(const struct mt_merge_entry *heap, size_t count)
 {
 	unsigned int best_rank = UINT32_MAX;
-	size_t best = 0;
+	size_t best = 0, equal[EQUALS_MAX] = {0}, equals = 1;
 
-	for (size_t i = 0; i < count; i++) {
-		unsigned int rank;
+	for (size_t i = 0; i < equals; i++) {
+		unsigned int rank = mt_apply_rank(heap[equal[i]].drain);
 
-		if (heap[i].stamp != heap[0].stamp)
-			continue;
-		rank = mt_apply_rank(heap[i].drain);
 		if (rank < best_rank) {
 			best_rank = rank;
-			best = i;
+			best = equal[i];
 		}
+		/* What is equal to the root hangs together. */
+		for (size_t child = 2 * equal[i] + 1; child <= 2 * equal[i] + 2; child++)
+			if (child < count && heap[child].stamp == heap[0].stamp &&
+			    equals < EQUALS_MAX)
+				equal[equals++] = child;
 	}
 	return best;
 }
@@ -65,7 +75,7 @@ static size_t first_of_equals(const struct mt_merge_entry *heap, size_t count)
 uint64_t mt_merge_run(struct mt_ledger *ledger, struct mt_merge_entry *entries, size_t count,
                       uint64_t cut)
 {
-	uint64_t done = 0;
+	uint64_t done = 0, beat = HEARTBEAT_RECORDS;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -96,6 +106,11 @@ uint64_t mt_merge_run(struct mt_ledger *ledger, struct mt_merge_entry *entries, 
 		if (!applied)
 			mt_drain_break(drain, "a record changed after it was published");
 		done += applied;
+		if (done >= beat) {
+			beat = done + HEARTBEAT_RECORDS;
+			atomic_fetch_add_explicit(&ledger->segment->heartbeat, 1,
+			                          memory_order_relaxed);
+		}
 		if (drain->at < drain->limit && drain->next_stamp < cut)
 			entries[at].stamp = drain->next_stamp;
 		else

@@ -40,7 +40,8 @@ int mt_modules_add(struct mt_modules *modules, const char *path, const uint8_t *
 		hex[2 * i] = digits[build_id[i] >> 4];
 		hex[2 * i + 1] = digits[build_id[i] & 15];
 	}
-	hash = mt_map_hash(mt_map_hash(0, path, strlen(path)), build_id, build_id_bytes);
+	hash = mt_map_hash(mt_map_hash(mt_map_secret(), path, strlen(path)), build_id,
+	                   build_id_bytes);
 	for (; mt_map_find(&modules->index, hash, nth, &id); nth++) {
 		if (strcmp(modules->rows[id].path, path) == 0 &&
 		    strcmp(modules->rows[id].build_id, hex) == 0) {
@@ -49,6 +50,8 @@ int mt_modules_add(struct mt_modules *modules, const char *path, const uint8_t *
 		}
 	}
 	id = modules->count ? (uint32_t)modules->count : 1;
+	if (id >= MT_MODULES_MAX)
+		return -ENOSPC;
 	module.path = strdup(path);
 	module.build_id = strdup(hex);
 	if (!module.path || !module.build_id ||
@@ -106,6 +109,8 @@ int mt_ranges_add(struct mt_ranges *ranges, const struct mt_range *range)
 
 	if (range->start >= range->end)
 		return -EINVAL;
+	if (ranges->count + 2 > MT_RANGES_MAX)
+		return -ENOSPC;
 	if (MT_ARRAY_RESERVE(ranges->rows, ranges->capacity, ranges->count + 2) < 0)
 		return -ENOMEM;
 	while (last < ranges->count && ranges->rows[last].start < range->end)

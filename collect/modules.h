@@ -15,6 +15,13 @@
 #include "base/map.h"
 #include "wire/event.h"
 
+/*
+ * Limits: of modules in a session, and of what is loaded in a process at a time. The kernel's own on mappings,
+ * 65530 a process and at least three a module, is reached before the second.
+ */
+#define MT_MODULES_MAX (1u << 16)
+#define MT_RANGES_MAX  (1u << 15)
+
 struct mt_module {
 	char *path;
 	char *build_id; /* hexadecimal; "": has none */
@@ -46,14 +53,14 @@ struct mt_ranges {
 
 void mt_modules_free(struct mt_modules *modules);
 
-/* Finds or adds; *ret_id is never 0. build_id: raw bytes. 0 or -ENOMEM. */
+/* Finds or adds; *ret_id is never 0. build_id: raw bytes. 0, -ENOMEM, or -ENOSPC: the limit is reached. */
 int mt_modules_add(struct mt_modules *modules, const char *path, const uint8_t *build_id,
                    uint32_t build_id_bytes, uint32_t *ret_id);
 
 void mt_ranges_free(struct mt_ranges *ranges);
 int mt_ranges_copy(const struct mt_ranges *ranges, struct mt_ranges *ret_copy);
 
-/* Puts a range over what is there; what sticks out of it stays. 0, -EINVAL (empty), -ENOMEM. */
+/* Puts a range over what is there; what sticks out of it stays. 0, -EINVAL (empty), -ENOMEM, -ENOSPC. */
 int mt_ranges_add(struct mt_ranges *ranges, const struct mt_range *range);
 
 /* The range that holds addr, or NULL. */

@@ -74,6 +74,8 @@ static int check_replaceable(const char *path, struct mt_error *ret_error)
 		return mt_error_set(ret_error, -errno, "%s", strerror(errno));
 	if (!S_ISREG(status.st_mode))
 		return mt_error_set(ret_error, -EEXIST, "it is there and no regular file");
+	if (status.st_uid != geteuid() && geteuid() != 0)
+		return mt_error_set(ret_error, -EEXIST, "it is there and another user's");
 	r = status.st_size == 0 ? 1 : mt_store_is_ours(fd);
 	if (r < 0)
 		return mt_error_set(ret_error, r, "%s", strerror(-r));
@@ -84,12 +86,23 @@ static int check_replaceable(const char *path, struct mt_error *ret_error)
 	                         : mt_error_set(ret_error, -EBUSY, "another session is writing it");
 }
 
+/* Where others may write too, a link may lead to whatever they want to see replaced. */
+static bool is_foreign_link(const char *path)
+{
+	struct stat status;
+
+	return lstat(path, &status) == 0 && S_ISLNK(status.st_mode) && status.st_uid != geteuid() &&
+	       status.st_uid != 0;
+}
+
 int mt_output_claim(const char *path, bool may_replace, int *ret_fd, struct mt_error *ret_error)
 {
 	char resolved[PATH_MAX];
 	int fd = create(path);
 	int r;
 
+	if (fd == -EEXIST && is_foreign_link(path))
+		return mt_error_set(ret_error, fd, "it is a link that another user has put there");
 	if (fd == -EEXIST && may_replace) {
 		/* A link to a file names that file. */
 		if (!realpath(path, resolved))

@@ -82,6 +82,7 @@ enum mt_attention {
 	MT_ATTEND_EXEC = 2,     /* about to exec */
 	MT_ATTEND_ENDED = 4,    /* what comes now is late */
 	MT_ATTEND_LEFT_OUT = 8, /* with QUIET: by follow=; it stays without a row */
+	MT_ATTEND_FULL = 16,    /* there is no room for more */
 };
 
 struct mt_process {

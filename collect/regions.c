@@ -63,6 +63,8 @@ static size_t cut(struct mt_regions *regions, uint64_t start, uint64_t end)
 		last++;
 	if (last < regions->count && regions->rows[last].start < end)
 		regions->rows[last].start = end;
+	if (last == first)
+		return first;
 	memmove(&regions->rows[first], &regions->rows[last],
 	        (regions->count - last) * sizeof(*regions->rows));
 	regions->count -= last - first;

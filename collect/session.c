@@ -8,6 +8,7 @@
 #include "collect/watch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,8 @@
 /* After SIGTERM: those who were told the same may come to their own end first. */
 #define STOP_WAIT_NS NS_PER_S
 #define POLL_MS      20
+/* Who owns what belongs to nobody in a user namespace. */
+#define OVERFLOW_UID 65534u
 /* How long a summary is kept back for the file to be closed. */
 #define LAST_WAIT_NS (NS_PER_S / 2)
 
@@ -48,6 +51,45 @@ int mt_session_attend_slot(struct mt_session *session, uint32_t slot)
 
 /* --- opening ----------------------------------------------------------------------------------------- */
 
+/*
+ * Who may rename what is in the parent could put a folder of his own in the place of ours: then the traced
+ * programs would be told his socket, and what we do to ours by its path would be done to what he likes.
+ */
+static bool is_safe_parent(const char *parent)
+{
+	struct stat status;
+	bool is_ours;
+
+	if (stat(parent, &status) != 0 || !S_ISDIR(status.st_mode))
+		return false;
+	is_ours = status.st_uid == geteuid() || status.st_uid == 0;
+	if (!(status.st_mode & S_ISVTX))
+		return is_ours && !(status.st_mode & (S_IWGRP | S_IWOTH));
+	/* In a user namespace root may be nobody. */
+	return is_ours || status.st_uid == OVERFLOW_UID;
+}
+
+/* 0711: reachable for a process that has changed its user, not listable. */
+static bool open_folder(const char *folder)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool is_open = fd >= 0 && fchmod(fd, 0711) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return is_open;
+}
+
+/* The socket is made with the mode that it keeps, before anybody can get at it. */
+static int bind_socket(int fd, const struct sockaddr_un *address)
+{
+	mode_t before = umask(0111);
+	int r = bind(fd, (const struct sockaddr *)address, sizeof(*address));
+
+	umask(before);
+	return r;
+}
+
 static int try_folder(struct mt_session *session, const char *parent)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -58,16 +100,16 @@ static int try_folder(struct mt_session *session, const char *parent)
 	    snprintf(session->folder, sizeof(session->folder), "%s/memtrace-XXXXXX", parent) >=
 	            (int)sizeof(session->folder) - (int)sizeof("/socket"))
 		return -ENAMETOOLONG;
+	if (!is_safe_parent(parent))
+		return -EPERM;
 	if (!mkdtemp(session->folder))
 		return -errno;
 	snprintf(session->socket_path, sizeof(session->socket_path), "%.*s/socket",
 	         (int)(sizeof(session->socket_path) - sizeof("/socket")), session->folder);
 	strcpy(address.sun_path, session->socket_path);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* Reachable for a process that has changed its user, not listable. */
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-	    chmod(session->socket_path, 0666) == 0 && chmod(session->folder, 0711) == 0 &&
-	    listen(fd, 128) == 0) {
+	if (fd >= 0 && bind_socket(fd, &address) == 0 && listen(fd, 128) == 0 &&
+	    open_folder(session->folder)) {
 		session->listen_fd = fd;
 		return 0;
 	}
@@ -102,6 +144,7 @@ int mt_session_listen(struct mt_session *session)
 {
 	memset(session, 0, sizeof(*session));
 	session->listen_fd = session->epoll_fd = session->event_fd = session->signal_fd = -1;
+	session->spare_fd = -1;
 	for (uint32_t i = 0; i < MT_SESSION_CLIENTS; i++)
 		session->clients[i].fd = -1;
 	for (uint32_t i = 0; i < MT_SLOTS; i++)
@@ -134,6 +177,7 @@ int mt_session_open(struct mt_session *session, struct mt_segment *segment, int 
 	session->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (session->signal_fd < 0 || session->event_fd < 0 || session->epoll_fd < 0)
 		return -errno;
+	session->spare_fd = fcntl(session->event_fd, F_DUPFD_CLOEXEC, 0);
 	if (attend(session, session->event_fd, ABOUT_MAIL) < 0 ||
 	    attend(session, session->signal_fd, ABOUT_SIGNAL) < 0 ||
 	    (session->listen_fd >= 0 && attend(session, session->listen_fd, ABOUT_LISTENER) < 0))
@@ -163,6 +207,8 @@ void mt_session_close(struct mt_session *session)
 		close(session->event_fd);
 	if (session->signal_fd >= 0)
 		close(session->signal_fd);
+	if (session->spare_fd >= 0)
+		close(session->spare_fd);
 	mt_mailbox_free(&session->mail);
 	mt_map_free(&session->outcome_index);
 	free(session->outcomes);
@@ -188,18 +234,52 @@ static void drop_client(struct mt_session *session, struct mt_client *client)
 	*client = (struct mt_client){.fd = -1};
 }
 
-static void add_client(struct mt_session *session, int fd, bool is_trusted)
+/* Anybody may connect. */
+static bool is_stranger(int fd)
 {
+	struct ucred peer = {.uid = (uid_t)-1};
+	socklen_t length = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 ||
+	       (peer.uid != 0 && peer.uid != geteuid());
+}
+
+/*
+ * A free place. Where there is none, who came first of those that have not shown the token has to go, and of
+ * these another user's: nobody keeps others out by connecting and saying nothing.
+ */
+static struct mt_client *make_place(struct mt_session *session)
+{
+	struct mt_client *oldest = NULL;
+
 	for (uint32_t i = 0; i < MT_SESSION_CLIENTS; i++) {
 		struct mt_client *client = &session->clients[i];
 
-		if (client->fd >= 0)
+		if (client->fd < 0)
+			return client;
+		if (client->is_trusted || client->is_known)
 			continue;
-		*client = (struct mt_client){.fd = fd, .is_trusted = is_trusted};
-		if (attend(session, fd, ABOUT_CLIENTS + i) == 0)
+		if (!oldest || client->is_stranger > oldest->is_stranger ||
+		    (client->is_stranger == oldest->is_stranger && client->number < oldest->number))
+			oldest = client;
+	}
+	if (oldest)
+		drop_client(session, oldest);
+	return oldest;
+}
+
+static void add_client(struct mt_session *session, int fd, bool is_trusted)
+{
+	struct mt_client *client = make_place(session);
+
+	if (client) {
+		*client = (struct mt_client){.fd = fd,
+		                             .is_trusted = is_trusted,
+		                             .is_stranger = is_stranger(fd),
+		                             .number = session->client_count++};
+		if (attend(session, fd, ABOUT_CLIENTS + (uint32_t)(client - session->clients)) == 0)
 			return;
 		client->fd = -1;
-		break;
 	}
 	close(fd);
 }
@@ -328,25 +408,27 @@ static bool try_summary(struct mt_session *session, struct mt_client *client)
 	return send_summary(session, client);
 }
 
-/* One message of a client. False: it is done, or broke a rule. */
-static bool converse(struct mt_session *session, struct mt_client *client)
+bool mt_session_hear(struct mt_session *session, struct mt_client *client)
 {
 	union {
 		struct mt_hello hello;
 		struct mt_request request;
 	} message;
 	struct mt_hello hello;
-	ssize_t got = recv(client->fd, &message, sizeof(message), MSG_DONTWAIT);
+	/* MSG_TRUNC: as long as it was, whatever found room. */
+	ssize_t got = recv(client->fd, &message, sizeof(message), MSG_DONTWAIT | MSG_TRUNC);
 
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
 	if (got == (ssize_t)sizeof(message.request) && message.request.magic == MT_CONTROL_MAGIC)
 		return mt_control_answer(session, client, &message.request);
+	if (got != (ssize_t)sizeof(hello))
+		return false;
 	hello = message.hello;
-	if (got != (ssize_t)sizeof(hello) || hello.magic != MT_HELLO_MAGIC)
+	if (hello.magic != MT_HELLO_MAGIC ||
+	    (!client->is_trusted && !token_is_right(session->token, hello.token)))
 		return false;
-	if (!client->is_trusted && !token_is_right(session->token, hello.token))
-		return false;
+	client->is_known = true;
 	switch (hello.purpose) {
 	case MT_HELLO_JOIN:
 	case MT_HELLO_SESSION: return welcome(session, client, &hello);
@@ -359,11 +441,27 @@ static bool converse(struct mt_session *session, struct mt_client *client)
 	}
 }
 
+/* No descriptor is left: who waits is told so, and does not keep us busy for ever. */
+static void turn_away(struct mt_session *session)
+{
+	int fd;
+
+	close(session->spare_fd);
+	fd = accept4(session->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0)
+		close(fd);
+	session->spare_fd = fcntl(session->event_fd, F_DUPFD_CLOEXEC, 0);
+}
+
 static void accept_clients(struct mt_session *session)
 {
 	for (;;) {
 		int fd = accept4(session->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE) && session->spare_fd >= 0) {
+			turn_away(session);
+			continue;
+		}
 		if (fd < 0)
 			return;
 		add_client(session, fd, false);
@@ -400,7 +498,7 @@ static void on_event(struct mt_session *session, uint32_t about)
 	} else if (about < ABOUT_SLOTS) {
 		struct mt_client *client = &session->clients[about - ABOUT_CLIENTS];
 
-		if (client->fd >= 0 && !converse(session, client))
+		if (client->fd >= 0 && !mt_session_hear(session, client))
 			drop_client(session, client);
 	} else {
 		mt_watch_ended(session, about - ABOUT_SLOTS);

@@ -34,9 +34,12 @@ struct mt_watch {
 };
 
 struct mt_client {
-	int fd;          /* -1: no client */
-	bool is_trusted; /* the one who started us: needs no token */
-	bool has_asked;  /* for a summary, of: */
+	int fd;           /* -1: no client */
+	bool is_trusted;  /* the one who started us: needs no token */
+	bool is_known;    /* has shown the token */
+	bool is_stranger; /* another user, and not root */
+	uint64_t number;  /* in the order of coming */
+	bool has_asked;   /* for a summary, of: */
 	pid_t pid;
 	uint64_t snapshot;       /* the serial of one that it waits for; 0: none */
 	uint64_t known_since_ns; /* the answer is only kept back for the end; 0: it is not */
@@ -64,7 +67,9 @@ struct mt_session {
 	bool has_first;    /* follow=first: it has come */
 	struct mt_watch watches[MT_SLOTS];
 	uint32_t watched; /* used ones */
+	int spare_fd;     /* given up for a moment to turn a client away when there are no more */
 	struct mt_client clients[MT_SESSION_CLIENTS];
+	uint64_t client_count;       /* that ever came */
 	struct mt_map outcome_index; /* (pid, 0) -> index */
 	struct mt_outcome *outcomes; /* of the last image with each pid that has ended */
 	size_t outcome_count;
@@ -90,6 +95,9 @@ int mt_session_listen(struct mt_session *session);
 /* Makes the rest, after mt_session_listen(). 0 or -errno. */
 int mt_session_open(struct mt_session *session, struct mt_segment *segment, int segment_fd,
                     enum mt_clock clock);
+
+/* One message of a client, answered. False: it is done, or broke a rule. mt_session_run() calls it; tests do. */
+bool mt_session_hear(struct mt_session *session, struct mt_client *client);
 
 /* Serves `starter_fd` (takes it) and the socket until everything has ended. */
 void mt_session_run(struct mt_session *session, int starter_fd);

@@ -26,11 +26,14 @@ static int frame_of(struct mt_stacks *stacks, uint32_t module, uint64_t offset, 
 
 	if (mt_map_find(&stacks->frame_index, module, offset, ret_frame))
 		return 0;
+	if (stacks->is_full)
+		return -ENOSPC;
 	if (MT_ARRAY_RESERVE(stacks->frames, stacks->frame_capacity, id + 1) < 0 ||
 	    mt_map_set(&stacks->frame_index, module, offset, (uint32_t)id) < 0)
 		return -ENOMEM;
 	stacks->frames[id] = (struct mt_frame){module, offset};
 	stacks->frame_count = id + 1;
+	stacks->is_full |= stacks->frame_count >= MT_STACKS_FRAMES_MAX;
 	*ret_frame = (uint32_t)id;
 	return 0;
 }
@@ -39,10 +42,13 @@ static int push(struct mt_stacks *stacks, struct mt_node node, uint32_t *ret_nod
 {
 	size_t id = stacks->node_count ? stacks->node_count : 1;
 
-	if (id >= UINT32_MAX || MT_ARRAY_RESERVE(stacks->nodes, stacks->node_capacity, id + 1) < 0)
+	if (stacks->is_full)
+		return -ENOSPC;
+	if (MT_ARRAY_RESERVE(stacks->nodes, stacks->node_capacity, id + 1) < 0)
 		return -ENOMEM;
 	stacks->nodes[id] = node;
 	stacks->node_count = id + 1;
+	stacks->is_full |= stacks->node_count >= MT_STACKS_NODES_MAX;
 	*ret_node = (uint32_t)id;
 	return 0;
 }
@@ -58,8 +64,24 @@ static int node_of(struct mt_stacks *stacks, struct mt_node node, uint32_t *ret_
 	return r < 0 ? r : mt_map_set(&stacks->node_index, key, node.cut, *ret_node);
 }
 
-int mt_stacks_add(struct mt_stacks *stacks, const struct mt_ranges *ranges, const uint64_t *pcs,
-                  size_t count, uint32_t cut, uint32_t *ret_node)
+/* The stack without frames, for one that there is no room for. There is always room for that. */
+static int cut_off(struct mt_stacks *stacks, uint32_t *ret_node)
+{
+	struct mt_node node = {.cut = MT_CUT_TABLE};
+	bool was_full = stacks->is_full;
+	int r;
+
+	stacks->cut_off++;
+	stacks->is_full = false;
+	r = frame_of(stacks, 0, 0, &node.frame);
+	if (r == 0)
+		r = node_of(stacks, node, ret_node);
+	stacks->is_full = was_full;
+	return r;
+}
+
+static int add(struct mt_stacks *stacks, const struct mt_ranges *ranges, const uint64_t *pcs,
+               size_t count, uint32_t cut, uint32_t *ret_node)
 {
 	static const uint64_t nowhere[1] = {0};
 	uint32_t node = 0;
@@ -86,12 +108,22 @@ int mt_stacks_add(struct mt_stacks *stacks, const struct mt_ranges *ranges, cons
 	return 0;
 }
 
+int mt_stacks_add(struct mt_stacks *stacks, const struct mt_ranges *ranges, const uint64_t *pcs,
+                  size_t count, uint32_t cut, uint32_t *ret_node)
+{
+	int r = add(stacks, ranges, pcs, count, cut, ret_node);
+
+	return r == -ENOSPC ? cut_off(stacks, ret_node) : r;
+}
+
 int mt_stacks_promise(struct mt_stacks *stacks, uint32_t *ret_node)
 {
 	struct mt_node node = {.cut = MT_STACKS_CUT_LOST};
 	int r = frame_of(stacks, 0, 0, &node.frame);
 
-	return r < 0 ? r : push(stacks, node, ret_node);
+	if (r == 0)
+		r = push(stacks, node, ret_node);
+	return r == -ENOSPC ? cut_off(stacks, ret_node) : r;
 }
 
 int mt_stacks_settle(struct mt_stacks *stacks, uint32_t promised, uint32_t from)

@@ -9,11 +9,19 @@
 #ifndef MT_COLLECT_STACKS_H
 #define MT_COLLECT_STACKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/map.h"
 #include "collect/modules.h"
+
+/*
+ * Limits of what a session keeps of stacks: some 500 MiB in memory. Beyond, a stack whose frames are not all
+ * known is the one without frames that is cut by "table".
+ */
+#define MT_STACKS_NODES_MAX  (1u << 23)
+#define MT_STACKS_FRAMES_MAX (1u << 22)
 
 struct mt_frame {
 	uint32_t module; /* 0: in none */
@@ -43,6 +51,8 @@ struct mt_stacks {
 	uint32_t *settled; /* nodes that changed after they were taken */
 	size_t settled_count;
 	size_t settled_capacity;
+	bool is_full;     /* a limit is reached */
+	uint64_t cut_off; /* stacks that met it */
 };
 
 void mt_stacks_free(struct mt_stacks *stacks);

@@ -84,6 +84,8 @@ static void start_watch(struct mt_session *session, uint32_t slot, uint32_t gene
 
 	if (!watch->is_used)
 		session->watched++;
+	/* A slot that looked free and is not: who writes to the segment may say so of any. */
+	close_pidfd(session, watch);
 	free(watch->oom_file);
 	*watch = (struct mt_watch){
 	        .generation = generation, .pid = pid, .pidfd = pidfd, .is_used = true};

@@ -2,6 +2,7 @@
 /*
  * cmd_info.c - memtrace info: what was recorded, process by process, and what was not.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "report/estimate.h"
 #include "report/file.h"
 #include "report/json.h"
+#include "report/sites.h"
 #include "report/stacks.h"
 #include "report/symbolize.h"
 #include "report/table.h"
@@ -189,14 +191,17 @@ static int read_figures(struct mt_file *file, int64_t id, struct mt_table *table
 	if (next < 0)
 		return next;
 	mt_rows_bind(rows, 1, id);
-	while ((next = mt_rows_next(rows)) == 1) {
+	/* In a damaged file what one question has found another one may not find. */
+	if (table->row_count == first)
+		next = -EBADMSG;
+	while (next >= 0 && first < table->row_count && (next = mt_rows_next(rows)) == 1) {
 		struct mt_value *row = &table->values[first++ * COLUMNS];
 
 		for (size_t i = COLUMNS - ERRORS; i < COLUMNS; i++)
 			row[i] = mt_value_number(mt_estimate_error(mt_rows_real(rows, (int)i)));
 	}
 	mt_rows_close(rows);
-	return next;
+	return next < 0 ? next : 0;
 }
 
 static size_t column_of(const char *key)
@@ -254,7 +259,8 @@ static void print_walks(struct mt_table *table)
 	                   arena,
 	                   "%s; %s of their frames stayed from the walk before, %.1f a walk were "
 	                   "stepped; %s by libunwind",
-	                   cell(table, 0, "walks"), mt_units_share(kept, kept + stepped).text,
+	                   cell(table, 0, "walks"),
+	                   mt_units_share(kept, mt_sites_add(kept, stepped)).text,
 	                   (double)stepped / (double)walks, cell(table, 0, "walks_libunwind")));
 	if (number(table, 0, "walks_verified") > 0)
 		print_fact("verified",
@@ -334,14 +340,12 @@ static void print_process(struct mt_file *file, const struct mt_process *process
 	if (parent->is_known)
 		print_fact("parent", mt_arena_print(arena, "pid %" PRId64 " (%s)", parent->number,
 		                                    cell(table, 0, "origin")));
-	print_fact(
-	        "time",
-	        process->has_ended
-	                ? mt_arena_print(
-	                          arena, "%s, starting at %s",
-	                          mt_units_duration(process->ended_ns - process->started_ns).text,
-	                          cell(table, 0, "started_ns"))
-	                : mt_arena_print(arena, "starting at %s", cell(table, 0, "started_ns")));
+	print_fact("time",
+	           process->has_ended
+	                   ? mt_arena_print(arena, "%s, starting at %s",
+	                                    mt_units_duration(mt_file_duration_ns(process)).text,
+	                                    cell(table, 0, "started_ns"))
+	                   : mt_arena_print(arena, "starting at %s", cell(table, 0, "started_ns")));
 	print_pauses(process, pauses);
 	if (file->sample_bytes)
 		print_fact("sampled",

@@ -128,7 +128,9 @@ static int run_statement(struct mt_file *file, const char *sql, enum mt_format f
 	while ((next = mt_rows_next(rows)) == 1)
 		take_row(&result, rows);
 	/* Before the cursor is closed, which makes SQLite forget. */
-	if (next < 0)
+	if (next == -EFBIG || next == -EOVERFLOW)
+		mt_file_say_error(file, next);
+	else if (next < 0)
 		mt_say("%s: %s", file->path, mt_reader_message(file->reader));
 	else if (result.table.column_count > 0)
 		print_result(&result.table, format);
@@ -187,6 +189,7 @@ static int run(const struct mt_call *call)
 
 	if (status != MT_EXIT_FINE)
 		return status;
+	mt_reader_be_patient(file.reader);
 	if (call->operand_count > 1) {
 		status = run_all(&file, call->operands[1], format);
 	} else if (!mt_arguments_has(call, "format") && mt_program_find("sqlite3", shell) == 0) {

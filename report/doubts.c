@@ -27,7 +27,7 @@ static void say_off(const struct mt_process *process)
 {
 	printf("  Note: tracing was off for %s", mt_units_duration(process->off_ns).text);
 	if (process->has_ended)
-		printf(" of %s", mt_units_duration(process->ended_ns - process->started_ns).text);
+		printf(" of %s", mt_units_duration(mt_file_duration_ns(process)).text);
 	printf("%s; what was allocated then is in no figure.\n",
 	       process->pauses > 1 ? ", in several parts" : "");
 	if (process->unknown_frees > 0)

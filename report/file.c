@@ -82,6 +82,20 @@ static int say_fault(const char *path, enum mt_reader_fault fault, int error)
 	case MT_READER_BUSY:
 		mt_say("'%s' is locked by another program; try again when that has finished", path);
 		break;
+	case MT_READER_PLANTED:
+		mt_say("'%s' has a journal beside it (-wal, -shm or -journal) that is another "
+		       "user's, who "
+		       "could make the file say anything: copy the file alone to a folder of your "
+		       "own, or "
+		       "have the journal removed",
+		       path);
+		break;
+	case MT_READER_SHAPE:
+		mt_say("'%s' is not as memtrace makes its files: somebody has changed its tables. "
+		       "What "
+		       "it holds can be looked at with sqlite3",
+		       path);
+		break;
 	case MT_READER_DAMAGED:
 	case MT_READER_FINE:
 		mt_say("'%s' is damaged or was cut short; sqlite3's .recover may save a part of it",
@@ -97,6 +111,12 @@ int mt_file_say_error(const struct mt_file *file, int error)
 		return say_fault(file->path, MT_READER_DAMAGED, error);
 	if (error == -EBUSY)
 		return say_fault(file->path, MT_READER_BUSY, error);
+	if (error == -EFBIG || error == -EOVERFLOW) {
+		mt_say("'%s' is damaged or made up: %s", file->path,
+		       error == -EFBIG ? "it holds a value of more than 16 MiB"
+		                       : "its tables go on far beyond its size");
+		return MT_EXIT_CANNOT;
+	}
 	return say_fault(file->path, MT_READER_UNREADABLE, error);
 }
 
@@ -299,6 +319,15 @@ void mt_file_close(struct mt_file *file)
 	mt_reader_close(file->reader);
 	free(file->processes);
 	mt_arena_free(&file->arena);
+}
+
+int64_t mt_file_duration_ns(const struct mt_process *process)
+{
+	int64_t duration_ns;
+
+	if (!__builtin_sub_overflow(process->ended_ns, process->started_ns, &duration_ns))
+		return duration_ns;
+	return process->ended_ns < 0 ? INT64_MIN : INT64_MAX;
 }
 
 const char *mt_file_end(struct mt_file *file, const struct mt_process *process)

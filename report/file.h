@@ -82,6 +82,9 @@ void mt_file_close(struct mt_file *file);
 /* Says that reading failed in the middle (-errno); returns MT_EXIT_CANNOT. */
 int mt_file_say_error(const struct mt_file *file, int error);
 
+/* From its start to its end; as near to that as can be said where the file makes no sense. */
+int64_t mt_file_duration_ns(const struct mt_process *process);
+
 /* How a process ended, as a clause: "exit status 0", "killed by SIGSEGV", "still running". */
 const char *mt_file_end(struct mt_file *file, const struct mt_process *process);
 

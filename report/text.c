@@ -79,6 +79,8 @@ const char *mt_text_clean(struct mt_arena *arena, const char *text)
 	const char *copy;
 	size_t bytes;
 
+	if (!text)
+		return "";
 	while (*at && (bytes = mt_text_character(at)) > 0)
 		at += bytes;
 	if (!*at)

@@ -26,7 +26,7 @@ size_t mt_text_character(const char *text);
  */
 char *mt_text_escape(const char *text);
 
-/* The same into an arena; `text` itself when there is nothing to escape. */
+/* The same into an arena; `text` itself when there is nothing to escape. Of NULL, which a made-up file may have, "". */
 const char *mt_text_clean(struct mt_arena *arena, const char *text);
 
 /* Columns on a terminal: characters; a wide one counts as one, which only skews an alignment. */

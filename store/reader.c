@@ -4,6 +4,8 @@
  */
 #include "store/reader.h"
 
+#include "store/shape.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -18,8 +20,20 @@
 /* How long a step waits for the collector to finish a commit. */
 #define BUSY_MS 5000
 
+/*
+ * Steps of SQLite's machine that a reader may take: for each byte of the file, and beside. A report takes some ten
+ * for a byte at most; pages that are part of many tables, or of themselves, have no end.
+ */
+#define STEPS_PER_BYTE 200
+#define STEPS_MIN      20000000
+#define STEPS_AT_ONCE  10000
+#define PATIENCE       100
+/* Of SQLite's own memory. */
+#define HEAP_MAX (512 << 20)
+
 struct mt_reader {
 	sqlite3 *db;
+	int64_t steps_left;
 };
 
 struct mt_rows {
@@ -38,7 +52,8 @@ static int error_of(int code)
 	case SQLITE_PERM:
 	case SQLITE_AUTH: return -EACCES;
 	case SQLITE_READONLY: return -EROFS;
-	case SQLITE_INTERRUPT: return -EINTR;
+	case SQLITE_INTERRUPT: return -EOVERFLOW;
+	case SQLITE_TOOBIG: return -EFBIG;
 	case SQLITE_IOERR:
 	case SQLITE_FULL:
 	case SQLITE_CANTOPEN: return -EIO;
@@ -59,6 +74,31 @@ static enum mt_reader_fault fault_of(int code)
 	case SQLITE_IOERR: return MT_READER_UNREADABLE;
 	default: return MT_READER_DAMAGED;
 	}
+}
+
+/*
+ * Whoever put a journal there decides what the file says. In a folder where others may write it must be of the
+ * file's owner, root's or our own.
+ */
+static bool is_planted(const char *path, const struct stat *status)
+{
+	static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
+
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		struct stat journal;
+		char *name = NULL;
+		bool is_there;
+
+		if (asprintf(&name, "%s%s", path, suffixes[i]) < 0)
+			return true;
+		is_there = lstat(name, &journal) == 0;
+		free(name);
+		if (is_there && (!S_ISREG(journal.st_mode) ||
+		                 (journal.st_uid != status->st_uid && journal.st_uid != 0 &&
+		                  journal.st_uid != geteuid())))
+			return true;
+	}
+	return false;
 }
 
 /* What open(2) thinks of it, before SQLite, whose messages do not tell these cases apart. */
@@ -83,6 +123,10 @@ static int look_at(const char *path, enum mt_reader_fault *ret_fault)
 	if (!S_ISREG(status.st_mode)) {
 		*ret_fault = MT_READER_NOT_A_FILE;
 		return S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
+	}
+	if (is_planted(path, &status)) {
+		*ret_fault = MT_READER_PLANTED;
+		return -EPERM;
 	}
 	if (status.st_size == 0) {
 		char *journal = NULL;
@@ -137,6 +181,21 @@ static int ask_number(sqlite3 *db, const char *sql, int64_t *ret_number)
 	return code == SQLITE_ROW ? SQLITE_OK : code;
 }
 
+/* Nothing that the file brings along is run, and nothing but it is opened. */
+static void defend(sqlite3 *db)
+{
+	sqlite3_hard_heap_limit64(HEAP_MAX);
+	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, MT_READER_VALUE_MAX);
+	sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
+	sqlite3_limit(db, SQLITE_LIMIT_WORKER_THREADS, 0);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	/* Our own are temporary ones (shape.c), which go on working. */
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+	sqlite3_exec(db, "PRAGMA cell_size_check = 1", NULL, NULL, NULL);
+}
+
 static int open_as(const char *path, int flags, sqlite3 **ret_db)
 {
 	sqlite3 *db = NULL;
@@ -146,10 +205,7 @@ static int open_as(const char *path, int flags, sqlite3 **ret_db)
 	if (code == SQLITE_OK) {
 		sqlite3_extended_result_codes(db, 1);
 		sqlite3_busy_timeout(db, BUSY_MS);
-		sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-		sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-		sqlite3_exec(db, "PRAGMA query_only = 1; PRAGMA cell_size_check = 1", NULL, NULL,
-		             NULL);
+		defend(db);
 		/* The first read: only now does SQLite look at the file and its journal. */
 		code = ask_number(db, "SELECT count(*) FROM sqlite_schema", &number);
 	}
@@ -222,7 +278,7 @@ static bool is_cut(sqlite3 *db, const char *path)
 	       status.st_size / page_bytes < pages;
 }
 
-/* Application, version and the one row of the session. */
+/* Application, version, shape, and the one row of the session. */
 static int check_contents(sqlite3 *db, const char *path, enum mt_reader_fault *ret_fault)
 {
 	int64_t application = 0;
@@ -244,12 +300,50 @@ static int check_contents(sqlite3 *db, const char *path, enum mt_reader_fault *r
 		*ret_fault = MT_READER_NEWER;
 		return -EPROTONOSUPPORT;
 	}
-	code = ask_number(db, "SELECT count(*) FROM session", &sessions);
+	code = mt_shape_impose(db);
+	if (code == SQLITE_SCHEMA) {
+		*ret_fault = MT_READER_SHAPE;
+		return -EBADMSG;
+	}
+	/* Only now: the views are made. */
+	sqlite3_exec(db, "PRAGMA query_only = 1", NULL, NULL, NULL);
+	if (code == SQLITE_OK)
+		code = ask_number(db, "SELECT count(*) FROM session", &sessions);
 	if (code != SQLITE_OK || version < 1 || sessions != 1 || is_cut(db, path)) {
 		*ret_fault = code == SQLITE_OK ? MT_READER_DAMAGED : fault_of(code);
 		return -EBADMSG;
 	}
 	return 0;
+}
+
+static int count_steps(void *context)
+{
+	struct mt_reader *reader = context;
+
+	reader->steps_left -= STEPS_AT_ONCE;
+	return reader->steps_left < 0;
+}
+
+/* The file and its journal. */
+static int64_t bytes_of(const char *path)
+{
+	struct stat status;
+	int64_t bytes = 0;
+	char *journal = NULL;
+
+	if (stat(path, &status) == 0)
+		bytes = status.st_size;
+	if (asprintf(&journal, "%s-wal", path) >= 0 && stat(journal, &status) == 0)
+		bytes += status.st_size;
+	free(journal);
+	return bytes < INT64_MAX / STEPS_PER_BYTE / PATIENCE / 2
+	               ? bytes
+	               : INT64_MAX / STEPS_PER_BYTE / PATIENCE / 2;
+}
+
+void mt_reader_be_patient(struct mt_reader *reader)
+{
+	reader->steps_left *= PATIENCE;
 }
 
 int mt_reader_open(const char *path, struct mt_reader **ret_reader, enum mt_reader_fault *ret_fault)
@@ -279,6 +373,8 @@ int mt_reader_open(const char *path, struct mt_reader **ret_reader, enum mt_read
 		return error < 0 ? error : -ENOMEM;
 	}
 	reader->db = db;
+	reader->steps_left = STEPS_MIN + STEPS_PER_BYTE * bytes_of(path);
+	sqlite3_progress_handler(db, STEPS_AT_ONCE, count_steps, reader);
 	*ret_reader = reader;
 	return 0;
 }

@@ -5,10 +5,11 @@
  * Used by report/. Questions are SQL, kept at the top of the command that asks them; what comes
  * back is a cursor. SQLite itself is seen nowhere outside store/.
  *
- * The file may come from anybody: it is opened read-only, its schema is not trusted to run
- * functions with side effects, and every step can fail with -EBADMSG (damaged). What the rows say
- * is the caller's to doubt: sizes may be negative, trees may have cycles, text may hold any bytes
- * but never a NUL before its end.
+ * The file may come from anybody: it is opened read-only, its tables are compared with ours (shape.h) and
+ * its views and triggers are never run. Every step can fail with -EBADMSG (damaged), -EFBIG (a value longer than
+ * MT_READER_VALUE_MAX) or -EOVERFLOW: the work goes far beyond what a file of this size can be good for. What the
+ * rows say is the caller's to doubt: sizes may be negative, trees may have cycles, text may hold any bytes but never
+ * a NUL before its end.
  */
 #ifndef MT_STORE_READER_H
 #define MT_STORE_READER_H
@@ -23,6 +24,9 @@ struct mt_rows;
 /* The newest format that this program reads (PRAGMA user_version). */
 #define MT_READER_VERSION 1
 
+/* No row is longer; a command line, quoted, may have 8 MiB. */
+#define MT_READER_VALUE_MAX (16 << 20)
+
 /* Why a file cannot be read; the report makes a sentence of it. */
 enum mt_reader_fault {
 	MT_READER_FINE = 0,
@@ -36,6 +40,8 @@ enum mt_reader_fault {
 	MT_READER_DAMAGED,    /* truncated, or its contents make no sense */
 	MT_READER_JOURNAL,    /* its journal cannot be used without write permission beside it */
 	MT_READER_BUSY,       /* somebody holds it locked */
+	MT_READER_PLANTED,    /* a journal beside it is another user's, or no regular file */
+	MT_READER_SHAPE,      /* its tables are not those that memtrace makes */
 };
 
 /* Opens a memtrace file. On failure returns -errno and says in *ret_fault what kind it was. */
@@ -44,6 +50,12 @@ int mt_reader_open(const char *path, struct mt_reader **ret_reader,
 
 /* Takes the reader; NULL is fine. All its cursors must have been closed. */
 void mt_reader_close(struct mt_reader *reader);
+
+/*
+ * From now on questions are a person's own, who may ask for much and can end it: they get a hundred times as much
+ * work done.
+ */
+void mt_reader_be_patient(struct mt_reader *reader);
 
 /* What SQLite said last, for `memtrace sql`. Borrowed until the next call. */
 const char *mt_reader_message(const struct mt_reader *reader);

@@ -432,7 +432,7 @@ WITH RECURSIVE walk(stack, node, level) AS (
 	UNION ALL
 	SELECT walk.stack, stack.parent, walk.level + 1
 	FROM walk JOIN stack ON stack.id = walk.node
-	WHERE stack.parent IS NOT NULL
+	WHERE stack.parent IS NOT NULL AND walk.level < 1023 -- so that it ends, also where somebody has made a circle
 )
 SELECT walk.stack AS stack, walk.level AS level, symbol.depth AS depth, frame.id AS frame,
        module.path AS module, frame.offset AS offset, symbol.function AS function,

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A reader that caches symbols holds the file for milliseconds; one that waits longer is stuck. */
@@ -169,7 +170,7 @@ static int prepare(struct mt_writer *writer, enum statement which)
 }
 
 /*
- * The next value of a row: 'u' uint64_t, 'i' int64_t or MT_WRITER_NULL, 'r' uint32_t reference with 0
+ * The next value of a row: 'u' uint64_t, 'a' an address, 'i' int64_t or MT_WRITER_NULL, 'r' uint32_t reference with 0
  * for NULL, 'd' double, 's' string or NULL.
  */
 static int bind(sqlite3_stmt *statement, const char *shape, va_list values)
@@ -178,7 +179,16 @@ static int bind(sqlite3_stmt *statement, const char *shape, va_list values)
 
 	for (int at = 1; *shape && code == SQLITE_OK; shape++, at++) {
 		switch (*shape) {
-		case 'u':
+		case 'u': {
+			uint64_t value = va_arg(values, uint64_t);
+
+			/* No real figure is as large; one that somebody made up must not turn negative. */
+			code = sqlite3_bind_int64(statement, at,
+			                          value < INT64_MAX ? (sqlite3_int64)value
+			                                            : INT64_MAX);
+			break;
+		}
+		case 'a':
 			code = sqlite3_bind_int64(statement, at,
 			                          (sqlite3_int64)va_arg(values, uint64_t));
 			break;
@@ -360,7 +370,7 @@ static int fill(struct mt_writer *writer, const struct mt_writer_session *sessio
 static int write_whole(struct mt_writer *writer, const char *path, const unsigned char *bytes,
                        size_t count)
 {
-	MT_CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+	MT_CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
 	ssize_t done = fd < 0 ? -1 : pwrite(fd, bytes, count, 0);
 	int error = errno;
 
@@ -392,6 +402,36 @@ static int make_file(struct mt_writer *writer, const char *path)
 	return r;
 }
 
+/*
+ * SQLite takes what stands there under the names of its journals. In a folder where others may write they may have
+ * put something there: their file would hold what the program's file is to hold, and they could change it. Both
+ * are open now; what is made of the names later does no harm.
+ */
+static int check_journals(struct mt_writer *writer, const char *path)
+{
+	static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
+
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		struct stat status;
+		char *name;
+		bool is_ours;
+
+		if (asprintf(&name, "%s%s", path, suffixes[i]) < 0)
+			return -ENOMEM;
+		is_ours = lstat(name, &status) != 0 ||
+		          (S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
+		           status.st_nlink == 1);
+		free(name);
+		if (!is_ours) {
+			snprintf(writer->error, sizeof(writer->error),
+			         "somebody has put a file of that name and %s beside it",
+			         suffixes[i]);
+			return -EEXIST;
+		}
+	}
+	return 0;
+}
+
 static int open_file(struct mt_writer *writer, const char *path)
 {
 	int code = sqlite3_open_v2(path, &writer->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
@@ -403,7 +443,12 @@ static int open_file(struct mt_writer *writer, const char *path)
 	sqlite3_busy_timeout(writer->db, BUSY_MS);
 	r = execute(writer, "PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 4000;"
 	                    "PRAGMA foreign_keys = OFF");
-	return r < 0 ? r : begin_log(writer);
+	/* Before, because a pipe would be waited for; and behind, what was there when they were opened. */
+	if (r == 0)
+		r = check_journals(writer, path);
+	if (r == 0)
+		r = begin_log(writer);
+	return r < 0 ? r : check_journals(writer, path);
 }
 
 int mt_writer_create(const char *path, const struct mt_writer_session *session,
@@ -526,7 +571,7 @@ int mt_writer_module(struct mt_writer *writer, const struct mt_writer_module *ro
 
 int mt_writer_frame(struct mt_writer *writer, const struct mt_writer_frame *row)
 {
-	return run(writer, FRAME, "rru", row->id, row->module, row->offset);
+	return run(writer, FRAME, "rra", row->id, row->module, row->offset);
 }
 
 int mt_writer_stack(struct mt_writer *writer, const struct mt_writer_stack *row)

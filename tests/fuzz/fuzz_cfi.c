@@ -5,20 +5,13 @@
  * The input is the pc to look up (2 bytes, signed, from the header on) and a module: .eh_frame_hdr first, .eh_frame
  * behind it. Nothing is to be compared: it must end, and read nothing outside of the module, whose block the
  * sanitizer guards to the byte.
- *
- *	tests/fuzz/run [SECONDS]            libFuzzer, with AddressSanitizer and UBSan; needs clang
- *	tests/fuzz/fuzz_cfi CORPUS/FILE…    each of these once; what make check does
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "preload/cfi.h"
 #include "preload/step.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+#include "tests/fuzz/replay.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
@@ -55,33 +48,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	free(memory);
 	return 0;
 }
-
-#ifndef FUZZ_LIBFUZZER
-
-static int replay(const char *path)
-{
-	static uint8_t data[1 << 16];
-	FILE *file = fopen(path, "rb");
-	size_t bytes;
-
-	if (!file)
-		return -1;
-	bytes = fread(data, 1, sizeof(data), file);
-	fclose(file);
-	return LLVMFuzzerTestOneInput(data, bytes);
-}
-
-int main(int argc, char **argv)
-{
-	int failed = 0;
-
-	for (int i = 1; i < argc; i++) {
-		if (replay(argv[i]) != 0) {
-			perror(argv[i]);
-			failed = 1;
-		}
-	}
-	return failed || argc < 2;
-}
-
-#endif

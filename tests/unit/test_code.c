@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test_code.c - collect/modules.h and collect/stacks.h: what an address of code means. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,6 +171,60 @@ static void a_promised_stack_becomes_what_it_stood_for(void **state)
 	mt_stacks_free(&stacks);
 }
 
+static void without_room_a_new_stack_has_no_frames_and_a_known_one_does(void **state)
+{
+	const uint64_t known[] = {0x1000, 0x2000}, new[] = {0x1001, 0x2000};
+	struct mt_stacks stacks = {NULL};
+	struct mt_ranges ranges = {NULL};
+	uint32_t first, again, cut, other, promised;
+	size_t nodes;
+
+	(void)state;
+	assert_int_equal(mt_stacks_add(&stacks, &ranges, known, 2, MT_CUT_NONE, &first), 0);
+	stacks.is_full = true;
+	assert_int_equal(mt_stacks_add(&stacks, &ranges, known, 2, MT_CUT_NONE, &again), 0);
+	assert_int_equal(again, first);
+	assert_int_equal(mt_stacks_add(&stacks, &ranges, new, 2, MT_CUT_NONE, &cut), 0);
+	assert_string_equal(mt_stacks_cut_name(stacks.nodes[cut].cut), "table");
+	nodes = stacks.node_count;
+	for (uint64_t pc = 0; pc < 1000; pc++) {
+		assert_int_equal(mt_stacks_add(&stacks, &ranges, &pc, 1, MT_CUT_NONE, &other), 0);
+		assert_int_equal(mt_stacks_promise(&stacks, &promised), 0);
+		assert_int_equal(promised, cut);
+	}
+	assert_int_equal(stacks.node_count, nodes);
+	assert_int_equal(stacks.cut_off, 2001);
+	mt_stacks_free(&stacks);
+}
+
+static void modules_and_what_is_loaded_at_a_time_have_limits(void **state)
+{
+	struct mt_modules modules = {NULL};
+	struct mt_ranges ranges = {NULL};
+	struct mt_range range = {0, 0, 0, 1};
+	uint32_t id;
+	char path[32];
+	int r = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < MT_MODULES_MAX + 10; i++) {
+		snprintf(path, sizeof(path), "/%u", i);
+		r = mt_modules_add(&modules, path, NULL, 0, &id);
+	}
+	assert_int_equal(r, -ENOSPC);
+	assert_int_equal(modules.count, MT_MODULES_MAX);
+	assert_int_equal(mt_modules_add(&modules, "/7", NULL, 0, &id), 0);
+	for (uint64_t i = 0; i < MT_RANGES_MAX + 10; i++) {
+		range.start = i * 4096;
+		range.end = range.start + 100;
+		r = mt_ranges_add(&ranges, &range);
+	}
+	assert_int_equal(r, -ENOSPC);
+	assert_true(ranges.count <= MT_RANGES_MAX);
+	mt_modules_free(&modules);
+	mt_ranges_free(&ranges);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +236,8 @@ int main(void)
 	        cmocka_unit_test(an_address_in_no_module_is_kept_as_it_is),
 	        cmocka_unit_test(a_stack_of_no_frames_has_a_node_too),
 	        cmocka_unit_test(a_promised_stack_becomes_what_it_stood_for),
+	        cmocka_unit_test(without_room_a_new_stack_has_no_frames_and_a_known_one_does),
+	        cmocka_unit_test(modules_and_what_is_loaded_at_a_time_have_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

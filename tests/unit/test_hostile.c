@@ -259,6 +259,144 @@ static void a_length_that_reaches_behind_the_head_breaks_the_ring(void **state)
 	assert_non_null(drain_of(&p)->broken);
 }
 
+static void rings_that_share_a_place_are_not_both_read(void **state)
+{
+	uint32_t index = atomic_fetch_add(&bench.segment->ring_count, 1);
+	struct mt_ring *ring = &mt_segment_rings(bench.segment)[index];
+
+	(void)state;
+	bench_round(&bench);
+	/* The whole data area, of which a part is known to be the first one's. */
+	ring->offset_bytes = MT_SEGMENT_DATA_AT;
+	ring->size_bytes = MT_RING_DATA_BYTES;
+	atomic_store(&ring->state, MT_RING_OWNED);
+	bench_round(&bench);
+	assert_non_null(bench.collector->drains[index].broken);
+	producer_alloc(&p, 0x777770, 10, 1);
+	bench_round(&bench);
+	assert_non_null(mt_live_find(&bench_process(&bench, &p)->live, 0x777770));
+}
+
+static void a_ring_is_not_forgotten_when_there_are_said_to_be_fewer(void **state)
+{
+	uint32_t known;
+
+	(void)state;
+	bench_round(&bench);
+	known = bench.collector->drain_count;
+	assert_ptr_equal(drain_of(&p)->process, bench_process(&bench, &p));
+	atomic_store(&bench.segment->ring_count, 0);
+	bench_round(&bench);
+	assert_int_equal(bench.collector->drain_count, known);
+}
+
+static void a_thread_that_begins_in_a_settled_process_is_nobodys(void **state)
+{
+	struct mt_process *process;
+
+	(void)state;
+	bench_round(&bench);
+	process = bench_process(&bench, &p);
+	mt_mailbox_post(&bench.collector->mail, &(struct mt_mail){.type = MT_MAIL_GONE,
+	                                                          .slot = p.slot,
+	                                                          .generation = p.generation,
+	                                                          .stamp = p.stamp,
+	                                                          .status = 0,
+	                                                          .signal = MT_MAIL_UNKNOWN});
+	bench_round(&bench);
+	bench_round(&bench);
+	assert_true(process->is_settled);
+	assert_null(drain_of(&p)->process);
+	producer_begin(&p, 4711);
+	producer_alloc(&p, 0x777770, 10, 1);
+	bench_round(&bench);
+	assert_null(drain_of(&p)->process);
+	assert_true(bench.collector->ledger.orphans > 0);
+}
+
+static void a_thousand_records_with_one_stamp_are_all_applied(void **state)
+{
+	enum { RINGS = 1000 };
+	static struct producer mad[RINGS];
+	uint64_t before;
+
+	(void)state;
+	bench_round(&bench);
+	before = bench_process(&bench, &p)->totals.allocations;
+	for (uint32_t i = 0; i < RINGS; i++) {
+		mad[i] = p;
+		memset(&mad[i].writer, 0, sizeof(mad[i].writer));
+		mad[i].stamp = bench.past + 1000;
+		producer_begin(&mad[i], 1000 + i);
+	}
+	bench_round(&bench);
+	for (uint32_t i = 0; i < RINGS; i++) {
+		mad[i].stamp = bench.past + 2000;
+		producer_alloc(&mad[i], 0x1000000 + 64 * i, 10, 1);
+	}
+	bench_round(&bench);
+	assert_int_equal(bench_process(&bench, &p)->totals.allocations - before, RINGS);
+}
+
+static void copies_for_forks_have_a_limit(void **state)
+{
+	struct mt_forks *forks = &bench.collector->ledger.forks;
+	struct mt_fork *copy;
+
+	(void)state;
+	forks->bytes_max = 1 << 16;
+	for (uint64_t i = 0; i < 500; i++)
+		producer_alloc(&p, 0x10000 + 16 * i, 10, 1);
+	for (uint64_t serial = 0; serial < 500; serial++) {
+		producer_fixed(&p, MT_EVENT_FORK, 0, 0, serial, 0, 0);
+		bench_round(&bench);
+		assert_true(forks->bytes <= forks->bytes_max);
+		assert_true(forks->round_bytes <= forks->bytes_max);
+	}
+	assert_true(forks->given_up > 0);
+	/* The newest is there, the oldest has gone. */
+	copy = mt_forks_take(forks, p.slot, p.generation, 499);
+	assert_non_null(copy);
+	assert_int_equal(copy->blocks, 500);
+	mt_fork_free(copy);
+	assert_null(mt_forks_take(forks, p.slot, p.generation, 0));
+	/* As many as anybody likes in one round: what they take is bounded, too. */
+	for (uint64_t serial = 1000; serial < 1400; serial++)
+		producer_fixed(&p, MT_EVENT_FORK, 0, 0, serial, 0, 0);
+	bench_round(&bench);
+	assert_true(forks->round_bytes <= forks->bytes_max);
+	assert_true(forks->bytes <= forks->bytes_max);
+}
+
+static void full_books_take_no_more_and_say_so(void **state)
+{
+	struct mt_ledger *ledger = &bench.collector->ledger;
+	struct mt_process *process;
+	uint64_t allocations;
+
+	(void)state;
+	producer_alloc(&p, 0x10000, 10, 1);
+	bench_round(&bench);
+	process = bench_process(&bench, &p);
+	allocations = process->totals.allocations;
+	mt_ledger_weigh(ledger);
+	assert_false(ledger->is_full);
+	ledger->bytes_max = 1000;
+	mt_ledger_weigh(ledger);
+	assert_true(ledger->is_full);
+	assert_string_equal(ledger->notes.rows[ledger->notes.count - 1].kind, "limit");
+	for (uint32_t i = 0; i < 100; i++) {
+		producer_alloc(&p, 0x20000 + 16 * i, 10, 1);
+		producer_stack(&p, 10 + i, 0x3000 + i);
+	}
+	producer_free(&p, 0x10000);
+	bench_round(&bench);
+	assert_int_equal(process->totals.allocations, allocations);
+	assert_int_equal(process->totals.frees, 1);
+	assert_int_equal(process->out_of_memory, 200);
+	assert_null(drain_of(&p)->broken);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -273,6 +411,12 @@ int main(void)
 	        TEST(slots_full_of_nonsense_make_no_processes_of_the_wrong_kind),
 	        TEST(a_frame_count_beyond_the_limit_breaks_the_ring),
 	        TEST(a_length_that_reaches_behind_the_head_breaks_the_ring),
+	        TEST(rings_that_share_a_place_are_not_both_read),
+	        TEST(a_ring_is_not_forgotten_when_there_are_said_to_be_fewer),
+	        TEST(a_thread_that_begins_in_a_settled_process_is_nobodys),
+	        TEST(a_thousand_records_with_one_stamp_are_all_applied),
+	        TEST(copies_for_forks_have_a_limit),
+	        TEST(full_books_take_no_more_and_say_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

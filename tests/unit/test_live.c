@@ -136,6 +136,36 @@ static void a_table_that_is_mapped_is_like_one_that_is_not(void **state)
 	mt_live_free(&copy);
 }
 
+/* Addresses that all met at one place of the table, if its hash were known. */
+static void addresses_cannot_be_chosen_so_that_they_meet(void **state)
+{
+	enum { WANTED = 2000 };
+	struct mt_live live = {NULL};
+	uint64_t seed = 11, found = 0, farthest = 0;
+
+	(void)state;
+	while (found < WANTED) {
+		uint64_t addr = random_next(&seed) >> 16;
+		bool was_live;
+
+		if ((addr ^ addr >> 15) * 0x9e3779b97f4a7c15ull >> 50)
+			continue;
+		assert_non_null(mt_live_insert(&live, addr, &was_live));
+		found++;
+	}
+	for (uint64_t i = 0; i <= live.mask; i++) {
+		uint64_t distance;
+
+		if (!live.entries[i].addr)
+			continue;
+		distance = (i - mt_live_home(&live, live.entries[i].addr)) & live.mask;
+		if (distance > farthest)
+			farthest = distance;
+	}
+	assert_true(farthest < 200);
+	mt_live_free(&live);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +173,7 @@ int main(void)
 	        cmocka_unit_test(it_holds_what_a_plain_array_holds),
 	        cmocka_unit_test(a_copy_is_independent),
 	        cmocka_unit_test(a_table_that_is_mapped_is_like_one_that_is_not),
+	        cmocka_unit_test(addresses_cannot_be_chosen_so_that_they_meet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
