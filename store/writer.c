@@ -441,11 +441,11 @@ static int open_file(struct mt_writer *writer, const char *path)
 	if (code != SQLITE_OK)
 		return writer->db ? failed(writer, code) : -ENOMEM;
 	sqlite3_busy_timeout(writer->db, BUSY_MS);
-	r = execute(writer, "PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 4000;"
-	                    "PRAGMA foreign_keys = OFF");
 	/* Before, because a pipe would be waited for; and behind, what was there when they were opened. */
+	r = check_journals(writer, path);
 	if (r == 0)
-		r = check_journals(writer, path);
+		r = execute(writer, "PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 4000;"
+		                    "PRAGMA foreign_keys = OFF");
 	if (r == 0)
 		r = begin_log(writer);
 	return r < 0 ? r : check_journals(writer, path);

@@ -81,10 +81,9 @@ for command in leaks "leaks --limit=0" top tree info; do
 	ends deep 0 $command deep.db
 done
 made dangling "UPDATE stack SET parent = 12345, frame = 12345; UPDATE block SET kind = 12345, thread = 12345;"
-for command in leaks top tree; do
+for command in leaks top tree info; do
 	ends dangling 125 $command dangling.db
 done
-ends dangling 0 info dangling.db
 made negative "UPDATE process SET live_bytes = -9223372036854775808, started_ns = 9223372036854775807, ended_ns = -5;
 	UPDATE total SET bytes_allocated = 9223372036854775807, bytes_freed = 0; UPDATE block SET size_bytes = -1;"
 for command in leaks top tree info; do

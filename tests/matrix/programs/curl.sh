@@ -17,8 +17,7 @@ prepare()
 		for request in 1 2 3; do
 			curl -s --http0.9 -k --unix-socket tls.socket https://localhost/page | cksum
 		done
-		kill $!
-		wait $!
+		{ kill $!; wait $!; } 2>/dev/null
 		curl -sS --unix-socket no-such-socket http://localhost/
 	PART
 	command="sh ./session"
