@@ -18,6 +18,8 @@
 
 #define KNOWN_RANGES 1024u
 #define PAGE_BYTES   4096u
+/* Objects that a program begins with; of more, some are taken for such as may go. */
+#define FIRST_OBJECTS 512u
 
 /*
  * A cache only: overwriting one costs another MODULE record. epoch_plus_1 is written last (release) and
@@ -32,6 +34,8 @@ struct range {
 static struct {
 	struct range ranges[KNOWN_RANGES];
 	_Atomic uint32_t next;
+	const struct link_map *first[FIRST_OBJECTS];
+	uint32_t first_count;
 	uintptr_t loader_start;
 	uintptr_t loader_end;
 	char executable[4096];
@@ -126,10 +130,25 @@ void mt_module_init(void)
 	ssize_t bytes = readlink("/proc/self/exe", modules.executable, sizeof(modules.executable));
 
 	modules.executable_bytes = bytes > 0 ? (uint32_t)bytes : 0;
+	for (const struct link_map *object = mt_real_objects();
+	     object && modules.first_count < FIRST_OBJECTS; object = object->l_next)
+		modules.first[modules.first_count++] = object;
 	if (mt_module_find((const void *)mt_real_loader_base(), &found)) {
 		modules.loader_start = (uintptr_t)found.map_start;
 		modules.loader_end = (uintptr_t)found.map_end;
 	}
+}
+
+bool mt_module_is_permanent(const void *pc)
+{
+	struct mt_module_found found;
+
+	if (!mt_module_find(pc, &found))
+		return false;
+	for (uint32_t i = 0; i < modules.first_count; i++)
+		if (modules.first[i] == found.object)
+			return true;
+	return false;
 }
 
 bool mt_module_is_loader(const void *pc)

@@ -39,6 +39,9 @@ void mt_module_init(void);
 /* True for an address in the dynamic loader. Any context. */
 bool mt_module_is_loader(const void *pc);
 
+/* Was what this address lies in there when the program began? Then it is never unloaded. No lock, any context. */
+bool mt_module_is_permanent(const void *pc);
+
 /* Tells the collector of every module that these frames lie in and that it has not been told of. */
 void mt_module_note(struct mt_ring_writer *writer, void *const *frames, uint32_t depth);
 

@@ -10,6 +10,9 @@
  * A hash has one group of 8 entries (two cache lines) a level. Look-up goes through the levels in use from
  * the smallest; the hot stacks were met first and so stand in the first. That is 256 KiB.
  *
+ * Where something may have been unloaded (the epoch is not 0), a stack whose frames all lie in objects that are there
+ * for good has a seed of its own: it keeps its id and its place in the table, however often others come and go.
+ *
  * The mapping is wiped in a forked child, which so defines its stacks anew under its own ids.
  *
  * Two threads may define the same stack at once under two ids: the collector joins them by their frames.
@@ -35,6 +38,9 @@
 #define GROUP           8u
 /* When the table is full the innermost frames stand for the stack. */
 #define FRAMES_WHEN_FULL 8u
+
+/* The seed of stacks that no unloading concerns; no epoch gets so far. */
+#define PERMANENT UINT32_MAX
 
 struct entry {
 	_Atomic uint64_t hash;  /* 0: empty; claimed by compare-exchange */
@@ -90,9 +96,9 @@ struct identity {
 	uint32_t check; /* 21 bits of a second hash | 11 bits of depth */
 };
 
-static inline struct identity identify(const struct mt_walk *walk, uint32_t epoch)
+static inline struct identity identify(const struct mt_walk *walk, uint32_t of)
 {
-	uint64_t seed = ((uint64_t)epoch << 8 | walk->cut) * 0x9e3779b97f4a7c15u;
+	uint64_t seed = ((uint64_t)of << 8 | walk->cut) * 0x9e3779b97f4a7c15u;
 	__uint128_t product = (__uint128_t)(walk->hash ^ seed) * 0xa0761d6478bd642fu;
 	uint64_t hash = (uint64_t)product ^ (uint64_t)(product >> 64);
 	uint64_t check = (walk->check ^ walk->check >> 32) * 0xe7037ed1a0b428dbu;
@@ -164,21 +170,35 @@ MT_COLD static void shorten(struct mt_walk *walk)
 	mt_walk_identify(walk);
 }
 
+static bool is_permanent(const struct mt_walk *walk)
+{
+	for (uint32_t i = 0; i < walk->depth; i++)
+		/* A return address may be one past the end of its object. */
+		if (!mt_module_is_permanent((const char *)walk->frames[i] - 1))
+			return false;
+	return true;
+}
+
 MT_COLD static uint32_t take_new(struct mt_thread *thread, struct mt_ring_writer *writer,
                                  struct mt_walk *walk, uint32_t epoch, struct entry *free_entry)
 {
 	struct identity identity;
 	int saved_errno = errno;
-	uint32_t id;
+	uint32_t id = 0;
 
 	if (!walk->frames) {
 		mt_walk_frames(&thread->tail, walk, thread->frames);
 		walk->frames = thread->frames;
 	}
-	if (!free_entry && walk->depth > FRAMES_WHEN_FULL)
+	if (epoch && is_permanent(walk)) {
+		epoch = PERMANENT;
+		id = look_up(identify(walk, epoch), &free_entry);
+	}
+	if (!id && !free_entry && walk->depth > FRAMES_WHEN_FULL)
 		shorten(walk);
 	identity = identify(walk, epoch);
-	id = free_entry ? 0 : look_up(identity, &free_entry);
+	if (!id && !free_entry)
+		id = look_up(identity, &free_entry);
 	if (!id) {
 		id = define(writer, walk->frames, walk->depth, walk->cut);
 		if (id && free_entry)
@@ -188,25 +208,20 @@ MT_COLD static uint32_t take_new(struct mt_thread *thread, struct mt_ring_writer
 	return id;
 }
 
-/* Not where it is looked for first: it is seldom far, but each look costs a line that is seldom in the cache. */
-static __attribute__((noinline)) uint32_t take_further(struct mt_thread *thread, uint32_t level,
-                                                       struct mt_ring_writer *writer,
-                                                       struct mt_walk *walk, uint32_t epoch,
-                                                       struct identity identity)
+/* The id of a stack, by the thread's own memory or the table; 0: it is not known by this identity, *ret_free as above. */
+static inline uint32_t find(struct mt_thread *thread, uint32_t level, struct identity identity,
+                            struct entry **ret_free)
 {
 	struct mt_recent *recent = &thread->recent[identity.hash >> (64 - MT_RECENT_BITS)];
 	/* What belongs to the thread is level 0's. */
 	bool may_remember = level == 0;
-	struct entry *free_entry;
 	uint32_t id;
 
 	if (may_remember && recent->hash == identity.hash && recent->check == identity.check &&
 	    recent->id)
 		return recent->id;
-	id = look_up(identity, &free_entry);
-	if (!id)
-		return take_new(thread, writer, walk, epoch, free_entry);
-	if (may_remember) {
+	id = look_up(identity, ret_free);
+	if (id && may_remember) {
 		/* A siglongjmp out of a handler may cut this off anywhere. */
 		recent->id = 0;
 		atomic_signal_fence(memory_order_seq_cst);
@@ -218,11 +233,25 @@ static __attribute__((noinline)) uint32_t take_further(struct mt_thread *thread,
 	return id;
 }
 
+/* Not where it is looked for first: it is seldom far, but each look costs a line that is seldom in the cache. */
+static __attribute__((noinline)) uint32_t take_further(struct mt_thread *thread, uint32_t level,
+                                                       struct mt_ring_writer *writer,
+                                                       struct mt_walk *walk, uint32_t epoch,
+                                                       struct identity identity)
+{
+	struct entry *free_entry;
+	uint32_t id = find(thread, level, identity, &free_entry);
+
+	if (mt_unlikely(!id && epoch))
+		id = find(thread, level, identify(walk, epoch), &free_entry);
+	return id ? id : take_new(thread, writer, walk, epoch, free_entry);
+}
+
 /* The id of a stack that is known by `walk`; defines it when it is new. */
 static inline uint32_t take(struct mt_thread *thread, uint32_t level, struct mt_ring_writer *writer,
                             struct mt_walk *walk, uint32_t epoch)
 {
-	struct identity identity = identify(walk, epoch);
+	struct identity identity = identify(walk, mt_likely(!epoch) ? 0 : PERMANENT);
 	struct entry *first = group_of(0, identity.hash) + identity.hash % GROUP;
 
 	if (mt_likely(atomic_load_explicit(&first->hash, memory_order_relaxed) == identity.hash)) {
