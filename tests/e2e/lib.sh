@@ -44,6 +44,13 @@ ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}log_path=$work/sanitizer
 UBSAN_OPTIONS=${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}print_stacktrace=1:log_path=$work/sanitizer
 TSAN_OPTIONS=${TSAN_OPTIONS:+$TSAN_OPTIONS:}log_path=$work/sanitizer
 export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
+# What libdw keeps of modules that make no sense is not ours to free.
+echo leak:libdw.so >"$work/leaks.supp"
+LSAN_OPTIONS=${LSAN_OPTIONS:+$LSAN_OPTIONS:}suppressions=$work/leaks.supp:print_suppressions=0
+export LSAN_OPTIONS
+# True where the tool and the collector are built with a sanitizer: it wants /proc, its own threads and terabytes of
+# address space, no tracer, and to be the first library.
+is_sanitized() { ldd "$memtrace" | grep -q 'lib[atl]san\.so'; }
 
 tests_run=0
 tests_failed=0

@@ -46,6 +46,10 @@ done
 # With one thread: for others glibc is slow where it finds no space.
 work_to_do="1 20000 5"
 for megabytes in 40 80 120 200 400; do
+	if is_sanitized; then
+		skip "$megabytes MB of address space" "a sanitizer needs terabytes of it"
+		continue
+	fi
 	limited "$megabytes MB of address space" "ulimit -v $((megabytes * 1024))"
 	limited "$megabytes MB of address space, which may be raised" "ulimit -S -v $((megabytes * 1024))"
 done
@@ -72,7 +76,12 @@ if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null && setpriv --reuid=6553
 		# The collector is three of them, so that what is enough for the program is not for both.
 		case $processes in
 		3 | 4) skip "$processes processes: it does what it does untraced" "there is room for the program alone" ;;
-		*) is "$processes processes: it does what it does untraced" "$traced $(cat out)" "$status $(cat plain.out)" ;;
+		*)
+			if is_sanitized; then
+				skip "$processes processes: it does what it does untraced" "a sanitizer has threads of its own"
+				continue
+			fi
+			is "$processes processes: it does what it does untraced" "$traced $(cat out)" "$status $(cat plain.out)" ;;
 		esac
 		[ $processes -gt 2 ] || contains "$processes processes: it says that it is not traced" err "not traced"
 	done

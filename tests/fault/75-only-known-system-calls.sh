@@ -4,6 +4,8 @@
 # the end and gettid at the start of a thread. By strace, and by a filter that kills.
 . "$(dirname "$0")/../e2e/lib.sh"
 . "$here/trouble.sh"
+# A traced process cannot be looked through for leaks.
+ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
 
 for mode in run preload; do
 	echo prison | trace_$mode "$work/prison.db" ./trouble $usual >out 2>err

@@ -4,6 +4,8 @@
 # is empty. Here every seventh; STEP=1 in the environment tries all.
 . "$(dirname "$0")/../e2e/lib.sh"
 . "$here/trouble.sh"
+# A traced process cannot be looked through for leaks.
+ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
 command -v strace >/dev/null && strace -D -o /dev/null true 2>/dev/null ||
 	skip_all "strace is not there, or not allowed"
 

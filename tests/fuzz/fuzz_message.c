@@ -57,6 +57,7 @@ static void forget(void)
 	for (uint32_t i = 0; i < MESSAGES_MAX * 2; i++) {
 		if (session.watches[i].pidfd >= 0)
 			close(session.watches[i].pidfd);
+		free(session.watches[i].oom_file);
 		session.watches[i] = (struct mt_watch){.pidfd = -1};
 		atomic_store(&mt_segment_slots(session.segment)[i].state, MT_SLOT_FREE);
 	}
@@ -73,7 +74,8 @@ static size_t make(struct bytes *bytes, unsigned char *message, size_t most)
 
 	memset(message, 0, most);
 	if (how & 1) {
-		request.verb = bytes_u8(bytes) % 4;
+		/* Not MT_CONTROL_SNAPSHOT, which would stop this process. */
+		request.verb = bytes_u8(bytes) % MT_CONTROL_SNAPSHOT;
 		request.pid = how & 2 ? (uint32_t)getpid() : (uint32_t)bytes_number(bytes);
 		memcpy(message, &request, length = sizeof(request));
 	} else {
