@@ -18,8 +18,7 @@ made()
 
 # Memory that may be written to; sanitizers take more by themselves.
 memory=1048576
-"$memtrace" --version >/dev/null 2>&1
-(ulimit -d $memory && "$memtrace" info good.db) >/dev/null 2>&1 || memory=unlimited
+! is_sanitized || memory=unlimited
 
 # ends NAME STATUS [COMMAND…]: with this status, before a minute is over; out and err are what it said.
 ends()

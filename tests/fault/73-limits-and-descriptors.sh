@@ -4,6 +4,8 @@
 # what it does untraced, and at most one line is said.
 . "$(dirname "$0")/../e2e/lib.sh"
 . "$here/trouble.sh"
+# Without descriptors nothing can be looked through for leaks.
+ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
 
 # quiet NAME: nothing was said and the file has all; or one line, and a file that opens, if there is one.
 quiet()
