@@ -53,6 +53,8 @@ void fixture_sql(const char *path, const char *sql)
 	sqlite3 *db;
 
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	/* A reader may be at it, as the collector expects, too. */
+	sqlite3_busy_timeout(db, 10000);
 	sqlite3_exec(db, "PRAGMA synchronous = OFF", NULL, NULL, NULL);
 	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
 		fail_msg("%s: %s", path, message);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,9 +46,12 @@ static pid_t start_idle(void)
 {
 	pid_t child = fork();
 
-	if (child == 0)
+	if (child == 0) {
+		/* Not beyond a test that fails. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;)
 			pause();
+	}
 	assert_true(child > 0);
 	return child;
 }
