@@ -20,6 +20,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+bool mt_host_has_proc(void)
+{
+	char self[32];
+	ssize_t bytes = readlink("/proc/self", self, sizeof(self) - 1);
+
+	if (bytes <= 0)
+		return false;
+	self[bytes] = '\0';
+	/* In a pid namespace with the /proc of another one, its numbers are those of others. */
+	return strtol(self, NULL, 10) == getpid();
+}
+
+const char *mt_host_root(void)
+{
+	return mt_host_has_proc() ? "" : "/dev/null";
+}
+
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
 #endif
@@ -56,12 +73,13 @@ void mt_host_identify(pid_t pid, struct mt_identity *ret_identity)
 	struct mt_identity identity = {0};
 	size_t bytes;
 
-	mt_procfs_link("", pid, "exe", &identity.executable);
-	mt_procfs_link("", pid, "cwd", &identity.folder);
-	mt_procfs_arguments("", pid, &identity.arguments);
+	mt_procfs_link(mt_host_root(), pid, "exe", &identity.executable);
+	mt_procfs_link(mt_host_root(), pid, "cwd", &identity.folder);
+	mt_procfs_arguments(mt_host_root(), pid, &identity.arguments);
 	if (identity.executable) {
 		identity.command = strdup(base_name(identity.executable));
-	} else if (mt_procfs_read("", pid, "comm", 64, &identity.command, &bytes) == 0) {
+	} else if (mt_procfs_read(mt_host_root(), pid, "comm", 64, &identity.command, &bytes) ==
+	           0) {
 		/* Another user's process: its name is all there is. */
 		identity.command[strcspn(identity.command, "\n")] = '\0';
 	}
@@ -92,7 +110,7 @@ int mt_host_maps(pid_t pid, ino_t segment_inode)
 	char wanted[32];
 	size_t bytes;
 	char *line, *rest;
-	int r = mt_procfs_read("", pid, "maps", 16u << 20, &text, &bytes);
+	int r = mt_procfs_read(mt_host_root(), pid, "maps", 16u << 20, &text, &bytes);
 
 	if (r < 0)
 		return r;
@@ -103,11 +121,6 @@ int mt_host_maps(pid_t pid, ino_t segment_inode)
 	return 0;
 }
 
-bool mt_host_has_proc(void)
-{
-	return access("/proc/self/stat", R_OK) == 0;
-}
-
 /* The last number of the line NSpid. */
 pid_t mt_host_inner_pid(pid_t pid)
 {
@@ -115,7 +128,7 @@ pid_t mt_host_inner_pid(pid_t pid)
 	size_t bytes;
 	char *line, *last;
 
-	if (mt_procfs_read("", pid, "status", 65536, &text, &bytes) < 0)
+	if (mt_procfs_read(mt_host_root(), pid, "status", 65536, &text, &bytes) < 0)
 		return 0;
 	line = strstr(text, "\nNSpid:");
 	if (!line)
@@ -130,8 +143,8 @@ bool mt_host_children_are_here(pid_t pid)
 	MT_CLEANUP_FREE char *ours = NULL;
 	MT_CLEANUP_FREE char *theirs = NULL;
 
-	return mt_procfs_link("", getpid(), "ns/pid", &ours) == 0 &&
-	       mt_procfs_link("", pid, "ns/pid_for_children", &theirs) == 0 &&
+	return mt_procfs_link(mt_host_root(), getpid(), "ns/pid", &ours) == 0 &&
+	       mt_procfs_link(mt_host_root(), pid, "ns/pid_for_children", &theirs) == 0 &&
 	       strcmp(ours, theirs) == 0;
 }
 
@@ -238,7 +251,8 @@ static bool ask_zombie(pid_t pid, int *ret_code)
 	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
 	if (stat(path, &owner) != 0 || (geteuid() != 0 && owner.st_uid != geteuid()))
 		return false;
-	if (mt_procfs_stat("", pid, &process) < 0 || (process.state != 'Z' && process.state != 'X'))
+	if (mt_procfs_stat(mt_host_root(), pid, &process) < 0 ||
+	    (process.state != 'Z' && process.state != 'X'))
 		return false;
 	*ret_code = process.exit_code;
 	return true;

@@ -23,8 +23,14 @@ int mt_host_pidfd(pid_t pid);
 /* Does the process have the memfd with this inode mapped? 1, 0, or -errno: it cannot be told. */
 int mt_host_maps(pid_t pid, ino_t segment_inode);
 
-/* Can anything be told of processes at all? Without /proc there is nothing to check a pid by. */
+/*
+ * Can anything be told of processes at all? Without /proc, or with that of another pid namespace, there is nothing to
+ * check a pid by.
+ */
 bool mt_host_has_proc(void);
+
+/* The root for procfs.h: a place where nothing is, if there is no /proc to be believed. */
+const char *mt_host_root(void);
 
 /* The pid that a process has in the innermost pid namespace that it is in; 0: it cannot be told. */
 pid_t mt_host_inner_pid(pid_t pid);

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "collect/collector.h"
+#include "collect/host.h"
 #include "collect/lifecycle.h"
 
 /* The process does not stand still for longer than this, whatever happens. */
@@ -390,6 +391,11 @@ static void take(struct mt_resident *resident)
 	struct mt_freeze freeze = {0};
 	int r;
 
+	/* The numbers in another namespace's /proc are those of others. */
+	if (!mt_host_has_proc()) {
+		fail(resident, -ENOTSUP, "the collector has no /proc of its own pid namespace");
+		return;
+	}
 	resident->is_frozen = mt_freeze(resident->pid, deadline_ns, &freeze) == 0;
 	if (!mt_mailbox_post(&resident->collector->mail,
 	                     &(struct mt_mail){.type = MT_MAIL_COPY, .resident = resident}))

@@ -192,7 +192,7 @@ static struct origin find_origin(struct mt_session *session, pid_t pid, pid_t to
 
 	origin.is_replaced = origin.slot < MT_SLOTS;
 	/* vfork and exec, or posix_spawn: the parent is known, an image in between was not. */
-	if (!origin.is_replaced && pid > 0 && mt_procfs_stat("", pid, &stat) == 0)
+	if (!origin.is_replaced && pid > 0 && mt_procfs_stat(mt_host_root(), pid, &stat) == 0)
 		origin.slot = find_inside_out(session, stat.parent, mt_host_inner_pid(stat.parent));
 	if (origin.slot < MT_SLOTS)
 		origin.generation = generation_of(session, origin.slot);
@@ -322,7 +322,7 @@ static bool is_claimant(struct mt_session *session, const struct mt_mail *mail)
 	struct timespec now, boot;
 	int64_t age_ns, begin_ns, start;
 
-	if (mt_procfs_stat("", mail->pid, &stat) < 0)
+	if (mt_procfs_stat(mt_host_root(), mail->pid, &stat) < 0)
 		return false;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	clock_gettime(CLOCK_BOOTTIME, &boot);
@@ -380,7 +380,7 @@ static void name_thread(struct mt_session *session, const struct mt_mail *mail)
 	size_t bytes;
 
 	snprintf(file, sizeof(file), "task/%d/comm", mail->tid);
-	if (mt_procfs_read("", mail->pid, file, 64, &name, &bytes) < 0)
+	if (mt_procfs_read(mt_host_root(), mail->pid, file, 64, &name, &bytes) < 0)
 		return;
 	name[strcspn(name, "\n")] = '\0';
 	tell_drain(session, &(struct mt_mail){.type = MT_MAIL_THREADS,
@@ -400,7 +400,7 @@ static void look_executed(struct mt_session *session, const struct mt_mail *mail
 	if (!watch->is_used || watch->generation != mail->generation || watch->is_gone ||
 	    mt_host_maps(watch->pid, session->segment_inode) == 1)
 		return;
-	mt_procfs_link("", watch->pid, "exe", &answer.text);
+	mt_procfs_link(mt_host_root(), watch->pid, "exe", &answer.text);
 	tell_drain(session, &answer);
 }
 

@@ -18,7 +18,7 @@ prepare()
 			curl -s --http0.9 -k --unix-socket tls.socket https://localhost/page | cksum
 		done
 		{ kill $!; wait $!; } 2>/dev/null
-		curl -sS --unix-socket no-such-socket http://localhost/
+		curl -sS --unix-socket no-such-socket http://localhost/ 2>&1 | sed 's/after [0-9]* ms/after some time/' >&2
 	PART
 	command="sh ./session"
 }
