@@ -65,6 +65,9 @@ static void cross_points(struct mt_ledger *ledger, struct mt_process *process, u
 
 /* --- blocks ------------------------------------------------------------------------------------------ */
 
+/* The path of nearly every event: gcc takes it for too large, and calls cost more than all else that is new in it. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 /* The free of a block that is not live: where tracing was off, it may have been allocated then. */
 static inline uint64_t *unknown_frees(struct mt_process *process)
 {
@@ -72,9 +75,9 @@ static inline uint64_t *unknown_frees(struct mt_process *process)
 }
 
 /* What there is to say of the free of a block of the process's own, before its entry goes. */
-static inline void judge_free(struct mt_ledger *ledger, struct mt_drain *drain,
-                              struct mt_process *process, const struct mt_live_entry *block,
-                              struct mt_event_head head)
+static ALWAYS_INLINE void judge_free(struct mt_ledger *ledger, struct mt_drain *drain,
+                                     struct mt_process *process, const struct mt_live_entry *block,
+                                     struct mt_event_head head)
 {
 	drain->last_bad_free = 0;
 	if (unlikely(!(block->total & MT_LIVE_FLAGS) &&
@@ -85,8 +88,8 @@ static inline void judge_free(struct mt_ledger *ledger, struct mt_drain *drain,
 	drain->last_grave = process->frees.next;
 }
 
-static inline void apply_free(struct mt_ledger *ledger, struct mt_drain *drain,
-                              struct mt_process *process, struct mt_event_head head)
+static ALWAYS_INLINE void apply_free(struct mt_ledger *ledger, struct mt_drain *drain,
+                                     struct mt_process *process, struct mt_event_head head)
 {
 	struct mt_live_entry *block = mt_books_find(process, mt_event_addr(head.word));
 
@@ -101,8 +104,8 @@ static inline void apply_free(struct mt_ledger *ledger, struct mt_drain *drain,
 }
 
 /* False: the record is impossible. */
-static inline bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
-                               struct mt_process *process, struct mt_event_head head)
+static ALWAYS_INLINE bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
+                                      struct mt_process *process, struct mt_event_head head)
 {
 	uint64_t addr = mt_event_addr(head.word);
 	unsigned int kind = mt_event_kind(head.word);

@@ -16,7 +16,8 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 /* The block at an address, also one that was inherited; NULL: none is live there. */
-static inline struct mt_live_entry *mt_books_find(struct mt_process *process, uint64_t addr)
+static inline __attribute__((always_inline)) struct mt_live_entry *
+mt_books_find(struct mt_process *process, uint64_t addr)
 {
 	struct mt_live_entry *block = mt_live_find(&process->live, addr);
 
@@ -31,23 +32,24 @@ static inline bool mt_books_is_live(const struct mt_process *process, uint64_t a
 }
 
 /* Before the live table changes at an address: forked children may have inherited what is there. */
-static inline void mt_books_keep_past(struct mt_process *process, uint64_t addr,
-                                      const struct mt_live_entry *block)
+static inline __attribute__((always_inline)) void
+mt_books_keep_past(struct mt_process *process, uint64_t addr, const struct mt_live_entry *block)
 {
 	if (unlikely(process->source != NULL) && process->source->newest &&
 	    mt_past_keep(process, addr, block) < 0)
 		process->out_of_memory++;
 }
 
-static inline void mt_books_remove(struct mt_process *process, struct mt_live_entry *block)
+static inline __attribute__((always_inline)) void mt_books_remove(struct mt_process *process,
+                                                                  struct mt_live_entry *block)
 {
 	mt_books_keep_past(process, block->addr, block);
 	mt_live_remove(&process->live, block);
 }
 
 /* For the caller to fill in; the entry that was there, if *ret_was_live, was kept. */
-static inline struct mt_live_entry *mt_books_insert(struct mt_process *process, uint64_t addr,
-                                                    bool *ret_was_live)
+static inline __attribute__((always_inline)) struct mt_live_entry *
+mt_books_insert(struct mt_process *process, uint64_t addr, bool *ret_was_live)
 {
 	if (unlikely(process->source != NULL))
 		mt_books_keep_past(process, addr, mt_live_find(&process->live, addr));
@@ -78,8 +80,8 @@ static inline void mt_books_restore_flagged(struct mt_process *process,
 }
 
 /* The three changes of the books that a block of the process's own causes. */
-static inline void mt_books_alloc(struct mt_process *process, uint32_t total, uint64_t size_bytes,
-                                  uint64_t ns)
+static inline __attribute__((always_inline)) void
+mt_books_alloc(struct mt_process *process, uint32_t total, uint64_t size_bytes, uint64_t ns)
 {
 	if (unlikely(process->estimate != NULL)) {
 		if (!mt_estimate_alloc(process->estimate, &process->totals, total, size_bytes, ns))
@@ -89,8 +91,8 @@ static inline void mt_books_alloc(struct mt_process *process, uint32_t total, ui
 	mt_totals_alloc(&process->totals, total, size_bytes, ns);
 }
 
-static inline void mt_books_end(struct mt_process *process, uint32_t total, uint64_t size_bytes,
-                                bool is_temporary)
+static inline __attribute__((always_inline)) void
+mt_books_end(struct mt_process *process, uint32_t total, uint64_t size_bytes, bool is_temporary)
 {
 	if (unlikely(process->estimate != NULL))
 		mt_estimate_release(process->estimate, &process->totals, total, size_bytes,
@@ -110,7 +112,8 @@ static inline void mt_books_undo(struct mt_process *process, uint32_t total, uin
 }
 
 /* A block of the process's own is no longer its thread's. */
-static inline void mt_books_disown(struct mt_process *process, const struct mt_live_entry *block)
+static inline __attribute__((always_inline)) void mt_books_disown(struct mt_process *process,
+                                                                  const struct mt_live_entry *block)
 {
 	struct mt_thread *owner = &process->threads[block->thread];
 
@@ -119,8 +122,9 @@ static inline void mt_books_disown(struct mt_process *process, const struct mt_l
 }
 
 /* Counts the end of a block; *ret_temporary says whether it was a short one. The entry stays. */
-static inline bool mt_books_release(struct mt_drain *drain, struct mt_process *process,
-                                    const struct mt_live_entry *block, uint64_t word)
+static inline __attribute__((always_inline)) bool
+mt_books_release(struct mt_drain *drain, struct mt_process *process,
+                 const struct mt_live_entry *block, uint64_t word)
 {
 	struct mt_thread *thread = &process->threads[drain->thread];
 	bool is_temporary;

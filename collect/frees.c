@@ -13,7 +13,7 @@
 
 enum family { NO_FAMILY, MALLOC_FAMILY, NEW_FAMILY, NEW_ARRAY_FAMILY };
 
-static const unsigned char family_of[MT_KIND_COUNT] = {
+const uint8_t mt_frees_family[256] = {
         [MT_KIND_MALLOC] = MALLOC_FAMILY,
         [MT_KIND_CALLOC] = MALLOC_FAMILY,
         [MT_KIND_REALLOC] = MALLOC_FAMILY,
@@ -43,13 +43,6 @@ void mt_frees_grow(struct mt_frees *frees)
 	if (frees->next > frees->capacity)
 		frees->next = frees->capacity;
 	frees->capacity = capacity;
-}
-
-bool mt_frees_match(unsigned int kind, unsigned int free_kind)
-{
-	free_kind &= ~MT_FREE_LATER;
-	return kind < MT_KIND_COUNT && free_kind < MT_KIND_COUNT &&
-	       family_of[kind] == family_of[free_kind];
 }
 
 /* The youngest grave at this address; NULL: none is remembered. */

@@ -88,8 +88,15 @@ static inline void mt_frees_remember(struct mt_frees *frees, const struct mt_liv
 		        (struct mt_grave){block->addr, block->total, 0};
 }
 
+/* What belongs together, by kind; 0: to nothing. */
+extern const uint8_t mt_frees_family[256];
+
 /* Can what `kind` allocated be given back in this way? */
-bool mt_frees_match(unsigned int kind, unsigned int free_kind);
+static inline bool mt_frees_match(unsigned int kind, unsigned int free_kind)
+{
+	return mt_frees_family[(uint8_t)kind] ==
+	       mt_frees_family[(uint8_t)(free_kind & ~MT_FREE_LATER)];
+}
 
 /* A free of an address that is not live. */
 void mt_frees_unmatched(struct mt_ledger *ledger, struct mt_drain *drain,
