@@ -336,13 +336,13 @@ CREATE TABLE mapping (
 --	slack        the rest of pages with live blocks, shared out among their stacks by live bytes
 --	free         an allocator's pages without a live block
 --	top          the same, behind the last live block of their mapping
---	mmap         mapped by the program itself, by stack; NULL: by a parent process
+--	mmap         mapped by the program itself, by stack
 --	stack        of a thread; NULL: it is not known
 --	text, rodata, data, bss, file    of a file, see mapping
 --	shared       shared memory that no traced call of this process has mapped
 --	other        the kernel's own pages, devices
 --	memtrace     the library's and the segment's
---	unexplained  nothing is known of it
+--	unexplained  nothing is known of it; in a forked child also what its parent had mapped
 CREATE TABLE owner (
 	snapshot      INTEGER NOT NULL REFERENCES snapshot,
 	kind          TEXT NOT NULL,
