@@ -75,17 +75,6 @@ static int64_t blocks_of(const struct mt_measure *measure, const struct mt_site 
 	return site->allocations;
 }
 
-static const char *function_at(struct mt_arena *arena, const struct mt_trim *trim, size_t index)
-{
-	if (index >= trim->count)
-		return "";
-	return mt_text_cut(arena,
-	                   mt_text_short_name(arena,
-	                                      mt_stacktext_function(arena, &trim->lines[index]),
-	                                      NAME_WIDTH),
-	                   NAME_WIDTH);
-}
-
 static int print_sites(struct report *report, const struct mt_site *sites, size_t count)
 {
 	const struct mt_measure *measure = report->measure;
@@ -119,11 +108,13 @@ static int print_sites(struct report *report, const struct mt_site *sites, size_
 		row[1] = mt_value_text(
 		        mt_arena_text(&table.arena, mt_units_share(figure, sum).text));
 		row[2] = mt_value_number(blocks_of(measure, &sites[i]));
-		row[3] = mt_value_text(function_at(&table.arena, &trim, 0));
+		row[3] =
+		        mt_value_text(mt_stacktext_function_at(&table.arena, &trim, 0, NAME_WIDTH));
 		row[4] = mt_value_text(
 		        trim.count ? mt_stacktext_place(&table.arena, trim.lines, PLACE_WIDTH)
 		                   : "");
-		row[5] = mt_value_text(function_at(&table.arena, &trim, 1));
+		row[5] =
+		        mt_value_text(mt_stacktext_function_at(&table.arena, &trim, 1, NAME_WIDTH));
 	}
 	if (error >= 0)
 		mt_table_print_text(&table, 0, stdout);

@@ -144,17 +144,6 @@ static int print_kinds(struct mt_rss_report *report, const struct mt_rss_snapsho
 	return next;
 }
 
-static const char *function_at(struct mt_arena *arena, const struct mt_trim *trim, size_t index)
-{
-	if (index >= trim->count)
-		return "";
-	return mt_text_cut(arena,
-	                   mt_text_short_name(arena,
-	                                      mt_stacktext_function(arena, &trim->lines[index]),
-	                                      NAME_WIDTH),
-	                   NAME_WIDTH);
-}
-
 static int print_sites(struct mt_rss_report *report, const struct mt_rss_snapshot *snapshot)
 {
 	static const struct mt_column columns[] = {
@@ -188,11 +177,13 @@ static int print_sites(struct mt_rss_report *report, const struct mt_rss_snapsho
 		row = mt_table_add(&table);
 		for (int i = 0; i < 5; i++)
 			row[i] = mt_value_number(mt_rows_integer(rows, i + 1));
-		row[5] = mt_value_text(function_at(&table.arena, &trim, 0));
+		row[5] =
+		        mt_value_text(mt_stacktext_function_at(&table.arena, &trim, 0, NAME_WIDTH));
 		row[6] = mt_value_text(
 		        trim.count ? mt_stacktext_place(&table.arena, trim.lines, PLACE_WIDTH)
 		                   : "");
-		row[7] = mt_value_text(function_at(&table.arena, &trim, 1));
+		row[7] =
+		        mt_value_text(mt_stacktext_function_at(&table.arena, &trim, 1, NAME_WIDTH));
 	}
 	mt_rows_close(rows);
 	if (next == 0 && table.row_count > 0) {

@@ -24,7 +24,8 @@ const char *mt_stacktext_cut(const char *cut)
 	        {"early", "taken before the program's start, when stacks could not be walked yet"},
 	        {"unwinder", "the unwinder could not go on from here"},
 	        {"table", "the table of stacks was full"},
-	        {"no-cfi", "nothing says who called this code: it was made at run time, or by hand"},
+	        {"no-cfi",
+	         "nothing says who called this code: it was made at run time, or by hand"},
 	        {"no-rule", "who called this code is said in a way that only libunwind follows"},
 	        {"off-stack", "the next caller would not be on the thread's stack"},
 	        {"lost", "the stack itself was lost"},
@@ -66,6 +67,17 @@ static const char *short_file(struct mt_arena *arena, const char *file, size_t w
 			path = real + bytes + 1;
 	}
 	return mt_text_short_path(arena, mt_text_clean(arena, mt_arena_text(arena, path)), width);
+}
+
+const char *mt_stacktext_function_at(struct mt_arena *arena, const struct mt_trim *trim,
+                                     size_t index, size_t width)
+{
+	if (index >= trim->count)
+		return "";
+	return mt_text_cut(
+	        arena,
+	        mt_text_short_name(arena, mt_stacktext_function(arena, &trim->lines[index]), width),
+	        width);
 }
 
 const char *mt_stacktext_place(struct mt_arena *arena, const struct mt_line *line, size_t width)

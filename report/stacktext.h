@@ -23,6 +23,10 @@ const char *mt_stacktext_function(struct mt_arena *arena, const struct mt_line *
  */
 const char *mt_stacktext_place(struct mt_arena *arena, const struct mt_line *line, size_t width);
 
+/* The function at a line of a stack, cut to `width`; "" where it has none. */
+const char *mt_stacktext_function_at(struct mt_arena *arena, const struct mt_trim *trim,
+                                     size_t index, size_t width);
+
 /* The width for a place that stands last in its line. */
 #define MT_STACKTEXT_PLACE 64
 
