@@ -32,6 +32,10 @@ export LC_ALL
 work=$(mktemp -d) || exit 99
 # Others may look into it: some programs under test change their user.
 chmod 755 "$work"
+# Where a file goes that cannot be written where it should be; as open to everybody as /tmp.
+mkdir -m 1777 "$work/tmp"
+TMPDIR=$work/tmp
+export TMPDIR
 server=
 trap '[ -z "$server" ] || kill -KILL "$server" 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 129' HUP

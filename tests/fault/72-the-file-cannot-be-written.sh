@@ -12,6 +12,7 @@ if [ -z "$MEMTRACE_TEST_INSIDE" ]; then
 	[ "$(id -u)" -eq 0 ] || map=-Ur
 	unshare -m $map true 2>/dev/null || skip_all "no mount namespace can be made here"
 	rm -rf "$work"
+	TMPDIR=${work%/*}
 	cd "$here" && exec unshare -m $map "./${0##*/}"
 fi
 . "$here/trouble.sh"
