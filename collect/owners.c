@@ -242,8 +242,17 @@ static int own_by_region(struct sweep *sweep, const struct mt_region *region, ui
 
 static int own_by_mapping(struct sweep *sweep, uint64_t start, uint64_t end)
 {
-	enum mt_vma_kind kind = sweep->in->smaps->vmas[sweep->mapping].kind;
+	const struct mt_vma *vma = &sweep->in->smaps->vmas[sweep->mapping];
+	enum mt_vma_kind kind = vma->kind == MT_VMA_BSS ? MT_VMA_ANONYMOUS : vma->kind;
 
+	if (start < vma->bss_end) {
+		uint64_t to = min_of(end, vma->bss_end);
+		int r = own(sweep, MT_OWNER_BSS, (uint32_t)sweep->mapping, to - start);
+
+		if (r < 0 || to == end)
+			return r;
+		start = to;
+	}
 	if (kind == MT_VMA_HEAP || (kind == MT_VMA_ANONYMOUS && sweep->has_blocks))
 		return own_by_allocator(sweep, start, end);
 	if (kind == MT_VMA_STACK)

@@ -143,7 +143,9 @@ static int name_owner(struct mt_file *file, struct mt_stacks *stacks, struct mt_
 	if (error < 0)
 		return error;
 	trim = mt_trim_all(stack);
-	*ret_name = mt_stacktext_function_at(&file->arena, &trim, 0, NAME_WIDTH);
+	/* as long as the file, longer than the stacks */
+	*ret_name = mt_arena_text(&file->arena,
+	                          mt_stacktext_function_at(&file->arena, &trim, 0, NAME_WIDTH));
 	return 0;
 }
 

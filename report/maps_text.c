@@ -13,7 +13,9 @@
 /* The mapping's own name. */
 static const char *path_text(struct mt_arena *arena, const struct mt_vma *vma)
 {
-	return vma->owner[0] ? mt_text_clean(arena, vma->owner) : NULL;
+	const char *path = vma->kind == MT_VMA_BSS ? vma->owner : vma->path;
+
+	return path[0] ? mt_text_clean(arena, path) : NULL;
 }
 
 static const char *owners_text(const struct mt_maps *maps, struct mt_arena *arena,

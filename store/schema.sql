@@ -301,7 +301,7 @@ CREATE TABLE mapping (
 	inode                 INTEGER NOT NULL,
 	kind                  TEXT NOT NULL,     -- 'anonymous', 'heap', 'stack', 'text', 'rodata', 'data', 'bss', 'file', 'shared memory', 'device', 'kernel'
 	path                  TEXT,              -- NULL: none
-	owner                 TEXT,              -- the file that a bss belongs to; else path
+	owner                 TEXT,              -- the file whose bss it is or begins with; else path
 	flags                 TEXT,              -- VmFlags
 	resident_bytes        INTEGER NOT NULL,  -- as the pages say; rss_bytes is what smaps says
 	size_bytes            INTEGER,
