@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * victims.c - see victims.h.
+ */
+#include "host/victims.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "host/fields.h"
+#include "host/lines.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int mt_victim_read(const char *root, pid_t pid, struct mt_victim *ret_victim)
+{
+	struct mt_victim victim = {.pid = pid};
+	struct mt_fields status;
+	char path[64], line[64];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score", (int)pid);
+	r = mt_lines_single(root, path, &victim.score);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+	if (mt_lines_first(root, path, line, sizeof(line)) == 0)
+		victim.adj = strtoll(line, NULL, 10);
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	mt_lines_first(root, path, victim.command, sizeof(victim.command));
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (mt_fields_read(root, path, &status) == 0) {
+		mt_fields_get(&status, "VmRSS", &victim.rss_bytes);
+		mt_fields_get(&status, "VmSwap", &victim.swap_bytes);
+		mt_fields_free(&status);
+	}
+	*ret_victim = victim;
+	return 0;
+}
+
+static int by_score(const void *left, const void *right)
+{
+	const struct mt_victim *a = left, *b = right;
+
+	if (a->score != b->score)
+		return a->score < b->score ? 1 : -1;
+	return (a->pid > b->pid) - (a->pid < b->pid);
+}
+
+int mt_victims_read(const char *root, struct mt_victims *ret_victims)
+{
+	struct mt_victims victims = {0};
+	MT_CLEANUP_FREE char *path = NULL;
+	struct dirent *entry;
+	DIR *folder;
+
+	if (asprintf(&path, "%s/proc", root) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	folder = opendir(path);
+	*ret_victims = (struct mt_victims){.error = folder ? 0 : -errno};
+	if (!folder)
+		return ret_victims->error;
+	while ((entry = readdir(folder))) {
+		struct mt_victim victim;
+		uint64_t pid;
+
+		if (!mt_lines_number(entry->d_name, &pid) || pid == 0 || pid > INT32_MAX ||
+		    mt_victim_read(root, (pid_t)pid, &victim) < 0)
+			continue;
+		/* the kernel's own have no memory to give */
+		if (victim.rss_bytes == 0 && victim.swap_bytes == 0)
+			continue;
+		if (MT_ARRAY_RESERVE(victims.rows, victims.capacity, victims.count + 1) < 0) {
+			closedir(folder);
+			mt_victims_free(&victims);
+			ret_victims->error = -ENOMEM;
+			return -ENOMEM;
+		}
+		victims.rows[victims.count++] = victim;
+	}
+	closedir(folder);
+	if (victims.count > 0)
+		qsort(victims.rows, victims.count, sizeof(*victims.rows), by_score);
+	*ret_victims = victims;
+	return 0;
+}
+
+void mt_victims_free(struct mt_victims *victims)
+{
+	free(victims->rows);
+	memset(victims, 0, sizeof(*victims));
+}

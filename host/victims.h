@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * victims.h - whom the kernel would kill next for want of memory.
+ *
+ * /proc/PID/oom_score of all processes: the one with the highest is killed first. It is made of what a process has
+ * resident, swapped and in page tables, and of its oom_score_adj.
+ */
+#ifndef MT_HOST_VICTIMS_H
+#define MT_HOST_VICTIMS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct mt_victim {
+	pid_t pid;
+	char command[32];
+	uint64_t score;
+	int64_t adj; /* -1000: never */
+	uint64_t rss_bytes;
+	uint64_t swap_bytes;
+};
+
+/* Starts as {0}. */
+struct mt_victims {
+	struct mt_victim *rows; /* the next one to be killed first */
+	size_t count;
+	size_t capacity;
+	int error;
+};
+
+/* Processes that are hidden from us are not among them. */
+int mt_victims_read(const char *root, struct mt_victims *ret_victims);
+
+/* One process. 0 or -errno. */
+int mt_victim_read(const char *root, pid_t pid, struct mt_victim *ret_victim);
+
+void mt_victims_free(struct mt_victims *victims);
+
+#endif

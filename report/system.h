@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * system.h - the machine's memory on one page: sections of figures, and what to make of them.
+ *
+ * Used by cmd_system.c. system_sections.c fills the page from host/, findings.c judges, system_text.c and system_json.c
+ * print. Each figure says where it comes from: that is what --explain shows.
+ */
+#ifndef MT_REPORT_SYSTEM_H
+#define MT_REPORT_SYSTEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "host/machine.h"
+#include "report/memory.h"
+#include "report/table.h"
+
+enum mt_unit { MT_UNIT_BYTES, MT_UNIT_COUNT, MT_UNIT_SHARE, MT_UNIT_WORD };
+
+/* A figure, or a word. */
+struct mt_figure_line {
+	const char *key;   /* of JSON */
+	const char *label; /* for a person */
+	enum mt_unit unit;
+	bool is_known;
+	uint64_t value; /* a share in 1/100 % */
+	const char *word;
+	const char *source;  /* "/proc/meminfo MemAvailable" */
+	const char *meaning; /* one short sentence */
+};
+
+struct mt_section {
+	const char *key;
+	const char *title;
+	struct mt_figure_line *lines;
+	size_t count;
+	size_t capacity;
+	bool has_table;
+	struct mt_table table;    /* rows of equal things: zones, caches, processes */
+	const char *table_source; /* where its rows come from, and what its columns mean */
+	const char *missing; /* why there is less than there could be; NULL: nothing is missing */
+};
+
+enum mt_severity {
+	MT_FINDING_NOTE, /* good to know; nothing to do */
+	MT_FINDING_WARNING,
+	MT_FINDING_ALARM,
+};
+
+struct mt_finding {
+	enum mt_severity severity;
+	const char *text;   /* in plain words, with the figure */
+	const char *advice; /* what to do; NULL: nothing */
+	const char *source;
+};
+
+#define MT_SECTIONS_MAX 16u
+
+struct mt_page {
+	struct mt_section sections[MT_SECTIONS_MAX];
+	size_t count;
+	struct mt_finding *findings; /* the worst first */
+	size_t finding_count;
+	size_t finding_capacity;
+	struct mt_arena arena;
+};
+
+/* What two readings of /proc/vmstat, some time apart, say; in events a second. */
+struct mt_rates {
+	uint64_t elapsed_ns; /* 0: there was one reading only */
+	double faults;
+	double major_faults;
+	double swap_in;  /* pages */
+	double swap_out; /* pages */
+	double scanned;  /* pages */
+	double stolen;   /* pages */
+	double direct;   /* of the scanned: by tasks that had to wait */
+	double compact_stalls;
+	double oom_kills;
+};
+
+struct mt_rates mt_rates_between(const struct mt_fields *before, const struct mt_fields *after,
+                                 uint64_t elapsed_ns);
+
+void mt_page_fill(struct mt_page *page, const struct mt_machine *machine);
+
+/* Adds the findings, the worst first; none: nothing is tight. */
+void mt_page_judge(struct mt_page *page, const struct mt_machine *machine,
+                   const struct mt_rates *rates);
+
+void mt_page_print_text(struct mt_page *page, bool is_explained);
+void mt_page_print_json(struct mt_page *page, const struct mt_machine *machine, bool is_raw);
+
+void mt_page_free(struct mt_page *page);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * system_text.c - the page for a person, at 80 columns.
+ */
+#include "report/system.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "report/text.h"
+
+#define LABEL_WIDTH  18
+#define FIGURE_WIDTH 10
+
+static const char *value_of(struct mt_arena *arena, const struct mt_figure_line *line)
+{
+	if (!line->is_known)
+		return "-";
+	switch (line->unit) {
+	case MT_UNIT_BYTES: return mt_arena_text(arena, mt_units_bytes((int64_t)line->value).text);
+	case MT_UNIT_COUNT: return mt_arena_text(arena, mt_units_count((int64_t)line->value).text);
+	case MT_UNIT_SHARE:
+		return mt_arena_print(arena, "%u.%02u %%", (unsigned int)(line->value / 100),
+		                      (unsigned int)(line->value % 100));
+	case MT_UNIT_WORD: break;
+	}
+	return mt_text_clean(arena, line->word);
+}
+
+static void print_section(struct mt_page *page, struct mt_section *section, bool is_explained)
+{
+	printf("\n%s\n", section->title);
+	for (size_t i = 0; i < section->count; i++) {
+		const struct mt_figure_line *line = &section->lines[i];
+
+		printf("  %-*s %*s  %s\n", LABEL_WIDTH, line->label, FIGURE_WIDTH,
+		       value_of(&page->arena, line), is_explained ? line->source : line->meaning);
+	}
+	if (section->has_table) {
+		if (section->count > 0)
+			putchar('\n');
+		mt_table_print_text(&section->table, 0, stdout);
+		if (is_explained)
+			printf("  (%s)\n", section->table_source);
+	}
+	if (section->missing)
+		printf("  not measured: %s\n", section->missing);
+}
+
+static void print_findings(const struct mt_page *page, bool is_explained)
+{
+	static const char *const words[] = {[MT_FINDING_NOTE] = "note",
+	                                    [MT_FINDING_WARNING] = "WARNING",
+	                                    [MT_FINDING_ALARM] = "ALARM"};
+	bool is_tight = page->finding_count > 0 && page->findings[0].severity != MT_FINDING_NOTE;
+
+	puts("\nFindings");
+	if (!is_tight)
+		puts("  nothing tight");
+	for (size_t i = 0; i < page->finding_count; i++) {
+		const struct mt_finding *finding = &page->findings[i];
+
+		printf("  %s: %s\n", words[finding->severity], finding->text);
+		if (finding->advice)
+			printf("    %s\n", finding->advice);
+		if (is_explained)
+			printf("    (%s)\n", finding->source);
+	}
+}
+
+void mt_page_print_text(struct mt_page *page, bool is_explained)
+{
+	for (size_t i = 0; i < page->count; i++)
+		print_section(page, &page->sections[i], is_explained);
+	print_findings(page, is_explained);
+}
