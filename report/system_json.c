@@ -35,8 +35,8 @@ static json_t *section_json(const struct mt_section *section)
 		const struct mt_figure_line *line = &section->lines[i];
 
 		json_array_append_new(figures,
-		                      json_pack("{sssssosssossss}", "key", line->key, "label",
-		                                mt_json_text(line->label), "unit",
+		                      json_pack("{s:s, s:o, s:s, s:o, s:s, s:s}", "key", line->key,
+		                                "label", mt_json_text(line->label), "unit",
 		                                units[line->unit], "value", value_json(line),
 		                                "source", line->source, "meaning", line->meaning));
 	}

@@ -109,15 +109,13 @@ static void add_memory(struct mt_page *page, const struct mt_machine *machine)
 {
 	static const struct meminfo_line rows[] = {
 	        {"MemTotal", "total", "total", "all memory that the kernel manages"},
-	        {"MemAvailable", "available", "available",
-	         "can be had without swapping: free, and what can be freed"},
+	        {"MemAvailable", "available", "available", "can be had without swapping"},
 	        {"MemFree", "free", "free", "used for nothing; little of it is normal"},
 	        {"Buffers", "buffers", "buffers", "cached blocks of devices; can be freed"},
 	        {"Cached", "cached", "cached", "cached files and shared memory"},
 	        {"SReclaimable", "slab_reclaimable", "reclaimable slab",
-	         "the kernel's caches, of file names and the like; can be freed"},
-	        {"Shmem", "shmem", "shared memory",
-	         "shmem and tmpfs, part of cached; can only be swapped"},
+	         "of file names and the like; can be freed"},
+	        {"Shmem", "shmem", "shared memory", "and tmpfs, part of cached; not to be freed"},
 	        {"SwapCached", "swap_cached", "swap cache", "in memory and in swap at once"},
 	        {"Dirty", "dirty", "dirty", "written, not yet on its way to a disk"},
 	        {"Writeback", "writeback", "writeback", "on its way to a disk now"},
@@ -138,14 +136,13 @@ static void add_memory(struct mt_page *page, const struct mt_machine *machine)
 static void add_holders(struct mt_page *page, const struct mt_machine *machine)
 {
 	static const struct meminfo_line rows[] = {
-	        {"AnonPages", "anonymous", "anonymous",
-	         "heaps and stacks of programs; can only be swapped"},
+	        {"AnonPages", "anonymous", "anonymous", "heaps and stacks; can only be swapped"},
 	        {"Active(anon)", "active_anonymous", "  active", "used of late"},
 	        {"Inactive(anon)", "inactive_anonymous", "  inactive", "would be swapped first"},
 	        {"Active(file)", "active_file", "files, active", "cached, used of late"},
 	        {"Inactive(file)", "inactive_file", "files, inactive",
 	         "cached, would be dropped first"},
-	        {"Mapped", "mapped", "mapped", "files and shared memory that programs have mapped"},
+	        {"Mapped", "mapped", "mapped", "files and the like that programs have mapped"},
 	        {"Unevictable", "unevictable", "unevictable", "cannot be freed or swapped"},
 	        {"Mlocked", "locked", "  locked", "of that: by mlock()"},
 	        {"KernelStack", "kernel_stacks", "kernel stacks", "a stack for each thread"},
@@ -178,7 +175,7 @@ static void add_slabs(struct mt_page *page, const struct mt_machine *machine)
 	figure(added, "vfs_cache_pressure", "vfs cache pressure", MT_UNIT_COUNT,
 	       machine->has_setting[MT_SETTING_vfs_cache_pressure],
 	       machine->settings[MT_SETTING_vfs_cache_pressure], "/proc/sys/vm/vfs_cache_pressure",
-	       "100: names and inodes are freed as readily as pages; less: rather kept");
+	       "100: freed as readily as pages; less: kept");
 	for (size_t i = 0; i < machine->slabs.count && i < SLABS_SHOWN; i++) {
 		const struct mt_slab *slab = &machine->slabs.rows[i];
 		struct mt_value *row = ROW(added, columns);
@@ -240,7 +237,7 @@ static void add_hugepages(struct mt_page *page, const struct mt_machine *machine
 	MEMINFO(page, added, machine, rows);
 	word(added, "enabled", "transparent", machine->hugepages.enabled,
 	     "/sys/kernel/mm/transparent_hugepage/enabled",
-	     "who gets them: always all, madvise those that ask, never nobody");
+	     "always: for all; madvise: for who asks");
 	word(added, "defrag", "defrag", machine->hugepages.defrag,
 	     "/sys/kernel/mm/transparent_hugepage/defrag", "who waits for memory to be compacted");
 	for (size_t i = 0; i < machine->hugepages.pool_count; i++) {
@@ -275,8 +272,7 @@ static void add_overcommit(struct mt_page *page, const struct mt_machine *machin
 	static const struct meminfo_line rows[] = {
 	        {"Committed_AS", "committed", "committed",
 	         "address space that was promised to programs"},
-	        {"CommitLimit", "limit", "limit",
-	         "the most that may be; holds in strict mode only"},
+	        {"CommitLimit", "limit", "limit", "the most; holds in strict mode only"},
 	};
 	struct mt_section *added = section(page, "overcommit", "Overcommit");
 
@@ -285,8 +281,7 @@ static void add_overcommit(struct mt_page *page, const struct mt_machine *machin
 	     machine->has_setting[MT_SETTING_overcommit_memory]
 	             ? overcommit_word(machine->settings[MT_SETTING_overcommit_memory])
 	             : NULL,
-	     "/proc/sys/vm/overcommit_memory",
-	     "heuristic: refuses the absurd; always: nothing; strict: all beyond the limit");
+	     "/proc/sys/vm/overcommit_memory", "strict: nothing beyond the limit is promised");
 }
 
 static uint64_t bytes_of(const struct mt_machine *machine, uint64_t pages)
@@ -294,10 +289,17 @@ static uint64_t bytes_of(const struct mt_machine *machine, uint64_t pages)
 	return pages * machine->page_bytes;
 }
 
+/* "0 Normal": node and zone */
+static struct mt_value zone_name(struct mt_page *page, const struct mt_zone *zone)
+{
+	return mt_value_text(mt_arena_print(&page->arena, "%u %s", zone->node,
+	                                    mt_text_clean(&page->arena, zone->name)));
+}
+
 static void add_fragmentation(struct mt_page *page, const struct mt_machine *machine)
 {
 	static const struct mt_column columns[] = {
-	        {"zone", "zone", MT_COLUMN_TEXT},
+	        {"zone", "node zone", MT_COLUMN_TEXT},
 	        {"free_bytes", "free", MT_COLUMN_BYTES},
 	        {"largest_bytes", "largest block", MT_COLUMN_BYTES},
 	        {"unusable_16_pages", "no use for 64 kB", MT_COLUMN_TEXT_RIGHT},
@@ -315,8 +317,7 @@ static void add_fragmentation(struct mt_page *page, const struct mt_machine *mac
 		while (largest > 0 && zone->orders[largest - 1] == 0)
 			largest--;
 		row = ROW(added, columns);
-		row[0] = mt_value_text(mt_arena_print(&page->arena, "node %u %s", zone->node,
-		                                      mt_text_clean(&page->arena, zone->name)));
+		row[0] = zone_name(page, zone);
 		row[1] = mt_value_number((int64_t)bytes_of(machine, mt_zone_free_from(zone, 0)));
 		row[2] = mt_value_number(largest ? (int64_t)bytes_of(machine, 1ull << (largest - 1))
 		                                 : 0);
@@ -341,7 +342,7 @@ static struct mt_value beyond(const struct mt_machine *machine, const struct mt_
 static void add_watermarks(struct mt_page *page, const struct mt_machine *machine)
 {
 	static const struct mt_column columns[] = {
-	        {"zone", "zone", MT_COLUMN_TEXT},
+	        {"zone", "node zone", MT_COLUMN_TEXT},
 	        {"free_bytes", "free", MT_COLUMN_BYTES},
 	        {"min_bytes", "min", MT_COLUMN_BYTES},
 	        {"low_bytes", "low", MT_COLUMN_BYTES},
@@ -355,7 +356,7 @@ static void add_watermarks(struct mt_page *page, const struct mt_machine *machin
 	figure(added, "min_free", "kept free", MT_UNIT_BYTES,
 	       machine->has_setting[MT_SETTING_min_free_kbytes],
 	       machine->settings[MT_SETTING_min_free_kbytes] * 1024, "/proc/sys/vm/min_free_kbytes",
-	       "for the kernel's own urgent needs; min comes from it");
+	       "for urgent needs; min below comes from it");
 	for (size_t i = 0; i < machine->zones.count; i++) {
 		const struct mt_zone *zone = &machine->zones.rows[i];
 		struct mt_value *row;
@@ -363,8 +364,7 @@ static void add_watermarks(struct mt_page *page, const struct mt_machine *machin
 		if (!zone->has_marks || zone->managed == 0)
 			continue;
 		row = ROW(added, columns);
-		row[0] = mt_value_text(mt_arena_print(&page->arena, "node %u %s", zone->node,
-		                                      mt_text_clean(&page->arena, zone->name)));
+		row[0] = zone_name(page, zone);
 		row[1] = mt_value_number((int64_t)bytes_of(machine, zone->free));
 		row[2] = mt_value_number((int64_t)bytes_of(machine, zone->min));
 		row[3] = mt_value_number((int64_t)bytes_of(machine, zone->low));
@@ -388,13 +388,13 @@ static void add_pressure(struct mt_page *page, const struct mt_machine *machine)
 	bool is_known = pressure->error == 0;
 
 	figure(added, "some_avg10", "some, 10 s", MT_UNIT_SHARE, is_known, pressure->some.avg10,
-	       source, "of the time at least one task waited for memory");
+	       source, "of the time some task waited for memory");
 	figure(added, "some_avg60", "some, 60 s", MT_UNIT_SHARE, is_known, pressure->some.avg60,
 	       source, "the same, over a minute");
 	figure(added, "some_avg300", "some, 300 s", MT_UNIT_SHARE, is_known, pressure->some.avg300,
 	       source, "the same, over five minutes");
 	figure(added, "full_avg10", "full, 10 s", MT_UNIT_SHARE, is_known, pressure->full.avg10,
-	       source, "of the time all tasks that had work waited for memory");
+	       source, "of the time all tasks waited for memory");
 	figure(added, "full_avg60", "full, 60 s", MT_UNIT_SHARE, is_known, pressure->full.avg60,
 	       source, "the same, over a minute");
 	figure(added, "full_avg300", "full, 300 s", MT_UNIT_SHARE, is_known, pressure->full.avg300,
@@ -425,7 +425,7 @@ static void add_swap(struct mt_page *page, const struct mt_machine *machine)
 	figure(added, "swappiness", "swappiness", MT_UNIT_COUNT,
 	       machine->has_setting[MT_SETTING_swappiness],
 	       machine->settings[MT_SETTING_swappiness], "/proc/sys/vm/swappiness",
-	       "how readily anonymous memory is swapped rather than files dropped; 0 to 200");
+	       "how readily heaps are swapped, 0 to 200");
 	for (size_t i = 0; i < machine->swaps.count; i++) {
 		const struct mt_swap *swap = &machine->swaps.rows[i];
 		struct mt_value *row = ROW(added, columns);
@@ -521,7 +521,7 @@ static void add_oom(struct mt_page *page, const struct mt_machine *machine)
 	bool is_known = mt_fields_get(&machine->vmstat, "oom_kill", &kills);
 
 	figure(added, "oom_kills", "killed so far", MT_UNIT_COUNT, is_known, kills,
-	       "/proc/vmstat oom_kill", "processes killed for want of memory since the start");
+	       "/proc/vmstat oom_kill", "processes, since the machine started");
 	for (size_t i = 0; i < machine->victims.count && i < VICTIMS_SHOWN; i++) {
 		const struct mt_victim *victim = &machine->victims.rows[i];
 		struct mt_value *row = ROW(added, columns);

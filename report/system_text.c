@@ -10,8 +10,10 @@
 #include "base/units.h"
 #include "report/text.h"
 
-#define LABEL_WIDTH  18
-#define FIGURE_WIDTH 10
+#define LABEL_WIDTH    18
+#define FIGURE_WIDTH   10
+#define WIDTH          80
+#define FINDING_COLUMN 11
 
 static const char *value_of(struct mt_arena *arena, const struct mt_figure_line *line)
 {
@@ -41,8 +43,10 @@ static void print_section(struct mt_page *page, struct mt_section *section, bool
 		if (section->count > 0)
 			putchar('\n');
 		mt_table_print_text(&section->table, 0, stdout);
-		if (is_explained)
-			printf("  (%s)\n", section->table_source);
+		if (is_explained) {
+			printf("  ");
+			mt_text_print_wrapped(stdout, section->table_source, 2, WIDTH);
+		}
 	}
 	if (section->missing)
 		printf("  not measured: %s\n", section->missing);
@@ -61,11 +65,14 @@ static void print_findings(const struct mt_page *page, bool is_explained)
 	for (size_t i = 0; i < page->finding_count; i++) {
 		const struct mt_finding *finding = &page->findings[i];
 
-		printf("  %s: %s\n", words[finding->severity], finding->text);
-		if (finding->advice)
-			printf("    %s\n", finding->advice);
+		printf("  %-8s ", words[finding->severity]);
+		mt_text_print_wrapped(stdout, finding->text, FINDING_COLUMN, WIDTH);
+		if (finding->advice) {
+			printf("%*s", FINDING_COLUMN, "");
+			mt_text_print_wrapped(stdout, finding->advice, FINDING_COLUMN, WIDTH);
+		}
 		if (is_explained)
-			printf("    (%s)\n", finding->source);
+			printf("%*s(%s)\n", FINDING_COLUMN, "", finding->source);
 	}
 }
 
