@@ -126,9 +126,12 @@ static struct mt_ring *claim_ring(uint32_t tid)
 static void give_back(struct mt_ring_writer *writer)
 {
 	struct mt_ring *ring = writer->ring;
+	uint32_t state = MT_RING_OWNED;
 
 	writer->ring = NULL;
-	atomic_store_explicit(&ring->state, MT_RING_FREE, memory_order_release);
+	/* Not one that is broken: nobody would read what the next one writes. */
+	atomic_compare_exchange_strong_explicit(&ring->state, &state, MT_RING_FREE,
+	                                        memory_order_release, memory_order_relaxed);
 }
 
 /* Sets a writer up on a claimed ring and says who writes now. */
