@@ -200,6 +200,7 @@ void mt_life_end(enum mt_exit how, int status)
 		return;
 	if (mt_tls.generation == atomic_load_explicit(&mt_wiped->generation, memory_order_relaxed))
 		mt_unwind_account(mt_tls.thread);
+	mt_thread_account();
 	if (how == MT_EXIT_RETURN)
 		mt_bindings_tell_last();
 	ring = mt_emit_life(MT_EVENT_EXIT, how, (uint32_t)status);

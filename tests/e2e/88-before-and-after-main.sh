@@ -119,6 +119,41 @@ for process in json.load(sys.stdin)["processes"]:
         if "leave" in names:
             print(*names[names.index("leave"):][:3])')" "leave last main"
 
+# Threads that wait while the process ends: how their stacks were walked is counted, too.
+cat >waiting.c <<'END'
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define THREADS 4
+
+static pthread_barrier_t barrier;
+
+static void *run(void *unused)
+{
+	for (int i = 0; i < 100; i++)
+		free(malloc(10));
+	pthread_barrier_wait(&barrier);
+	pause();
+	return unused;
+}
+
+int main(void)
+{
+	pthread_t threads[THREADS];
+
+	pthread_barrier_init(&barrier, NULL, THREADS + 1);
+	for (int i = 0; i < THREADS; i++)
+		pthread_create(&threads[i], NULL, run, NULL);
+	pthread_barrier_wait(&barrier);
+	return 0;
+}
+END
+$CC -g -O1 -fno-builtin -o waiting waiting.c -lpthread || exit 99
+trace_preload "$work/waiting.db" ./waiting
+is "threads that live to the end: every walk is counted" "$(query waiting.db "
+	SELECT walk.walks - allocations, allocations >= 400 FROM process JOIN walk ON walk.process = process.id")" "0|1"
+
 # Threads, and what becomes of each signal.
 cat >look.c <<'END'
 #include <stdio.h>
