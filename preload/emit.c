@@ -368,7 +368,7 @@ const struct mt_ring *mt_emit_life(enum mt_event_type type, unsigned int kind, u
 	return ring;
 }
 
-void mt_emit_untraced(enum mt_untraced why, const char *path)
+static void emit_text(enum mt_event_type type, uint32_t id, const char *text, size_t most)
 {
 	struct mt_ring_writer *writer;
 	struct mt_thread *thread;
@@ -379,7 +379,16 @@ void mt_emit_untraced(enum mt_untraced why, const char *path)
 		return;
 	writer = mt_thread_writer(thread, level);
 	if (writer)
-		mt_emit_large(writer, MT_EVENT_UNTRACED, why, 0, path,
-		              (uint32_t)strnlen(path, PATH_MAX), NULL, 0);
+		mt_emit_large(writer, type, id, 0, text, (uint32_t)strnlen(text, most), NULL, 0);
 	mt_thread_leave(level);
+}
+
+void mt_emit_untraced(enum mt_untraced why, const char *path)
+{
+	emit_text(MT_EVENT_UNTRACED, why, path, PATH_MAX);
+}
+
+void mt_emit_name(const char *name)
+{
+	emit_text(MT_EVENT_NAME, 0, name, MT_EVENT_NAME_MAX);
 }

@@ -183,8 +183,12 @@ static void put_large(struct bytes *bytes)
 	head.id = (uint32_t)bytes_number(bytes);
 	head.argument = bytes_number(bytes);
 	head.length_bytes = (uint32_t)(how & 0x80 ? bytes_number(bytes) : length);
-	memcpy(record, &head, sizeof(head));
 	filler = bytes_u8(bytes);
+	/* Those that are rarer. */
+	if (filler >= 0xf8)
+		head.head.word = mt_event_word(
+		        MT_EVENT_STACK + filler % (MT_EVENT_TYPES - MT_EVENT_STACK), 0, 0);
+	memcpy(record, &head, sizeof(head));
 	for (size_t i = 0; i < length; i += 8) {
 		uint64_t word = how & 0x20 ? i * 0x0101 + filler : bytes_number(bytes);
 
