@@ -57,4 +57,10 @@ many=$(others many.db)
 echo "# records beside allocations and frees: $few for 20 rounds, $many for 320"
 # In each round: the modules of a new load epoch. Not sixty stacks, or twice as many.
 check "what stays or comes back is not told again" test $((many - few)) -lt $((300 * 30))
+# 128 stacks, in at most two places each: as many as fit into half a megabyte at the very worst.
+table() { "$memtrace" sql "$1" "SELECT stack_table_bytes FROM tracing" | tail -n 1 | tr -d ' '; }
+few=$(table few.db)
+many=$(table many.db)
+echo "# bytes of the table that were written: $few for 20 rounds, $many for 320"
+check "the places of epochs that are over are used again" test "$many" -lt $((few + few / 2))
 finish
