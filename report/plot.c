@@ -62,6 +62,17 @@ static size_t height_of(const struct mt_plot *plot, int64_t value, int64_t most,
 	return height ? height : 1;
 }
 
+/* What stands in a row, of 0 to `steps`. */
+static size_t step_of(const struct mt_plot *plot, int64_t value, int64_t most, size_t steps,
+                      size_t row)
+{
+	size_t height = height_of(plot, value, most, steps);
+
+	if (height <= row * steps)
+		return 0;
+	return height - row * steps < steps ? height - row * steps : steps;
+}
+
 void mt_plot_print(const struct mt_plot *plot, const int64_t *heights, int64_t most,
                    const char *label, size_t label_width, FILE *to)
 {
@@ -70,19 +81,17 @@ void mt_plot_print(const struct mt_plot *plot, const int64_t *heights, int64_t m
 
 	for (size_t row = plot->rows; row-- > 0;) {
 		bool is_top = row + 1 == plot->rows;
+		size_t columns = plot->columns;
 
 		fprintf(to, "%*s %s", (int)label_width,
 		        is_top     ? label
 		        : row == 0 ? "0"
 		                   : "",
 		        plot->is_utf8 ? "│" : "|");
-		for (size_t column = 0; column < plot->columns; column++) {
-			size_t height = height_of(plot, heights[column], most, steps);
-			size_t below = row * steps;
-			size_t here = height <= below ? 0 : height - below;
-
-			fputs(texts[here < steps ? here : steps], to);
-		}
+		while (columns && !step_of(plot, heights[columns - 1], most, steps, row))
+			columns--;
+		for (size_t column = 0; column < columns; column++)
+			fputs(texts[step_of(plot, heights[column], most, steps, row)], to);
 		fputc('\n', to);
 	}
 }
