@@ -189,6 +189,7 @@ static void *run(void *context)
 	struct mt_probe *probe = context;
 	uint64_t spent_ns = thread_ns(), free_ns = 0;
 
+	pthread_setname_np(pthread_self(), "probe");
 	pthread_mutex_lock(&probe->mutex);
 	while (!probe->is_stopping) {
 		struct mt_probed *row = first_due(probe);

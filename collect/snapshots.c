@@ -43,6 +43,7 @@ static void *run(void *context)
 	struct mt_resident *resident;
 	bool is_stopping;
 
+	pthread_setname_np(pthread_self(), "snapshots");
 	while ((resident = next(snapshots, &is_stopping))) {
 		resident->next = NULL;
 		if (is_stopping)
