@@ -22,6 +22,15 @@ static void note(struct mt_ledger *ledger, uint32_t process, const char *why)
 	             "snapshot", 1, "what was resident at the end was not found out: %s", why);
 }
 
+bool mt_kept_has_room(const struct mt_ledger *ledger, const struct mt_process *process)
+{
+	uint64_t bytes = process->live.entries
+	                         ? (process->live.mask + 1) * sizeof(*process->live.entries)
+	                         : 0;
+
+	return !ledger->is_full && bytes <= ledger->bytes_max / 4;
+}
+
 static bool is_wanted_at_end(const struct mt_ledger *ledger, const struct mt_process *process,
                              uint64_t stamp)
 {
@@ -40,6 +49,10 @@ void mt_kept_exit(struct mt_ledger *ledger, struct mt_process *process, uint64_t
 
 	if (!is_wanted_at_end(ledger, process, stamp))
 		return;
+	if (!mt_kept_has_room(ledger, process)) {
+		note(ledger, process->id, "too many blocks are live");
+		return;
+	}
 	resident = mt_resident_new(ledger->collector, process->slot, process->generation,
 	                           process->pid, MT_RESIDENT_EXIT);
 	if (!resident || mt_resident_copy_end(ledger, process, resident) < 0) {
@@ -145,6 +158,10 @@ static bool is_kept(struct mt_ledger *ledger, const struct mt_resident *resident
 	struct mt_process *process = ledger->by_slot[resident->slot];
 
 	if (process && process->generation != resident->generation)
+		process = NULL;
+	/* Its end is in the file, or on its way: nothing is put behind that but what was asked for. */
+	if (process && process->has_ended && !process->snapshot_reason &&
+	    resident->reason != MT_RESIDENT_EXIT)
 		process = NULL;
 	switch (resident->reason) {
 	case MT_RESIDENT_ASKED: return true;

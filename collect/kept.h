@@ -24,6 +24,9 @@ static inline bool mt_kept_is_worth(uint64_t age_ns, uint64_t bytes)
 	return age_ns >= MT_KEPT_WORTH_NS || bytes >= MT_KEPT_WORTH_BYTES;
 }
 
+/* Is there memory for a copy of the live blocks that nobody has asked for? */
+bool mt_kept_has_room(const struct mt_ledger *ledger, const struct mt_process *process);
+
 /* The process has come to its end and waits: asks for its pages, if they are wanted. Before anything is given up. */
 void mt_kept_exit(struct mt_ledger *ledger, struct mt_process *process, uint64_t stamp);
 

@@ -17,6 +17,7 @@
 #include "base/procfs.h"
 #include "collect/collector.h"
 #include "collect/host.h"
+#include "collect/kept.h"
 #include "collect/lifecycle.h"
 
 /* The process does not stand still for longer than this, whatever happens. */
@@ -135,6 +136,11 @@ bool mt_resident_copy(struct mt_ledger *ledger, struct mt_resident *resident)
 	}
 	if (process->attention & MT_ATTEND_QUIET && resident->reason != MT_RESIDENT_ASKED) {
 		fail(resident, -EAGAIN, "the process has done nothing yet");
+		settle(resident, MT_COPY_REFUSED);
+		return true;
+	}
+	if (resident->reason != MT_RESIDENT_ASKED && !mt_kept_has_room(ledger, process)) {
+		fail(resident, -ENOMEM, "too many blocks are live");
 		settle(resident, MT_COPY_REFUSED);
 		return true;
 	}

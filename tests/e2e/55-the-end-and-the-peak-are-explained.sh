@@ -87,6 +87,11 @@ is "the live blocks are what they are without it" "$("$memtrace" leaks --format=
 is "with what the machine had" "$(query held.db "SELECT value > 0 FROM meminfo WHERE source = 'meminfo' AND name = 'MemTotal'")" 1
 is "as the kernel says" "$(query held.db "SELECT value / 1024 FROM meminfo WHERE name = 'MemTotal'")" \
 	"$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo)"
+check "that is in the JSON, too" "$python" -c '
+import json
+meminfo = json.load(open("held.json"))["snapshots"][0]["meminfo"]
+assert meminfo["meminfo"]["MemTotal"] > meminfo["meminfo"]["MemFree"] > 0, meminfo
+'
 "$memtrace" rss --at=exit held.db >text
 contains "the text says which it is" text "(exit) at"
 
