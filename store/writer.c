@@ -51,11 +51,6 @@ enum statement {
 	MEMINFO,
 	TIMELINE,
 	THIN_TIMELINE,
-	DROP_OWNERS,
-	DROP_MAPPINGS,
-	DROP_MEMINFO,
-	DROP_RESIDENT,
-	DROP_SNAPSHOT,
 	STATEMENTS
 };
 
@@ -149,12 +144,14 @@ static const char *const statement_sql[STATEMENTS] = {
                 "DELETE FROM timeline WHERE process = ?1 AND time_ns IN (SELECT time_ns FROM"
                 " (SELECT time_ns, row_number() OVER (ORDER BY time_ns DESC) AS number"
                 " FROM timeline WHERE process = ?1) WHERE number % 2 = 0)",
-        [DROP_OWNERS] = "DELETE FROM owner WHERE snapshot = ?",
-        [DROP_MAPPINGS] = "DELETE FROM mapping WHERE snapshot = ?",
-        [DROP_MEMINFO] = "DELETE FROM meminfo WHERE snapshot = ?",
-        [DROP_RESIDENT] = "DELETE FROM resident WHERE snapshot = ?",
-        [DROP_SNAPSHOT] = "DELETE FROM snapshot WHERE id = ?",
 };
+
+/* What has to be run to take out a snapshot: the schema knows which tables have rows of it. */
+static const char drop_sql[] =
+        "SELECT 'DELETE FROM ' || referring.name || ' WHERE ' || key.\"from\" || ' = ' || ?1"
+        " FROM sqlite_schema AS referring, pragma_foreign_key_list(referring.name) AS key"
+        " WHERE referring.type = 'table' AND key.\"table\" = 'snapshot'"
+        " UNION ALL SELECT 'DELETE FROM snapshot WHERE id = ' || ?1";
 
 static const char session_sql[] = "INSERT INTO session (id, memtrace, origin_utc_ns, clock, host, "
                                   "kernel, machine, page_bytes,"
@@ -747,10 +744,17 @@ int mt_writer_thin_timeline(struct mt_writer *writer, uint32_t process)
 
 int mt_writer_drop_snapshot(struct mt_writer *writer, uint32_t snapshot)
 {
-	int r = 0;
+	sqlite3_stmt *statement;
+	int r = 0, code = sqlite3_prepare_v2(writer->db, drop_sql, -1, &statement, NULL);
 
-	for (unsigned int which = DROP_OWNERS; which <= DROP_SNAPSHOT && r == 0; which++)
-		r = run(writer, which, "r", snapshot);
+	if (code != SQLITE_OK)
+		return failed(writer, code);
+	sqlite3_bind_int64(statement, 1, snapshot);
+	while (r == 0 && (code = sqlite3_step(statement)) == SQLITE_ROW)
+		r = execute(writer, (const char *)sqlite3_column_text(statement, 0));
+	if (r == 0 && code != SQLITE_DONE)
+		r = failed(writer, code);
+	sqlite3_finalize(statement);
 	return r;
 }
 
