@@ -25,6 +25,8 @@
 #define CALM_NS        (100 * NS_PER_MS)
 #define RESTING_NS     (200 * NS_PER_MS)
 #define REST_BEGINS_NS (2000 * NS_PER_MS)
+/* All is read so often where what is resident does not change. */
+#define UNCHANGED_NS (1000 * NS_PER_MS)
 /* A round is followed by this many times its own cost. */
 #define COST_FACTOR 200u
 /*
@@ -141,6 +143,9 @@ static void look(struct mt_probe *probe, const struct mt_probed *at, uint64_t no
 
 	pthread_mutex_unlock(&probe->mutex);
 	rss_bytes = mt_usage_rss("", before.pid, probe->page_bytes);
+	/* Where that has not changed, little else has: to read all takes ten times as long. */
+	if (rss_bytes == before.rss_bytes && now_ns < before.point_ns + UNCHANGED_NS)
+		is_due = false;
 	if (rss_bytes && is_due && mt_usage_read("", before.pid, &usage) < 0)
 		rss_bytes = 0;
 	if (rss_bytes && !mt_usage_is_same(&usage, &before.usage))
