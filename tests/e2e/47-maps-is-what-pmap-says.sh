@@ -113,7 +113,7 @@ int main(void)
 }
 END
 cc -g -O1 -o maps_owners maps_owners.c
-LD_PRELOAD=$library MEMTRACE_OPTIONS=output=$work/owners.db ./maps_owners <to >from &
+LD_PRELOAD=$library MEMTRACE_OPTIONS=output=$work/owners.db:snapshot=off ./maps_owners <to >from &
 server=$!
 pid=$server
 exec 8>to 9<from
