@@ -99,6 +99,8 @@ static ALWAYS_INLINE void apply_free(struct mt_ledger *ledger, struct mt_drain *
 		return;
 	}
 	judge_free(ledger, drain, process, block, head);
+	if (unlikely(block->size_bytes >= process->growth.chunk_min_bytes))
+		mt_growth_unmap(&process->growth, block->addr, NULL);
 	mt_books_release(drain, process, block, head.word);
 	mt_books_remove(process, block);
 }
@@ -169,6 +171,7 @@ static void apply_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		judge_free(ledger, drain, process, block, head);
 		begun.kind = MT_REALLOC_BLOCK;
 		begun.block = *block;
+		mt_growth_unmap(&process->growth, block->addr, &begun.chunk);
 		begun.was_temporary = mt_books_release(drain, process, block, head.word);
 		mt_books_remove(process, block);
 	} else {
@@ -220,6 +223,8 @@ static void undo_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		return;
 	}
 	*block = *old;
+	if (begun.chunk.addr)
+		mt_growth_undo(&process->growth, &begun.chunk);
 	if (old->total & MT_LIVE_FLAGS) {
 		mt_books_restore_flagged(process, old);
 		return;
@@ -231,12 +236,47 @@ static void undo_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		thread->last_alloc = old->addr;
 }
 
+/* The index of totals that a record's stack and kind lead to; 0: memory is out. */
+static uint32_t find_site(struct mt_ledger *ledger, struct mt_drain *drain,
+                          struct mt_process *process, uint32_t stack, unsigned int kind)
+{
+	uint32_t total = mt_totals_find(&process->totals, stack, kind);
+
+	if (!total)
+		total = mt_define_total(ledger, drain, process, stack, kind);
+	if (!total)
+		process->out_of_memory++;
+	return total;
+}
+
+/* By the program itself, or by an allocator that is not libc's. */
+static void move_break(struct mt_process *process, uint64_t end, int64_t change_bytes,
+                       uint32_t site)
+{
+	if (change_bytes < 0)
+		mt_growth_shrink(&process->growth, 0, end);
+	else if (change_bytes > 0 && end >= (uint64_t)change_bytes)
+		mt_growth_grow(&process->growth, 0, end - (uint64_t)change_bytes, end, site, true);
+}
+
+static void lose_heaps(struct mt_ledger *ledger, struct mt_process *process, uint64_t stamp)
+{
+	if (process->lost_growth)
+		return;
+	process->lost_growth = true;
+	mt_notes_add(&ledger->notes, process->id, mt_stamp_ns(&ledger->stamps, stamp), "growth", 1,
+	             "the heaps of the allocator's further arenas are not as memtrace knows them "
+	             "(another libc, glibc.malloc.hugetlb, or too many): what they grew for is not "
+	             "measured");
+}
+
 static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct mt_process *process,
                       struct mt_event_head head)
 {
 	unsigned int kind = mt_event_kind(head.word);
 	struct tail tail = tail_of(drain);
 	bool is_break = mt_event_type(head.word) == MT_EVENT_BREAK;
+	int64_t change_bytes = (int64_t)tail.size_bytes;
 	uint32_t total;
 
 	if (kind == MT_KIND_NONE || kind >= MT_KIND_COUNT || kind_is_heap[kind])
@@ -246,16 +286,55 @@ static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct m
 		tail.size_bytes = 0;
 	if (tail.size_bytes >= SIZE_LIMIT)
 		return false;
-	total = mt_totals_find(&process->totals, tail.stack, kind);
-	if (!total)
-		total = mt_define_total(ledger, drain, process, tail.stack, kind);
+	total = find_site(ledger, drain, process, tail.stack, kind);
 	if (total)
 		mt_totals_map(&process->totals, total, tail.size_bytes);
-	else
-		process->out_of_memory++;
 	if (!is_break)
 		mt_regions_map(&process->regions, mt_event_addr(head.word), tail.size_bytes, total,
 		               ledger->page_bytes);
+	else
+		move_break(process, mt_event_addr(head.word), change_bytes, total);
+	return true;
+}
+
+/* False: the record is impossible. */
+static bool apply_growth(struct mt_ledger *ledger, struct mt_drain *drain,
+                         struct mt_process *process, struct mt_event_head head)
+{
+	uint64_t addr = mt_event_addr(head.word);
+	struct tail tail = tail_of(drain);
+	int64_t change_bytes = (int64_t)tail.size_bytes;
+	unsigned int kind = tail.flags & 0xff;
+	bool was_asked = tail.flags & MT_GROWTH_ASKED;
+	uint64_t base =
+	        kind == MT_GROWTH_HEAP ? addr / MT_GROWTH_HEAP_BYTES * MT_GROWTH_HEAP_BYTES : 0;
+	const struct mt_live_entry *block;
+	uint64_t start;
+	uint32_t site = 0;
+
+	if (kind == MT_GROWTH_LOST) {
+		lose_heaps(ledger, process, head.stamp);
+		return true;
+	}
+	if (kind >= MT_GROWTH_COUNT || (kind == MT_GROWTH_HEAP && !base) ||
+	    change_bytes >= (int64_t)SIZE_LIMIT || change_bytes <= -(int64_t)SIZE_LIMIT)
+		return false;
+	if (tail.stack)
+		site = find_site(ledger, drain, process, tail.stack, mt_event_kind(head.word));
+	if (kind != MT_GROWTH_CHUNK) {
+		if (change_bytes > 0)
+			mt_growth_grow(&process->growth, base, addr, addr + tail.size_bytes, site,
+			               was_asked);
+		else
+			mt_growth_shrink(&process->growth, base, addr);
+		return true;
+	}
+	block = mt_live_find(&process->live, addr);
+	start = mt_growth_chunk_start(addr, tail.flags, ledger->page_bytes);
+	if (change_bytes <= 0 || start >= addr)
+		return false;
+	mt_growth_map(&process->growth, addr, block ? block->size_bytes : 0, start, tail.size_bytes,
+	              site, block && !process->estimate);
 	return true;
 }
 
@@ -335,6 +414,7 @@ static bool makes_larger(unsigned int type)
 	case MT_EVENT_ALLOC:
 	case MT_EVENT_MAP:
 	case MT_EVENT_BREAK:
+	case MT_EVENT_GROWTH:
 	case MT_EVENT_FORK:
 	case MT_EVENT_STACK:
 	case MT_EVENT_MODULE: return true;
@@ -383,6 +463,7 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 		return true;
 	case MT_EVENT_MAP:
 	case MT_EVENT_BREAK: return apply_map(ledger, drain, process, head);
+	case MT_EVENT_GROWTH: return apply_growth(ledger, drain, process, head);
 	case MT_EVENT_UNMAP:
 	case MT_EVENT_UNMAP_FAILED: apply_unmap(ledger, drain, process, head); return true;
 	case MT_EVENT_THREAD_BEGIN: begin_thread(ledger, drain, head); return true;

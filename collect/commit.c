@@ -191,6 +191,8 @@ static int write_processes(struct mt_writer *writer, const struct mt_batch *batc
 		r = mt_writer_total(writer, &batch->totals[i]);
 	for (size_t i = 0; i < batch->samples_count && r == 0; i++)
 		r = mt_writer_sample(writer, &batch->samples[i]);
+	for (size_t i = 0; i < batch->growths_count && r == 0; i++)
+		r = mt_writer_growth(writer, &batch->growths[i]);
 	for (size_t i = 0; i < batch->pauses_count && r == 0; i++)
 		r = mt_writer_pause(writer, &batch->pauses[i]);
 	for (size_t i = 0; i < batch->bad_frees_count && r == 0; i++)

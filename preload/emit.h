@@ -43,6 +43,10 @@ void mt_emit_unmap(const struct mt_caller *caller, const void *start, size_t siz
 void mt_emit_unmap_failed(const struct mt_caller *caller, const void *start, size_t size_bytes);
 void mt_emit_break(const struct mt_caller *caller, const void *new_break, int64_t change_bytes);
 
+/* flags: enum mt_growth_kind, see wire/event.h; with no frame in the caller it is without a stack. */
+void mt_emit_growth(const struct mt_caller *caller, const void *start, int64_t change_bytes,
+                    uint32_t flags);
+
 /* Life events: FORK, EXEC, EXEC_FAILED, EXIT. False: it could not be written. */
 bool mt_emit_life(enum mt_event_type type, unsigned int kind, uint64_t value);
 

@@ -276,3 +276,14 @@ void mt_module_note(struct mt_ring_writer *writer, void *const *frames, uint32_t
 			tell(writer, &found, epoch);
 	}
 }
+
+bool mt_module_has_libcs_malloc(void)
+{
+	struct mt_module_found allocator, libc;
+
+	return mt_module_find((const void *)mt_real.malloc, &allocator) &&
+	       mt_module_find((const void *)mt_real.free, &libc) &&
+	       allocator.object == libc.object &&
+	       mt_module_find((const void *)mt_real.__libc_start_main, &libc) &&
+	       allocator.object == libc.object;
+}

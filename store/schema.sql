@@ -194,6 +194,21 @@ CREATE TABLE total (
 	PRIMARY KEY (process, stack, kind)
 ) STRICT, WITHOUT ROWID;
 
+-- What libc's allocator took from the kernel, a row for each call stack that made it do so: the stack of the call that
+-- found the last chunk of a heap too small. Address space, resident or not (table anonymous says what is). Not in it:
+-- what happened before the program's first line or while tracing was off; other allocators, whose mappings and moves
+-- of the break are in total, by kinds that are not heap.
+CREATE TABLE growth (
+	process         INTEGER NOT NULL REFERENCES process,
+	number          INTEGER NOT NULL,
+	kind            TEXT NOT NULL,              -- 'break'; 'heap': of another arena; 'chunk': mapped for one block
+	stack           INTEGER REFERENCES stack,   -- NULL: memtrace's own, or not known
+	calls           INTEGER NOT NULL,           -- for which the kernel was asked
+	grown_bytes     INTEGER NOT NULL,
+	returned_bytes  INTEGER,                    -- of them; NULL: not measured (chunks of a sampled heap)
+	PRIMARY KEY (process, number)
+) STRICT, WITHOUT ROWID;
+
 -- Where the heap was sampled (session.sample_bytes = M > 0), the figures of total, process, snapshot and timeline
 -- are estimates; here is what they rest on, a row for each of total's heap kinds. A block of s bytes was sampled
 -- with the probability p = 1 - exp(-s / M), s = 0 as if it were 1, and stands for 1/p blocks and s/p bytes. The

@@ -34,6 +34,7 @@ enum statement {
 	STACK,
 	TOTAL,
 	SAMPLE,
+	GROWTH,
 	WEIGHT,
 	PAUSE,
 	BAD_FREE,
@@ -94,6 +95,9 @@ static const char *const statement_sql[STATEMENTS] = {
                    " allocations_variance, bytes_allocated_variance, live_blocks_variance,"
                    " live_bytes_variance, peak_blocks_variance, peak_bytes_variance,"
                    " temporary_variance) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [GROWTH] =
+                "INSERT OR REPLACE INTO growth (process, number, kind, stack, calls, grown_bytes,"
+                " returned_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [WEIGHT] = "INSERT OR IGNORE INTO weight (size_bytes, blocks, bytes, blocks_variance,"
                    " bytes_variance) VALUES (?, ?, ?, ?, ?)",
         [PAUSE] = "INSERT OR REPLACE INTO pause (process, started_ns, ended_ns)"
@@ -604,6 +608,12 @@ int mt_writer_weight(struct mt_writer *writer, const struct mt_writer_weight *ro
 int mt_writer_pause(struct mt_writer *writer, const struct mt_writer_pause *row)
 {
 	return run(writer, PAUSE, "rui", row->process, row->started_ns, row->ended_ns);
+}
+
+int mt_writer_growth(struct mt_writer *writer, const struct mt_writer_growth *row)
+{
+	return run(writer, GROWTH, "rusruui", row->process, (uint64_t)row->number, row->kind,
+	           row->stack, row->calls, row->grown_bytes, row->returned_bytes);
 }
 
 int mt_writer_bad_free(struct mt_writer *writer, const struct mt_writer_bad_free *row)

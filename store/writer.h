@@ -181,6 +181,16 @@ struct mt_writer_sample {
 	double temporary_variance;
 };
 
+struct mt_writer_growth {
+	uint32_t process;
+	uint32_t number; /* the same again replaces the row */
+	const char *kind;
+	uint32_t stack; /* 0: NULL */
+	uint64_t calls;
+	uint64_t grown_bytes;
+	int64_t returned_bytes;
+};
+
 struct mt_writer_weight {
 	uint64_t size_bytes; /* one that is there already stays as it is */
 	double blocks;
@@ -288,6 +298,7 @@ int mt_writer_frame(struct mt_writer *writer, const struct mt_writer_frame *row)
 int mt_writer_stack(struct mt_writer *writer, const struct mt_writer_stack *row);
 int mt_writer_total(struct mt_writer *writer, const struct mt_writer_total *row);
 int mt_writer_sample(struct mt_writer *writer, const struct mt_writer_sample *row);
+int mt_writer_growth(struct mt_writer *writer, const struct mt_writer_growth *row);
 int mt_writer_weight(struct mt_writer *writer, const struct mt_writer_weight *row);
 int mt_writer_pause(struct mt_writer *writer, const struct mt_writer_pause *row);
 int mt_writer_bad_free(struct mt_writer *writer, const struct mt_writer_bad_free *row);
