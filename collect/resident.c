@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/bss.h"
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "collect/collector.h"
@@ -354,6 +355,7 @@ static int find_owners(struct mt_resident *resident, const struct mt_freeze *fre
 	int r = -ENOMEM;
 
 	resident->regions = NULL;
+	mt_bss_bound("", resident->pid, &resident->smaps);
 	for (size_t i = 0; i < freeze->count; i++)
 		add_stack(resident, &regions, &freeze->threads[i]);
 	add_memtraces(resident, &regions);
