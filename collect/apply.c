@@ -8,6 +8,7 @@
 #include "collect/apply.h"
 
 #include "collect/books.h"
+#include "collect/charge.h"
 #include "collect/define.h"
 #include "collect/lifecycle.h"
 
@@ -249,25 +250,9 @@ static uint32_t find_site(struct mt_ledger *ledger, struct mt_drain *drain,
 	return total;
 }
 
-/* By the program itself, or by an allocator that is not libc's. */
-static void move_break(struct mt_process *process, uint64_t end, int64_t change_bytes,
-                       uint32_t site)
+static uint32_t node_of(const struct mt_process *process, uint32_t total)
 {
-	if (change_bytes < 0)
-		mt_growth_shrink(&process->growth, 0, end);
-	else if (change_bytes > 0 && end >= (uint64_t)change_bytes)
-		mt_growth_grow(&process->growth, 0, end - (uint64_t)change_bytes, end, site, true);
-}
-
-static void lose_heaps(struct mt_ledger *ledger, struct mt_process *process, uint64_t stamp)
-{
-	if (process->lost_growth)
-		return;
-	process->lost_growth = true;
-	mt_notes_add(&ledger->notes, process->id, mt_stamp_ns(&ledger->stamps, stamp), "growth", 1,
-	             "the heaps of the allocator's further arenas are not as memtrace knows them "
-	             "(another libc, glibc.malloc.hugetlb, or too many): what they grew for is not "
-	             "measured");
+	return total ? process->totals.rows[total].node : 0;
 }
 
 static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct mt_process *process,
@@ -293,49 +278,21 @@ static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct m
 		mt_regions_map(&process->regions, mt_event_addr(head.word), tail.size_bytes, total,
 		               ledger->page_bytes);
 	else
-		move_break(process, mt_event_addr(head.word), change_bytes, total);
+		mt_charge_break(process, mt_event_addr(head.word), change_bytes,
+		                node_of(process, total));
 	return true;
 }
 
-/* False: the record is impossible. */
 static bool apply_growth(struct mt_ledger *ledger, struct mt_drain *drain,
                          struct mt_process *process, struct mt_event_head head)
 {
-	uint64_t addr = mt_event_addr(head.word);
 	struct tail tail = tail_of(drain);
-	int64_t change_bytes = (int64_t)tail.size_bytes;
-	unsigned int kind = tail.flags & 0xff;
-	bool was_asked = tail.flags & MT_GROWTH_ASKED;
-	uint64_t base =
-	        kind == MT_GROWTH_HEAP ? addr / MT_GROWTH_HEAP_BYTES * MT_GROWTH_HEAP_BYTES : 0;
-	const struct mt_live_entry *block;
-	uint64_t start;
-	uint32_t site = 0;
+	uint32_t node = 0;
 
-	if (kind == MT_GROWTH_LOST) {
-		lose_heaps(ledger, process, head.stamp);
-		return true;
-	}
-	if (kind >= MT_GROWTH_COUNT || (kind == MT_GROWTH_HEAP && !base) ||
-	    change_bytes >= (int64_t)SIZE_LIMIT || change_bytes <= -(int64_t)SIZE_LIMIT)
-		return false;
 	if (tail.stack)
-		site = find_site(ledger, drain, process, tail.stack, mt_event_kind(head.word));
-	if (kind != MT_GROWTH_CHUNK) {
-		if (change_bytes > 0)
-			mt_growth_grow(&process->growth, base, addr, addr + tail.size_bytes, site,
-			               was_asked);
-		else
-			mt_growth_shrink(&process->growth, base, addr);
-		return true;
-	}
-	block = mt_live_find(&process->live, addr);
-	start = mt_growth_chunk_start(addr, tail.flags, ledger->page_bytes);
-	if (change_bytes <= 0 || start >= addr)
-		return false;
-	mt_growth_map(&process->growth, addr, block ? block->size_bytes : 0, start, tail.size_bytes,
-	              site, block && !process->estimate);
-	return true;
+		node = node_of(process, find_site(ledger, drain, process, tail.stack,
+		                                  mt_event_kind(head.word)));
+	return mt_charge_growth(ledger, process, head, (int64_t)tail.size_bytes, tail.flags, node);
 }
 
 static void apply_unmap(struct mt_ledger *ledger, struct mt_drain *drain,

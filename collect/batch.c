@@ -283,7 +283,7 @@ static void take_growth(struct mt_batch *batch, struct mt_process *process)
 		        .process = process->id,
 		        .number = growth->dirty[i] + 1,
 		        .kind = kinds[sum->kind],
-		        .stack = sum->site ? process->totals.rows[sum->site].node : 0,
+		        .stack = sum->node,
 		        .calls = sum->calls,
 		        .grown_bytes = sum->grown_bytes,
 		        .returned_bytes =

@@ -28,25 +28,25 @@ void mt_growth_free(struct mt_growth *growth)
 
 /* ---- sums ---- */
 
-/* The sum of a site and kind, made if need be, and in the list of changed ones; NULL: out of memory. */
-static struct mt_growth_sum *find_sum(struct mt_growth *growth, uint32_t site,
+/* The sum of a node and kind, made if need be, and in the list of changed ones; NULL: out of memory. */
+static struct mt_growth_sum *find_sum(struct mt_growth *growth, uint32_t node,
                                       enum mt_growth_kind kind)
 {
 	struct mt_growth_sum *sum;
 	uint32_t at;
 
-	if (!mt_map_find(&growth->index, site, kind, &at)) {
+	if (!mt_map_find(&growth->index, node, kind, &at)) {
 		at = (uint32_t)growth->sum_count;
 		if (MT_ARRAY_RESERVE(growth->sums, growth->sum_capacity, growth->sum_count + 1) <
 		            0 ||
 		    MT_ARRAY_RESERVE(growth->dirty, growth->dirty_capacity, growth->sum_count + 1) <
 		            0 ||
-		    mt_map_set(&growth->index, site, kind, at) < 0) {
+		    mt_map_set(&growth->index, node, kind, at) < 0) {
 			growth->lost++;
 			return NULL;
 		}
 		growth->sums[growth->sum_count++] =
-		        (struct mt_growth_sum){.site = site, .kind = kind};
+		        (struct mt_growth_sum){.node = node, .kind = kind};
 	}
 	sum = &growth->sums[at];
 	if (!sum->is_dirty) {
@@ -56,10 +56,10 @@ static struct mt_growth_sum *find_sum(struct mt_growth *growth, uint32_t site,
 	return sum;
 }
 
-static void count_growth(struct mt_growth *growth, uint32_t site, enum mt_growth_kind kind,
+static void count_growth(struct mt_growth *growth, uint32_t node, enum mt_growth_kind kind,
                          uint64_t bytes, bool was_asked)
 {
-	struct mt_growth_sum *sum = find_sum(growth, site, kind);
+	struct mt_growth_sum *sum = find_sum(growth, node, kind);
 
 	if (!sum)
 		return;
@@ -67,10 +67,10 @@ static void count_growth(struct mt_growth *growth, uint32_t site, enum mt_growth
 	sum->grown_bytes += bytes;
 }
 
-static void count_return(struct mt_growth *growth, uint32_t site, enum mt_growth_kind kind,
+static void count_return(struct mt_growth *growth, uint32_t node, enum mt_growth_kind kind,
                          uint64_t bytes)
 {
-	struct mt_growth_sum *sum = find_sum(growth, site, kind);
+	struct mt_growth_sum *sum = find_sum(growth, node, kind);
 
 	if (sum)
 		sum->returned_bytes += bytes;
@@ -135,7 +135,7 @@ static void cut(struct mt_growth *growth, struct mt_growth_area *area, uint64_t 
 
 		if (last->end <= end)
 			break;
-		count_return(growth, last->site, kind_of(area->base), last->end - from);
+		count_return(growth, last->node, kind_of(area->base), last->end - from);
 		last->end = from;
 		if (last->start == last->end) {
 			area->count--;
@@ -149,7 +149,7 @@ static bool add_step(struct mt_growth *growth, struct mt_growth_area *area,
 {
 	struct mt_growth_step *last = area->count ? &area->steps[area->count - 1] : NULL;
 
-	if (last && last->end == step.start && last->site == step.site) {
+	if (last && last->end == step.start && last->node == step.node) {
 		last->end = step.end;
 		return true;
 	}
@@ -162,14 +162,14 @@ static bool add_step(struct mt_growth *growth, struct mt_growth_area *area,
 }
 
 void mt_growth_grow(struct mt_growth *growth, uint64_t base, uint64_t start, uint64_t end,
-                    uint32_t site, bool was_asked)
+                    uint32_t node, bool was_asked)
 {
 	struct mt_growth_area *area = make_area(growth, base);
 
-	count_growth(growth, site, kind_of(base), end - start, was_asked);
+	count_growth(growth, node, kind_of(base), end - start, was_asked);
 	if (area)
 		cut(growth, area, start);
-	if (!area || !add_step(growth, area, (struct mt_growth_step){start, end, site}))
+	if (!area || !add_step(growth, area, (struct mt_growth_step){start, end, node}))
 		growth->lost++;
 }
 
@@ -210,16 +210,16 @@ static void keep_chunk(struct mt_growth *growth, const struct mt_live_entry *chu
 }
 
 void mt_growth_map(struct mt_growth *growth, uint64_t block, uint64_t size_bytes, uint64_t start,
-                   uint64_t bytes, uint32_t site, bool is_kept)
+                   uint64_t bytes, uint32_t node, bool is_kept)
 {
-	count_growth(growth, site, MT_GROWTH_CHUNK, bytes, true);
+	count_growth(growth, node, MT_GROWTH_CHUNK, bytes, true);
 	if (!is_kept)
 		return;
 	if (size_bytes < growth->chunk_min_bytes)
 		growth->chunk_min_bytes = size_bytes;
 	keep_chunk(growth,
 	           &(struct mt_live_entry){
-	                   .addr = block, .size_bytes = bytes, .born_ns = start, .total = site});
+	                   .addr = block, .size_bytes = bytes, .born_ns = start, .total = node});
 }
 
 void mt_growth_unmap(struct mt_growth *growth, uint64_t block, struct mt_live_entry *ret_chunk)
@@ -267,7 +267,7 @@ int mt_growth_copy(const struct mt_growth *growth, struct mt_growth_range **ret_
 		for (size_t j = 0; j < area->count; j++)
 			ranges[count++] =
 			        (struct mt_growth_range){area->steps[j].start, area->steps[j].end,
-			                                 kind_of(area->base), area->steps[j].site};
+			                                 kind_of(area->base), area->steps[j].node};
 	}
 	for (uint64_t i = 0; growth->chunks.entries && i <= growth->chunks.mask; i++) {
 		const struct mt_live_entry *entry = &growth->chunks.entries[i];

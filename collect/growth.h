@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * growth.h - what libc's allocator took from the kernel in one process, and for which site.
+ * growth.h - what libc's allocator took from the kernel in one process, and for which call stack.
  *
  * Owned by the drain thread; pure. The break and each heap of another arena grow and shrink at their end alone, so each is
- * a stack of steps; a chunk that is mapped for one block goes with it. Sites are indexes of totals.h, 0 is nobody.
+ * a pile of steps; a chunk that is mapped for one block goes with it. A node is one of stacks.h, the whole session's; 0 is nobody.
  *
- *	break  |  site 3  |  site 7     | 3 |            a step each; one that continues the last with its site is part of it
+ *	break  |  node 3  |  node 7     | 3 |            a step each; one that continues the last with its node is part of it
  *	                                    ^ the end
  */
 #ifndef MT_COLLECT_GROWTH_H
@@ -27,7 +27,7 @@
 struct mt_growth_step {
 	uint64_t start;
 	uint64_t end;
-	uint32_t site;
+	uint32_t node;
 };
 
 /* The break, or a heap. */
@@ -38,9 +38,9 @@ struct mt_growth_area {
 	size_t capacity;
 };
 
-/* What one site made one kind grow. */
+/* What one stack made one kind grow. */
 struct mt_growth_sum {
-	uint32_t site;
+	uint32_t node;
 	enum mt_growth_kind kind;
 	uint64_t calls; /* for which the kernel was asked */
 	uint64_t grown_bytes;
@@ -55,24 +55,27 @@ struct mt_growth {
 	size_t area_capacity;
 	size_t step_count; /* of all */
 	struct mt_live
-	        chunks; /* by block; size_bytes of the mapping, born_ns is where it starts, total the site */
+	        chunks; /* by block; size_bytes of the mapping, born_ns is where it starts, total the node */
 	uint64_t chunk_min_bytes; /* no block with a chunk of its own is smaller */
 	struct mt_growth_sum *sums;
 	size_t sum_count;
 	size_t sum_capacity;
-	struct mt_map index; /* (site, kind) -> sum */
+	struct mt_map index; /* (node, kind) -> sum */
 	uint32_t *dirty;
 	size_t dirty_count;
 	size_t dirty_capacity;
 	uint64_t lost; /* for which there was no room or memory */
 };
 
+/* In a snapshot, beside enum mt_growth_kind: mapped by the program itself, or by an allocator that is not libc's. */
+#define MT_GROWTH_MAPPING MT_GROWTH_COUNT
+
 /* A range that grew; for a snapshot. */
 struct mt_growth_range {
 	uint64_t start;
 	uint64_t end;
-	enum mt_growth_kind kind;
-	uint32_t site;
+	unsigned int kind; /* enum mt_growth_kind, or MT_GROWTH_MAPPING */
+	uint32_t node;
 };
 
 void mt_growth_init(struct mt_growth *growth);
@@ -80,7 +83,7 @@ void mt_growth_free(struct mt_growth *growth);
 
 /* The break (base 0) or a heap has grown by [start, end); what was known behind `start` is gone. */
 void mt_growth_grow(struct mt_growth *growth, uint64_t base, uint64_t start, uint64_t end,
-                    uint32_t site, bool was_asked);
+                    uint32_t node, bool was_asked);
 
 /* It ends at `end` now. */
 void mt_growth_shrink(struct mt_growth *growth, uint64_t base, uint64_t end);
@@ -90,7 +93,7 @@ void mt_growth_shrink(struct mt_growth *growth, uint64_t base, uint64_t end);
  * not seen: then it is only counted.
  */
 void mt_growth_map(struct mt_growth *growth, uint64_t block, uint64_t size_bytes, uint64_t start,
-                   uint64_t bytes, uint32_t site, bool is_kept);
+                   uint64_t bytes, uint32_t node, bool is_kept);
 
 /* The block is given back, and its chunk with it, if it had one; *ret_chunk (may be NULL) is that, else all zero. */
 void mt_growth_unmap(struct mt_growth *growth, uint64_t block, struct mt_live_entry *ret_chunk);

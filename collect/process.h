@@ -108,7 +108,7 @@ struct mt_process {
 	struct mt_frees frees;
 	struct mt_ranges ranges;
 	struct mt_regions regions; /* its own mappings; the site is an index of totals */
-	struct mt_growth growth;   /* what libc's allocator took; the site is the same */
+	struct mt_growth growth;   /* what libc's allocator took */
 	bool lost_growth;          /* of heaps; it is noted */
 	struct mt_thread *threads;
 	size_t thread_count;
