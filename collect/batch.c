@@ -270,9 +270,6 @@ static void take_totals(struct mt_batch *batch, struct mt_process *process)
 
 static void take_growth(struct mt_batch *batch, struct mt_process *process)
 {
-	static const char *const kinds[MT_GROWTH_COUNT] = {[MT_GROWTH_BREAK] = "break",
-	                                                   [MT_GROWTH_HEAP] = "heap",
-	                                                   [MT_GROWTH_CHUNK] = "chunk"};
 	struct mt_growth *growth = &process->growth;
 
 	for (size_t i = 0; i < growth->dirty_count; i++) {
@@ -282,7 +279,7 @@ static void take_growth(struct mt_batch *batch, struct mt_process *process)
 		*APPEND(batch, growths) = (struct mt_writer_growth){
 		        .process = process->id,
 		        .number = growth->dirty[i] + 1,
-		        .kind = kinds[sum->kind],
+		        .kind = mt_growth_kinds[sum->kind],
 		        .stack = sum->node,
 		        .calls = sum->calls,
 		        .grown_bytes = sum->grown_bytes,

@@ -9,6 +9,11 @@
 
 #include "base/array.h"
 
+const char *const mt_growth_kinds[MT_GROWTH_COUNT] = {[MT_GROWTH_BREAK] = "break",
+                                                      [MT_GROWTH_HEAP] = "heap",
+                                                      [MT_GROWTH_CHUNK] = "chunk",
+                                                      [MT_GROWTH_LOST] = "lost"};
+
 void mt_growth_init(struct mt_growth *growth)
 {
 	*growth = (struct mt_growth){.chunk_min_bytes = UINT64_MAX};

@@ -78,6 +78,9 @@ struct mt_growth_range {
 	uint32_t node;
 };
 
+/* What the file calls them. */
+extern const char *const mt_growth_kinds[MT_GROWTH_COUNT];
+
 void mt_growth_init(struct mt_growth *growth);
 void mt_growth_free(struct mt_growth *growth);
 

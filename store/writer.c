@@ -46,6 +46,8 @@ enum statement {
 	RESIDENT,
 	MAPPING,
 	OWNER,
+	ANONYMOUS,
+	PIN,
 	TIMELINE,
 	STATEMENTS
 };
@@ -133,6 +135,10 @@ static const char *const statement_sql[STATEMENTS] = {
                     " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [OWNER] = "INSERT INTO owner (snapshot, kind, stack, thread, mapping, bytes, pinned_bytes)"
                   " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [ANONYMOUS] = "INSERT INTO anonymous (snapshot, kind, stack, resident_bytes, swapped_bytes)"
+                      " VALUES (?, ?, ?, ?, ?)",
+        [PIN] = "INSERT INTO pin (snapshot, kind, start, end, addr, size_bytes, stack, above_bytes)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [TIMELINE] = "INSERT OR REPLACE INTO timeline (process, time_ns, live_blocks, live_bytes,"
                      " allocations) VALUES (?, ?, ?, ?, ?)",
 };
@@ -709,6 +715,18 @@ int mt_writer_owner(struct mt_writer *writer, const struct mt_writer_owner *row)
 {
 	return run(writer, OWNER, "usrriuu", (uint64_t)row->snapshot, row->kind, row->stack,
 	           row->thread, row->mapping, row->bytes, row->pinned_bytes);
+}
+
+int mt_writer_anonymous(struct mt_writer *writer, const struct mt_writer_anonymous *row)
+{
+	return run(writer, ANONYMOUS, "usruu", (uint64_t)row->snapshot, row->kind, row->stack,
+	           row->resident_bytes, row->swapped_bytes);
+}
+
+int mt_writer_pin(struct mt_writer *writer, const struct mt_writer_pin *row)
+{
+	return run(writer, PIN, "usaaauru", (uint64_t)row->snapshot, row->kind, row->start,
+	           row->end, row->addr, row->size_bytes, row->stack, row->above_bytes);
 }
 
 int mt_writer_timeline(struct mt_writer *writer, const struct mt_writer_timeline *row)

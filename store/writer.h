@@ -262,6 +262,25 @@ struct mt_writer_owner {
 	uint64_t pinned_bytes;
 };
 
+struct mt_writer_anonymous {
+	uint32_t snapshot;
+	const char *kind;
+	uint32_t stack; /* 0: NULL */
+	uint64_t resident_bytes;
+	uint64_t swapped_bytes;
+};
+
+struct mt_writer_pin {
+	uint32_t snapshot;
+	const char *kind;
+	uint64_t start;
+	uint64_t end;
+	uint64_t addr;
+	uint64_t size_bytes;
+	uint32_t stack; /* 0: NULL */
+	uint64_t above_bytes;
+};
+
 struct mt_writer_timeline {
 	uint32_t process;
 	uint64_t time_ns;
@@ -308,6 +327,8 @@ int mt_writer_blocks(struct mt_writer *writer, const struct mt_writer_block *row
 int mt_writer_resident(struct mt_writer *writer, const struct mt_writer_resident *row);
 int mt_writer_mapping(struct mt_writer *writer, const struct mt_writer_mapping *row);
 int mt_writer_owner(struct mt_writer *writer, const struct mt_writer_owner *row);
+int mt_writer_anonymous(struct mt_writer *writer, const struct mt_writer_anonymous *row);
+int mt_writer_pin(struct mt_writer *writer, const struct mt_writer_pin *row);
 int mt_writer_timeline(struct mt_writer *writer, const struct mt_writer_timeline *row);
 
 /* The last error in SQLite's words. Borrowed until the next call. */
