@@ -81,6 +81,7 @@ int mt_rss_print_json(struct mt_rss_report *report)
 	for (size_t i = 0; i < report->file.process_count && error >= 0; i++) {
 		const struct mt_process *process = &report->file.processes[i];
 		struct mt_rss_snapshot *snapshots;
+		json_t *head, *pins;
 		size_t count;
 
 		if (report->only_pid && process->pid != report->only_pid)
@@ -88,8 +89,13 @@ int mt_rss_print_json(struct mt_rss_report *report)
 		error = mt_rss_read(report, process, !report->only_pid, &snapshots, &count);
 		for (size_t j = 0; j < count && error >= 0; j++) {
 			report->found = true;
-			mt_json_open(&out, snapshot_json(process, &snapshots[j]), "owners");
-			error = print_owners(report, &out, snapshots[j].id);
+			head = snapshot_json(process, &snapshots[j]);
+			pins = json_array();
+			error = mt_rss_pins_json(report, snapshots[j].id, pins);
+			json_object_set_new(head, "pins", pins);
+			mt_json_open(&out, head, "owners");
+			if (error >= 0)
+				error = print_owners(report, &out, snapshots[j].id);
 			mt_json_close(&out);
 		}
 		free(snapshots);
