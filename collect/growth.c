@@ -31,6 +31,43 @@ void mt_growth_free(struct mt_growth *growth)
 	mt_growth_init(growth);
 }
 
+/* ---- forks ---- */
+
+uint64_t mt_growth_bytes(const struct mt_growth *growth)
+{
+	return growth->area_count * sizeof(*growth->areas) +
+	       growth->step_count * sizeof(*growth->areas->steps) + mt_live_bytes(&growth->chunks);
+}
+
+int mt_growth_inherit(const struct mt_growth *growth, struct mt_growth *ret_child)
+{
+	struct mt_growth child;
+	int r;
+
+	mt_growth_init(&child);
+	r = MT_ARRAY_RESERVE(child.areas, child.area_capacity, growth->area_count);
+	for (size_t i = 0; i < growth->area_count && r == 0; i++) {
+		const struct mt_growth_area *from = &growth->areas[i];
+		struct mt_growth_area *to = &child.areas[child.area_count++];
+
+		*to = (struct mt_growth_area){.base = from->base};
+		r = MT_ARRAY_RESERVE(to->steps, to->capacity, from->count);
+		if (r == 0 && from->count)
+			memcpy(to->steps, from->steps, from->count * sizeof(*to->steps));
+		to->count = r == 0 ? from->count : 0;
+	}
+	child.step_count = growth->step_count;
+	child.chunk_min_bytes = growth->chunk_min_bytes;
+	if (r == 0 && growth->chunks.count)
+		r = mt_live_copy(&growth->chunks, &child.chunks);
+	if (r < 0) {
+		mt_growth_free(&child);
+		return r;
+	}
+	*ret_child = child;
+	return 0;
+}
+
 /* ---- sums ---- */
 
 /* The sum of a node and kind, made if need be, and in the list of changed ones; NULL: out of memory. */

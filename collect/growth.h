@@ -44,7 +44,7 @@ struct mt_growth_sum {
 	enum mt_growth_kind kind;
 	uint64_t calls; /* for which the kernel was asked */
 	uint64_t grown_bytes;
-	uint64_t returned_bytes; /* of them */
+	uint64_t returned_bytes; /* of them, and of what was there at the fork */
 	bool is_dirty;           /* the file does not have it like this */
 };
 
@@ -83,6 +83,10 @@ extern const char *const mt_growth_kinds[MT_GROWTH_COUNT];
 
 void mt_growth_init(struct mt_growth *growth);
 void mt_growth_free(struct mt_growth *growth);
+
+/* What a forked child starts with: the same heaps, and sums of its own. 0 or -ENOMEM; and the memory that it takes. */
+int mt_growth_inherit(const struct mt_growth *growth, struct mt_growth *ret_child);
+uint64_t mt_growth_bytes(const struct mt_growth *growth);
 
 /* The break (base 0) or a heap has grown by [start, end); what was known behind `start` is gone. */
 void mt_growth_grow(struct mt_growth *growth, uint64_t base, uint64_t start, uint64_t end,

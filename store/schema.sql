@@ -196,7 +196,8 @@ CREATE TABLE total (
 
 -- What libc's allocator took from the kernel, a row for each call stack that made it do so: the stack of the call that
 -- found the last chunk of a heap too small. Address space, resident or not (table anonymous says what is). Not in it:
--- what happened before the program's first line or while tracing was off; other allocators, whose mappings and moves
+-- what happened before the program's first line or while tracing was off; what a forked child had from its parent, though
+-- it may give that back; other allocators, whose mappings and moves
 -- of the break are in total, by kinds that are not heap.
 CREATE TABLE growth (
 	process         INTEGER NOT NULL REFERENCES process,
@@ -205,7 +206,8 @@ CREATE TABLE growth (
 	stack           INTEGER REFERENCES stack,   -- NULL: memtrace's own, or not known
 	calls           INTEGER NOT NULL,           -- for which the kernel was asked
 	grown_bytes     INTEGER NOT NULL,
-	returned_bytes  INTEGER,                    -- of them; NULL: not measured (chunks of a sampled heap)
+	returned_bytes  INTEGER,                    -- of them, in a forked child also of its parent's; NULL: not measured (chunks of
+	                                            -- a sampled heap)
 	PRIMARY KEY (process, number)
 ) STRICT, WITHOUT ROWID;
 

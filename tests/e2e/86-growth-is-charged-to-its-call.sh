@@ -322,6 +322,73 @@ assert rest == sum(site["growth_bytes"] for site in first["sites"] if not site["
 "$memtrace" tree --by=growth known.db >out
 contains "tree as text" out "fills_half_as_much"
 
+cat >forked.c <<'END_C'
+/* What the parent wrote to is the child's, too, and stays its parent's call's. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void *volatile kept[4];
+
+__attribute__((noinline)) void before_the_fork(void)
+{
+	kept[0] = malloc(100000);
+	memset(kept[0], 1, 100000);
+	kept[1] = malloc(1 << 20);
+	memset(kept[1], 1, 1 << 20);
+}
+
+__attribute__((noinline)) void after_the_fork(void)
+{
+	kept[2] = malloc(2 << 20);
+	memset(kept[2], 1, 2 << 20);
+}
+
+int main(void)
+{
+	pid_t child;
+
+	before_the_fork();
+	child = fork();
+	if (child == 0) {
+		after_the_fork();
+		printf("%d\n", (int)getpid());
+		fflush(stdout);
+		getchar();
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	return 0;
+}
+END_C
+${CC:-cc} -g -O0 -o forked forked.c || exit 99
+LD_PRELOAD="$library" MEMTRACE_OPTIONS=output=$work/forked.db ./forked <to >from &
+server=$!
+exec 8>to 9<from
+read -r child <&9
+"$memtrace" snapshot "$child" >out 2>err
+is "a snapshot of a forked child is taken" "$? $(cat err)" "0 "
+exec 8>&-
+wait "$server"
+is "the forked program ends well" $? 0
+server=
+exec 9<&-
+"$memtrace" top --by=growth --format=json forked.db >forked.json
+check "a forked child's memory is charged to its parent's calls and its own" "$python" -c '
+import json
+process, = json.load(open("forked.json"))["processes"]
+def pages(kind, function):
+    return sum(site["growth_bytes"] for site in process["sites"]
+               if site["kind"] == kind and any(frame["function"] == function for frame in site["stack"])) / 4096
+# 100,000 bytes, and what was used of the break then and since
+assert 24 <= pages("break", "before_the_fork") <= 33, pages("break", "before_the_fork")
+# a block and its header
+assert pages("chunk", "before_the_fork") == 257, pages("chunk", "before_the_fork")
+assert pages("chunk", "after_the_fork") == 513, pages("chunk", "after_the_fork")
+'
+
 jemalloc=$(ldconfig -p 2>/dev/null | sed -n 's/.*libjemalloc\.so\.2 .*=> //p' | head -n 1)
 if [ -n "$jemalloc" ]; then
 	takes_three jemalloc.db "$jemalloc"

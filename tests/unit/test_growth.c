@@ -157,6 +157,33 @@ static void what_overlaps_is_believed_once(void **state)
 	}
 }
 
+static void a_forked_child_has_the_heaps_and_sums_of_its_own(void **state)
+{
+	const struct mt_growth_range expected[] = {
+	        {0x1000, 0x5000, MT_GROWTH_BREAK, 1},
+	        {HEAP, HEAP + 0x2000, MT_GROWTH_HEAP, 2},
+	        {HEAP + 0x5000, HEAP + 0x6000, MT_GROWTH_CHUNK, 3}};
+	struct mt_growth child;
+
+	(void)state;
+	assert_int_equal(mt_growth_inherit(&growth, &child), 0);
+	mt_growth_free(&child);
+	mt_growth_grow(&growth, 0, 0x1000, 0x5000, 1, true);
+	mt_growth_grow(&growth, HEAP, HEAP, HEAP + 0x2000, 2, true);
+	mt_growth_map(&growth, HEAP + 0x5010, 100, HEAP + 0x5000, 0x1000, 3, true);
+	assert_int_equal(mt_growth_inherit(&growth, &child), 0);
+	mt_growth_shrink(&child, 0, 0x2000);
+	mt_growth_unmap(&child, HEAP + 0x5010, NULL);
+	expect_ranges(expected, COUNT(expected));
+	mt_growth_free(&growth);
+	growth = child;
+	expect_sum(1, MT_GROWTH_BREAK, 0, 0, 0x3000);
+	expect_sum(3, MT_GROWTH_CHUNK, 0, 0, 0x1000);
+	expect_sum(2, MT_GROWTH_HEAP, 0, 0, 0);
+	assert_int_equal(mt_growth_break_end(&growth), 0x2000);
+	assert_int_equal(growth.chunk_min_bytes, 100);
+}
+
 /* Many heaps' steps, and an array that says of each page who has it. */
 static void random_heaps_agree_with_an_array(void **state)
 {
@@ -410,6 +437,8 @@ int main(void)
 	                                        teardown),
 	        cmocka_unit_test_setup_teardown(a_chunk_goes_with_its_block, setup, teardown),
 	        cmocka_unit_test_setup_teardown(what_overlaps_is_believed_once, setup, teardown),
+	        cmocka_unit_test_setup_teardown(a_forked_child_has_the_heaps_and_sums_of_its_own,
+	                                        setup, teardown),
 	        cmocka_unit_test_setup_teardown(random_heaps_agree_with_an_array, setup, teardown),
 	        cmocka_unit_test(growth_comes_before_mappings),
 	        cmocka_unit_test(every_anonymous_page_is_somebodys),
