@@ -171,28 +171,32 @@ static int write_growth(struct mt_writer *writer, const struct mt_resident *resi
 static int write_resident(struct mt_writer *writer, struct mt_resident *resident)
 {
 	const struct mt_smaps *smaps = &resident->smaps;
-	struct mt_writer_resident row = {.snapshot = resident->snapshot.id,
-	                                 .source = mt_pagemap_source_name(resident->pages.source),
-	                                 .is_frozen = resident->is_frozen,
-	                                 .stopped_ns = resident->stopped_ns,
-	                                 .tries = resident->tries,
-	                                 .smaps_rss_bytes = mt_smaps_sum(smaps, MT_SMAPS_RSS),
-	                                 .resident_bytes = resident->owners.resident_bytes,
-	                                 .unexplained_bytes = resident->owners.unexplained_bytes,
-	                                 .pss_bytes = mt_smaps_sum(smaps, MT_SMAPS_PSS),
-	                                 .uss_bytes = mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_CLEAN) +
-	                                              mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_DIRTY),
-	                                 .swap_bytes = mt_smaps_sum(smaps, MT_SMAPS_SWAP),
-	                                 .hugetlb_bytes =
-	                                         mt_smaps_sum(smaps, MT_SMAPS_SHARED_HUGETLB) +
-	                                         mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_HUGETLB),
-	                                 .page_table_bytes = resident->page_table_bytes,
-	                                 .peak_rss_bytes = resident->rss_peak_bytes};
+	struct mt_writer_resident row = {
+	        .snapshot = resident->snapshot.id,
+	        .source = mt_pagemap_source_name(resident->pages.source),
+	        .is_frozen = resident->is_frozen,
+	        .stopped_ns = resident->stopped_ns,
+	        .tries = resident->tries,
+	        .smaps_rss_bytes = mt_smaps_sum(smaps, MT_SMAPS_RSS),
+	        .resident_bytes = resident->owners.resident_bytes,
+	        .unexplained_bytes = resident->owners.unexplained_bytes,
+	        .pss_bytes = mt_smaps_sum(smaps, MT_SMAPS_PSS),
+	        .uss_bytes = mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_CLEAN) +
+	                     mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_DIRTY),
+	        .swap_bytes = mt_smaps_sum(smaps, MT_SMAPS_SWAP),
+	        .hugetlb_bytes = mt_smaps_sum(smaps, MT_SMAPS_SHARED_HUGETLB) +
+	                         mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_HUGETLB),
+	        .page_table_bytes = resident->page_table_bytes,
+	        .peak_rss_bytes = resident->usage.peak_rss_bytes == MT_USAGE_UNKNOWN
+	                                  ? 0
+	                                  : (uint64_t)resident->usage.peak_rss_bytes};
 	int r;
 
 	if (resident->status)
 		return 0;
-	r = write_snapshot_row(writer, &resident->snapshot);
+	/* That of the end stands there with the live blocks. */
+	r = resident->reason == MT_RESIDENT_EXIT ? 0
+	                                         : write_snapshot_row(writer, &resident->snapshot);
 	if (r == 0)
 		r = mt_writer_resident(writer, &row);
 	if (r == 0)
@@ -204,6 +208,15 @@ static int write_resident(struct mt_writer *writer, struct mt_resident *resident
 	}
 	if (r == 0)
 		r = write_growth(writer, resident);
+	for (size_t i = 0; i < resident->meminfo.count && r == 0; i++) {
+		const struct mt_meminfo_row *from = &resident->meminfo.rows[i];
+		struct mt_writer_meminfo to = {.snapshot = resident->snapshot.id,
+		                               .source = from->source,
+		                               .name = from->name,
+		                               .value = from->value};
+
+		r = mt_writer_meminfo(writer, &to);
+	}
 	return r;
 }
 
@@ -227,6 +240,8 @@ static int write_processes(struct mt_writer *writer, const struct mt_batch *batc
 		r = mt_writer_bad_free(writer, &batch->bad_frees[i]);
 	for (size_t i = 0; i < batch->timeline_count && r == 0; i++)
 		r = mt_writer_timeline(writer, &batch->timeline[i]);
+	for (size_t i = 0; i < batch->thinned_count && r == 0; i++)
+		r = mt_writer_thin_timeline(writer, batch->thinned[i]);
 	for (size_t i = 0; i < batch->notes_count && r == 0; i++)
 		r = mt_writer_note(writer, &batch->notes[i]);
 	return r;
@@ -254,6 +269,8 @@ int mt_commit_write(struct mt_writer *writer, struct mt_batch *batch)
 
 	if (r == 0)
 		r = write_code(writer, batch);
+	for (size_t i = 0; i < batch->dropped_count && r == 0; i++)
+		r = mt_writer_drop_snapshot(writer, batch->dropped[i]);
 	for (size_t i = 0; i < batch->snapshots_count && r == 0; i++)
 		r = write_snapshot(writer, &batch->snapshots[i]);
 	for (struct mt_resident *resident = batch->residents; resident && r == 0;
@@ -326,11 +343,15 @@ static void announce_residents(struct mt_commit *commit, const struct mt_batch *
 {
 	for (const struct mt_resident *resident = batch->residents; resident;
 	     resident = resident->next) {
-		struct mt_mail mail = {.type = MT_MAIL_WRITTEN,
-		                       .stamp = resident->serial,
-		                       .status = resident->status ? resident->status
-		                                                  : commit->failure,
-		                       .text = strdup(resident->message)};
+		struct mt_mail mail;
+
+		if (!resident->serial)
+			continue;
+		mail = (struct mt_mail){.type = MT_MAIL_WRITTEN,
+		                        .stamp = resident->serial,
+		                        .status = resident->status ? resident->status
+		                                                   : commit->failure,
+		                        .text = strdup(resident->message)};
 
 		mt_mailbox_post(commit->to_service, &mail);
 	}

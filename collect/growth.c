@@ -186,10 +186,34 @@ static void cut(struct mt_growth *growth, struct mt_growth_area *area, uint64_t 
 	}
 }
 
+/* Takes [start, end) out; gives where a step of that range belongs. */
+static size_t clear(struct mt_growth *growth, struct mt_growth_area *area, uint64_t start,
+                    uint64_t end)
+{
+	size_t at = area->count;
+
+	while (at > 0 && area->steps[at - 1].start >= end)
+		at--;
+	for (; at > 0 && area->steps[at - 1].end > start; at--) {
+		struct mt_growth_step *step = &area->steps[at - 1];
+		uint64_t from = step->start > start ? step->start : start;
+
+		count_return(growth, step->node, kind_of(area->base), step->end - from);
+		step->end = from;
+		if (step->start < step->end)
+			break;
+		memmove(step, step + 1, (area->count - at) * sizeof(*step));
+		area->count--;
+		growth->step_count--;
+	}
+	return at;
+}
+
 static bool add_step(struct mt_growth *growth, struct mt_growth_area *area,
                      struct mt_growth_step step)
 {
-	struct mt_growth_step *last = area->count ? &area->steps[area->count - 1] : NULL;
+	size_t at = clear(growth, area, step.start, step.end);
+	struct mt_growth_step *last = at ? &area->steps[at - 1] : NULL;
 
 	if (last && last->end == step.start && last->node == step.node) {
 		last->end = step.end;
@@ -198,7 +222,9 @@ static bool add_step(struct mt_growth *growth, struct mt_growth_area *area,
 	if (growth->step_count >= MT_GROWTH_STEPS_MAX ||
 	    MT_ARRAY_RESERVE(area->steps, area->capacity, area->count + 1) < 0)
 		return false;
-	area->steps[area->count++] = step;
+	memmove(&area->steps[at + 1], &area->steps[at], (area->count - at) * sizeof(step));
+	area->steps[at] = step;
+	area->count++;
 	growth->step_count++;
 	return true;
 }
@@ -209,8 +235,6 @@ void mt_growth_grow(struct mt_growth *growth, uint64_t base, uint64_t start, uin
 	struct mt_growth_area *area = make_area(growth, base);
 
 	count_growth(growth, node, kind_of(base), end - start, was_asked);
-	if (area)
-		cut(growth, area, start);
 	if (!area || !add_step(growth, area, (struct mt_growth_step){start, end, node}))
 		growth->lost++;
 }

@@ -88,7 +88,10 @@ void mt_growth_free(struct mt_growth *growth);
 int mt_growth_inherit(const struct mt_growth *growth, struct mt_growth *ret_child);
 uint64_t mt_growth_bytes(const struct mt_growth *growth);
 
-/* The break (base 0) or a heap has grown by [start, end); what was known behind `start` is gone. */
+/*
+ * The break (base 0) or a heap has grown by [start, end). It may be known by now to have grown further: who has seen the
+ * first of two growths may be late to say so.
+ */
 void mt_growth_grow(struct mt_growth *growth, uint64_t base, uint64_t start, uint64_t end,
                     uint32_t node, bool was_asked);
 

@@ -85,7 +85,7 @@ static const struct mt_caller *find_grower(const struct mt_caller *caller, struc
 {
 	bool reaches = chunk.end > end - CHUNK_MIN;
 
-	if (!atomic_load_explicit(&mt_process.has_threads, memory_order_relaxed))
+	if (atomic_load_explicit(&mt_process.threads, memory_order_relaxed) <= 1)
 		return caller;
 	if (reaches && (chunk.start <= end - CHUNK_MIN || caller->kind == MT_KIND_MEMALIGN))
 		return caller;

@@ -85,10 +85,18 @@ static void what_is_given_back_is_that_of_who_took_it_last(void **state)
 	mt_growth_grow(&growth, 0, 0x4000, 0x5000, 1, true);
 	mt_growth_grow(&growth, 0, 0x5000, 0x6000, 3, true);
 	expect_ranges(expected, COUNT(expected));
-	/* a growth from further below says that it went down unseen */
-	mt_growth_grow(&growth, 0, 0x2000, 0x3000, 4, true);
-	assert_int_equal(mt_growth_break_end(&growth), 0x3000);
+	/* two threads, of which the second one was quicker to say so */
+	mt_growth_grow(&growth, 0, 0x8000, 0xa000, 4, true);
+	mt_growth_grow(&growth, 0, 0x6000, 0x8000, 5, true);
+	assert_int_equal(growth.step_count, 4);
+	assert_int_equal(mt_growth_break_end(&growth), 0xa000);
+	expect_sum(4, MT_GROWTH_BREAK, 1, 0x2000, 0);
+	expect_sum(5, MT_GROWTH_BREAK, 1, 0x2000, 0);
+	/* once more what was given back unseen */
+	mt_growth_grow(&growth, 0, 0x5000, 0x8000, 6, true);
+	assert_int_equal(growth.step_count, 3);
 	expect_sum(3, MT_GROWTH_BREAK, 1, 0x1000, 0x1000);
+	expect_sum(5, MT_GROWTH_BREAK, 1, 0x2000, 0x2000);
 }
 
 static void heaps_are_kept_apart_and_by_address(void **state)
