@@ -42,6 +42,7 @@ static void free_batch(struct mt_batch *batch)
 	free(batch->threads);
 	free(batch->totals);
 	free(batch->samples);
+	free(batch->growths);
 	free(batch->pauses);
 	free(batch->bad_frees);
 	free(batch->timeline);
@@ -270,6 +271,27 @@ static void take_totals(struct mt_batch *batch, struct mt_process *process)
 	mt_totals_clean(totals);
 }
 
+static void take_growth(struct mt_batch *batch, struct mt_process *process)
+{
+	struct mt_growth *growth = &process->growth;
+
+	for (size_t i = 0; i < growth->dirty_count; i++) {
+		const struct mt_growth_sum *sum = &growth->sums[growth->dirty[i]];
+		bool is_unknown = process->estimate && sum->kind == MT_GROWTH_CHUNK;
+
+		*APPEND(batch, growths) = (struct mt_writer_growth){
+		        .process = process->id,
+		        .number = growth->dirty[i] + 1,
+		        .kind = mt_growth_kinds[sum->kind],
+		        .stack = sum->node,
+		        .calls = sum->calls,
+		        .grown_bytes = sum->grown_bytes,
+		        .returned_bytes =
+		                is_unknown ? MT_WRITER_NULL : (int64_t)sum->returned_bytes};
+	}
+	mt_growth_clean(growth);
+}
+
 static void take_threads(struct mt_batch *batch, struct mt_ledger *ledger,
                          struct mt_process *process)
 {
@@ -373,6 +395,7 @@ static int reserve_process(struct mt_batch *batch, const struct mt_process *proc
 	if (RESERVE(batch, processes, 1) < 0 || RESERVE(batch, members, 1) < 0 ||
 	    RESERVE(batch, totals, process->totals.dirty_count) < 0 ||
 	    (process->estimate && RESERVE(batch, samples, process->totals.dirty_count) < 0) ||
+	    RESERVE(batch, growths, process->growth.dirty_count) < 0 ||
 	    RESERVE(batch, pauses, process->pause_count) < 0 ||
 	    RESERVE(batch, bad_frees, process->frees.count) < 0 ||
 	    RESERVE(batch, threads, process->thread_count) < 0 ||
@@ -426,6 +449,7 @@ static int take_process(struct mt_batch *batch, struct mt_ledger *ledger,
 	batch->members_count++;
 	take_row(batch, process);
 	take_totals(batch, process);
+	take_growth(batch, process);
 	take_pauses(batch, process);
 	take_bad_frees(batch, process);
 	take_points(batch, process);

@@ -41,6 +41,7 @@ struct mt_batch {
 	MT_BATCH_LIST(mt_writer_thread, threads);
 	MT_BATCH_LIST(mt_writer_total, totals);
 	MT_BATCH_LIST(mt_writer_sample, samples);
+	MT_BATCH_LIST(mt_writer_growth, growths);
 	MT_BATCH_LIST(mt_writer_pause, pauses);
 	MT_BATCH_LIST(mt_writer_bad_free, bad_frees);
 	MT_BATCH_LIST(mt_writer_timeline, timeline);

@@ -133,9 +133,39 @@ static struct mt_writer_owner owner_of(const struct mt_resident *resident,
 	case MT_OWNER_KEY_THREAD:
 		row.thread = owner->key == MT_OWNER_NO_THREAD ? 0 : owner->key;
 		break;
-	case MT_OWNER_KEY_MAPPING: break;
+	case MT_OWNER_KEY_MAPPING: row.stack = owner->node; break;
 	}
 	return row;
+}
+
+static int write_growth(struct mt_writer *writer, const struct mt_resident *resident)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < resident->anonymous.count && r == 0; i++) {
+		const struct mt_anonymous_row *from = &resident->anonymous.rows[i];
+		struct mt_writer_anonymous row = {.snapshot = resident->snapshot.id,
+		                                  .kind = mt_anonymous_kinds[from->kind],
+		                                  .stack = from->node,
+		                                  .resident_bytes = from->resident_bytes,
+		                                  .swapped_bytes = from->swapped_bytes};
+
+		r = mt_writer_anonymous(writer, &row);
+	}
+	for (size_t i = 0; i < resident->pins.count && r == 0; i++) {
+		const struct mt_pin *from = &resident->pins.rows[i];
+		struct mt_writer_pin row = {.snapshot = resident->snapshot.id,
+		                            .kind = mt_growth_kinds[from->kind],
+		                            .start = from->start,
+		                            .end = from->end,
+		                            .addr = from->block.addr,
+		                            .size_bytes = from->block.size_bytes,
+		                            .stack = resident->snapshot.nodes[from->block.site],
+		                            .above_bytes = from->above_bytes};
+
+		r = mt_writer_pin(writer, &row);
+	}
+	return r;
 }
 
 static int write_resident(struct mt_writer *writer, struct mt_resident *resident)
@@ -176,6 +206,8 @@ static int write_resident(struct mt_writer *writer, struct mt_resident *resident
 
 		r = mt_writer_owner(writer, &owner);
 	}
+	if (r == 0)
+		r = write_growth(writer, resident);
 	for (size_t i = 0; i < resident->meminfo.count && r == 0; i++) {
 		const struct mt_meminfo_row *from = &resident->meminfo.rows[i];
 		struct mt_writer_meminfo to = {.snapshot = resident->snapshot.id,
@@ -200,6 +232,8 @@ static int write_processes(struct mt_writer *writer, const struct mt_batch *batc
 		r = mt_writer_total(writer, &batch->totals[i]);
 	for (size_t i = 0; i < batch->samples_count && r == 0; i++)
 		r = mt_writer_sample(writer, &batch->samples[i]);
+	for (size_t i = 0; i < batch->growths_count && r == 0; i++)
+		r = mt_writer_growth(writer, &batch->growths[i]);
 	for (size_t i = 0; i < batch->pauses_count && r == 0; i++)
 		r = mt_writer_pause(writer, &batch->pauses[i]);
 	for (size_t i = 0; i < batch->bad_frees_count && r == 0; i++)

@@ -35,6 +35,8 @@ struct sweep {
 	struct mt_owners *out;
 	size_t block;  /* the first that ends behind the current address */
 	size_t region; /* the same */
+	size_t grower; /* the same */
+	uint32_t node; /* of what is added next: for whom it grew */
 	/* of the current mapping */
 	size_t mapping;
 	bool has_blocks;
@@ -74,15 +76,19 @@ static int own(struct sweep *sweep, enum mt_owner_kind kind, uint32_t key, uint6
 	if (bytes == 0)
 		return 0;
 	out->kinds[kind] += bytes;
-	if (last && last->mapping == sweep->mapping && last->kind == kind && last->key == key) {
+	if (last && last->mapping == sweep->mapping && last->kind == kind && last->key == key &&
+	    last->node == sweep->node) {
 		last->bytes += bytes;
 		return 0;
 	}
 	r = MT_ARRAY_RESERVE(out->rows, sweep->capacity, out->count + 1);
 	if (r < 0)
 		return r;
-	out->rows[out->count++] = (struct mt_owner){
-	        .kind = kind, .key = key, .mapping = (uint32_t)sweep->mapping, .bytes = bytes};
+	out->rows[out->count++] = (struct mt_owner){.kind = kind,
+	                                            .key = key,
+	                                            .mapping = (uint32_t)sweep->mapping,
+	                                            .node = sweep->node,
+	                                            .bytes = bytes};
 	return 0;
 }
 
@@ -192,19 +198,49 @@ static enum mt_owner_kind kind_of_mapping(enum mt_vma_kind kind)
 	return MT_OWNER_UNEXPLAINED;
 }
 
+/* [start, end) is of that kind, for those for whom it grew; what is not known to have grown is `otherwise`. */
+static int own_by_growth(struct sweep *sweep, enum mt_owner_kind kind, enum mt_owner_kind otherwise,
+                         uint64_t start, uint64_t end)
+{
+	const struct mt_owner_input *in = sweep->in;
+	uint64_t to;
+	int r = 0;
+
+	for (uint64_t at = start; at < end && r == 0; at = to) {
+		const struct mt_growth_range *grower;
+		bool has_grown;
+
+		while (sweep->grower < in->grower_count && in->growers[sweep->grower].end <= at)
+			sweep->grower++;
+		grower = sweep->grower < in->grower_count ? &in->growers[sweep->grower] : NULL;
+		has_grown = grower && grower->start <= at;
+		to = has_grown ? min_of(end, grower->end)
+		     : grower  ? min_of(end, grower->start)
+		               : end;
+		sweep->node = has_grown ? grower->node : 0;
+		r = own(sweep, has_grown ? kind : otherwise, (uint32_t)sweep->mapping, to - at);
+		sweep->node = 0;
+	}
+	return r;
+}
+
+static int own_free(struct sweep *sweep, enum mt_owner_kind kind, uint64_t start, uint64_t end)
+{
+	return own_by_growth(sweep, kind, kind, start, end);
+}
+
 /* An allocator's pages [start, end), none of them with a live block. */
 static int own_by_allocator(struct sweep *sweep, uint64_t start, uint64_t end)
 {
 	uint64_t top = sweep->has_blocks ? max_of(sweep->last_block_end, start) : start;
 	bool has_top =
 	        sweep->in->smaps->vmas[sweep->mapping].kind == MT_VMA_HEAP || sweep->has_blocks;
-	uint32_t key = (uint32_t)sweep->mapping;
 	int r;
 
 	if (!has_top || top >= end)
-		return own(sweep, MT_OWNER_FREE, key, end - start);
-	r = own(sweep, MT_OWNER_FREE, key, top - start);
-	return r < 0 ? r : own(sweep, MT_OWNER_TOP, key, end - top);
+		return own_free(sweep, MT_OWNER_FREE, start, end);
+	r = own_free(sweep, MT_OWNER_FREE, start, top);
+	return r < 0 ? r : own_free(sweep, MT_OWNER_TOP, top, end);
 }
 
 /* Blocks live in what was mapped: then it was mapped by an allocator, to hand it out in pieces. */
@@ -229,7 +265,7 @@ static int own_by_region(struct sweep *sweep, const struct mt_region *region, ui
 	switch (region->kind) {
 	case MT_REGION_MMAP:
 		if (has_live_block(sweep->in, region))
-			return own(sweep, MT_OWNER_FREE, (uint32_t)sweep->mapping, end - start);
+			return own_free(sweep, MT_OWNER_FREE, start, end);
 		sweep->out->sites[region->key].mapped_bytes += end - start;
 		return own(sweep, MT_OWNER_MMAP, region->key, end - start);
 	case MT_REGION_STACK: return own(sweep, MT_OWNER_STACK, region->key, end - start);
@@ -257,6 +293,8 @@ static int own_by_mapping(struct sweep *sweep, uint64_t start, uint64_t end)
 		return own_by_allocator(sweep, start, end);
 	if (kind == MT_VMA_STACK)
 		return own(sweep, MT_OWNER_STACK, MT_OWNER_NO_THREAD, end - start);
+	if (kind == MT_VMA_ANONYMOUS)
+		return own_by_growth(sweep, MT_OWNER_FREE, MT_OWNER_UNEXPLAINED, start, end);
 	return own(sweep, kind_of_mapping(kind), (uint32_t)sweep->mapping, end - start);
 }
 
@@ -391,6 +429,8 @@ static int by_owner(const void *left, const void *right)
 		return a->mapping < b->mapping ? -1 : 1;
 	if (a->kind != b->kind)
 		return a->kind < b->kind ? -1 : 1;
+	if (a->node != b->node)
+		return a->node < b->node ? -1 : 1;
 	return (a->key > b->key) - (a->key < b->key);
 }
 

@@ -24,6 +24,7 @@
 
 #include "base/pagemap.h"
 #include "base/smaps.h"
+#include "collect/growth.h"
 
 /*	KIND(ENUM, word in the file and in reports, what the owner's key is) */
 #define MT_OWNER_KINDS(KIND)                \
@@ -84,6 +85,9 @@ struct mt_owner_input {
 	size_t block_count;
 	const struct mt_region *regions;
 	size_t region_count;
+	const struct mt_growth_range
+	        *growers; /* the same: for whom a range was taken from the kernel */
+	size_t grower_count;
 	uint32_t sites; /* one past the highest */
 	uint64_t page_bytes;
 };
@@ -95,6 +99,8 @@ struct mt_owner {
 	enum mt_owner_kind kind;
 	uint32_t key;     /* a site, a thread, or the index of the mapping */
 	uint32_t mapping; /* the index of the mapping that the bytes are in */
+	uint32_t
+	        node; /* of MT_OWNER_FREE and _TOP: the stack for which the heap grew by it; 0: not known */
 	uint64_t bytes;
 	uint64_t pinned_bytes; /* of MT_OWNER_LIVE: whole pages that hold no other site's blocks */
 };

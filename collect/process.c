@@ -24,6 +24,7 @@ struct mt_process *mt_process_new(uint32_t slot, uint32_t generation, int32_t pi
 	process->exit_status = MT_MAIL_UNKNOWN;
 	process->exit_signal = MT_MAIL_UNKNOWN;
 	process->ended_ns = MT_MAIL_UNKNOWN;
+	mt_growth_init(&process->growth);
 	process->is_dirty = true;
 	return process;
 }
@@ -39,6 +40,7 @@ void mt_process_free(struct mt_process *process)
 	free(process->pauses);
 	mt_ranges_free(&process->ranges);
 	mt_regions_free(&process->regions);
+	mt_growth_free(&process->growth);
 	for (size_t i = 0; i < process->thread_count; i++) {
 		free(process->threads[i].name);
 		free(process->threads[i].reallocs);

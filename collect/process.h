@@ -14,6 +14,7 @@
 #include "base/usage.h"
 #include "collect/estimate.h"
 #include "collect/frees.h"
+#include "collect/growth.h"
 #include "collect/live.h"
 #include "collect/mail.h"
 #include "collect/modules.h"
@@ -41,6 +42,7 @@ struct mt_realloc {
 	enum mt_realloc_kind kind;
 	bool was_temporary;
 	struct mt_live_entry block; /* of UNMATCHED only the address */
+	struct mt_live_entry chunk; /* that was mapped for it; addr 0: none was */
 };
 
 /* A signal handler may call realloc() while the thread is in it: the last few are kept. */
@@ -110,6 +112,8 @@ struct mt_process {
 	struct mt_frees frees;
 	struct mt_ranges ranges;
 	struct mt_regions regions; /* its own mappings; the site is an index of totals */
+	struct mt_growth growth;   /* what libc's allocator took */
+	bool lost_growth;          /* of heaps; it is noted */
 	struct mt_thread *threads;
 	size_t thread_count;
 	size_t thread_capacity;

@@ -76,6 +76,8 @@ static int copy_live(struct mt_process *process, struct mt_ledger *ledger,
 	r = mt_live_copy(&process->live, &snapshot->live);
 	if (r == 0)
 		r = mt_regions_copy(&process->regions, &resident->regions, &resident->region_count);
+	if (r == 0)
+		r = mt_growth_copy(&process->growth, &resident->growth, &resident->growth_count);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 1; i < totals; i++) {
@@ -398,6 +400,26 @@ static struct mt_owner_block *list_blocks(const struct mt_live *live, size_t *re
 	return blocks;
 }
 
+/* Whose it is, whose call took it, and what holds it. */
+static int find_all(struct mt_resident *resident, struct mt_owner_input *input)
+{
+	struct mt_growth_range *growers;
+	int r = mt_anonymous_growers(resident->growth, resident->growth_count, input->regions,
+	                             input->region_count, resident->snapshot.nodes, &growers,
+	                             &input->grower_count);
+
+	if (r < 0)
+		return r;
+	input->growers = growers;
+	r = mt_owners_find(input, &resident->owners);
+	if (r == 0)
+		r = mt_anonymous_find(input, &resident->anonymous);
+	if (r == 0)
+		r = mt_pins_find(input, &resident->pins);
+	free(growers);
+	return r;
+}
+
 static int find_owners(struct mt_resident *resident, const struct mt_freeze *freeze)
 {
 	struct mt_regions regions = {.rows = resident->regions,
@@ -424,7 +446,7 @@ static int find_owners(struct mt_resident *resident, const struct mt_freeze *fre
 	input.regions = regions.rows;
 	input.region_count = regions.count;
 	if (blocks)
-		r = mt_owners_find(&input, &resident->owners);
+		r = find_all(resident, &input);
 	mt_regions_free(&regions);
 	mt_snapshot_sort(&resident->snapshot);
 	return r < 0 ? fail(resident, r, "out of memory") : 0;
@@ -523,10 +545,13 @@ void mt_resident_free(struct mt_resident *resident)
 {
 	mt_snapshot_free(&resident->snapshot);
 	free(resident->regions);
+	free(resident->growth);
 	free(resident->threads);
 	mt_smaps_free(&resident->smaps);
 	mt_pages_free(&resident->pages);
 	mt_owners_free(&resident->owners);
+	mt_anonymous_free(&resident->anonymous);
+	mt_pins_free(&resident->pins);
 	mt_meminfo_free(&resident->meminfo);
 	pthread_cond_destroy(&resident->changed);
 	pthread_mutex_destroy(&resident->mutex);

@@ -25,8 +25,10 @@
 
 #include "base/meminfo.h"
 #include "base/usage.h"
+#include "collect/anonymous.h"
 #include "collect/freeze.h"
 #include "collect/owners.h"
+#include "collect/pins.h"
 #include "collect/snapshot.h"
 #include "wire/segment.h"
 
@@ -70,6 +72,8 @@ struct mt_resident {
 	struct mt_snapshot snapshot;
 	struct mt_region *regions;
 	size_t region_count;
+	struct mt_growth_range *growth;
+	size_t growth_count;
 	struct mt_slot_range own[MT_SLOT_RANGES]; /* the library's, as the slot has them */
 	struct mt_resident_thread *threads;
 	size_t thread_count;
@@ -78,6 +82,8 @@ struct mt_resident {
 	struct mt_smaps smaps;
 	struct mt_pages pages;
 	struct mt_owners owners;
+	struct mt_anonymous anonymous;
+	struct mt_pins pins;
 	bool is_frozen;
 	uint64_t stopped_ns; /* for how long */
 	uint64_t took_ns;    /* all of it */

@@ -357,6 +357,13 @@ void mt_emit_break(const struct mt_caller *caller, const void *new_break, int64_
 	emit_mapping(MT_EVENT_BREAK, caller, new_break, (uint64_t)change_bytes, 0, true);
 }
 
+void mt_emit_growth(const struct mt_caller *caller, const void *start, int64_t change_bytes,
+                    uint32_t flags)
+{
+	emit(MT_EVENT_GROWTH, caller, start, (uint64_t)change_bytes, flags,
+	     caller->frame && !mt_tls.own);
+}
+
 const struct mt_ring *mt_emit_life(enum mt_event_type type, unsigned int kind, uint64_t value)
 {
 	const struct mt_ring *ring = NULL;

@@ -43,6 +43,10 @@ void mt_emit_unmap(const struct mt_caller *caller, const void *start, size_t siz
 void mt_emit_unmap_failed(const struct mt_caller *caller, const void *start, size_t size_bytes);
 void mt_emit_break(const struct mt_caller *caller, const void *new_break, int64_t change_bytes);
 
+/* flags: enum mt_growth_kind, see wire/event.h; with no frame in the caller it is without a stack. */
+void mt_emit_growth(const struct mt_caller *caller, const void *start, int64_t change_bytes,
+                    uint32_t flags);
+
 /* This thread has another name. */
 void mt_emit_name(const char *name);
 

@@ -118,6 +118,8 @@ MT_HOOK int brk(void *wanted)
 		mt_real_init();
 	before = mt_real.sbrk(0);
 	result = mt_real.brk(wanted);
+	if (result == 0)
+		mt_growth_moved(before, wanted);
 	if (result == 0 && !is_stopped())
 		mt_emit_break(&caller, wanted, (char *)wanted - before);
 	return result;
@@ -131,6 +133,8 @@ MT_HOOK void *sbrk(intptr_t change)
 	if (mt_unlikely(!mt_real.found))
 		mt_real_init();
 	before = mt_real.sbrk(change);
+	if (before != (void *)-1)
+		mt_growth_moved(before, (char *)before + change);
 	if (change != 0 && before != (void *)-1 && !is_stopped())
 		mt_emit_break(&caller, (char *)before + change, change);
 	return before;

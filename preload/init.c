@@ -17,6 +17,7 @@
 #include "preload/config.h"
 #include "preload/early.h"
 #include "preload/emit.h"
+#include "preload/growth.h"
 #include "preload/life.h"
 #include "preload/mark.h"
 #include "preload/module.h"
@@ -66,7 +67,7 @@ static int map_wiped(void)
 }
 
 /* -errno when the process cannot be traced. */
-static int begin(void)
+static int begin(char **environment)
 {
 	int error;
 
@@ -95,6 +96,7 @@ static int begin(void)
 	atomic_store_explicit(&mt_process.state, MT_PROCESS_ON, memory_order_release);
 	mt_life_init();
 	mt_early_flush();
+	mt_growth_init(environment);
 	mt_mark_init();
 	return 0;
 }
@@ -114,7 +116,7 @@ __attribute__((constructor)) static void construct(int argc, char **argv, char *
 	}
 	mt_say_begin();
 	mt_config_read(environment);
-	if (begin() != 0)
+	if (begin(environment) != 0)
 		mt_process_off(NULL);
 	errno = saved_errno;
 }

@@ -325,3 +325,14 @@ uint64_t mt_module_note(struct mt_ring_writer *writer, void *const *frames, uint
 	}
 	return lasts ? identity | 1 : 0;
 }
+
+bool mt_module_has_libcs_malloc(void)
+{
+	struct mt_module_found allocator, libc;
+
+	return mt_module_find((const void *)mt_real.malloc, &allocator) &&
+	       mt_module_find((const void *)mt_real.free, &libc) &&
+	       allocator.object == libc.object &&
+	       mt_module_find((const void *)mt_real.__libc_start_main, &libc) &&
+	       allocator.object == libc.object;
+}

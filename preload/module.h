@@ -29,6 +29,9 @@ struct mt_module_found {
 /* The loaded object that this address lies in. False: in none. No lock, any context. */
 bool mt_module_find(const void *pc, struct mt_module_found *ret_found);
 
+/* Is the malloc behind ours libc's own? */
+bool mt_module_has_libcs_malloc(void);
+
 /* The mapped part of this object that `addr` lies in. False: in none of its parts. */
 bool mt_module_segment(const struct mt_module_found *found, uintptr_t addr, uintptr_t *ret_start,
                        uintptr_t *ret_end);

@@ -74,8 +74,11 @@ struct mt_wiped {
 	_Atomic uint16_t districts[MT_ORDER_DISTRICTS];
 };
 
+/* Hidden where they are declared, so that gcc does not go by the table of global offsets. */
+#pragma GCC visibility push(hidden)
 extern struct mt_process mt_process;
 extern struct mt_wiped *mt_wiped; /* never NULL: a static one of zeros until init */
+#pragma GCC visibility pop
 
 /* init.c: stops tracing for good; says `why` in one line when it is not NULL. Any context. */
 void mt_process_off(const char *why);

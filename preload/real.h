@@ -74,7 +74,7 @@ struct mt_real {
 	bool found;
 };
 
-extern struct mt_real mt_real;
+extern struct mt_real mt_real __attribute__((visibility("hidden")));
 
 /* Fills mt_real; missing functions stay NULL. Idempotent, also from several threads at once. */
 void mt_real_init(void);

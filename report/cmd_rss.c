@@ -110,18 +110,14 @@ static int report_file(const struct mt_call *call, const char *path, int64_t pid
 	        .only_pid = pid,
 	        .at = pid ? MT_RSS_ASKED : MT_RSS_LAST,
 	        .limit = (size_t)mt_arguments_number(call, "limit", LIMIT_DEFAULT)};
-	const char *diff = mt_arguments_value(call, "diff");
 	const char *at = mt_arguments_value(call, "at");
 	bool is_json = mt_arguments_format(call) == MT_FORMAT_JSON;
-	bool is_diff = diff != NULL;
+	bool is_diff = mt_arguments_has(call, "diff");
 	int64_t from = 0, to = 0;
-	int status, error, length = 0;
+	int error, status = is_diff ? mt_arguments_pair(call, "diff", &from, &to) : MT_EXIT_FINE;
 
-	if (is_diff &&
-	    (sscanf(diff, "%" SCNd64 ",%" SCNd64 "%n", &from, &to, &length) != 2 || diff[length])) {
-		mt_say("--diff=%s: give two numbers of snapshots, N,M", diff);
-		return MT_EXIT_USAGE;
-	}
+	if (status != MT_EXIT_FINE)
+		return status;
 	if (!parse_at(at, &report)) {
 		mt_say("--at=%s: give peak, exit or the number of a snapshot", at);
 		return MT_EXIT_USAGE;

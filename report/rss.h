@@ -7,6 +7,7 @@
 #ifndef MT_REPORT_RSS_H
 #define MT_REPORT_RSS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -64,6 +65,10 @@ int mt_rss_read(struct mt_rss_report *report, const struct mt_process *process, 
 /* A question about the owners of a snapshot, which is its ?1. */
 int mt_rss_ask(struct mt_rss_report *report, const char *sql, int64_t snapshot,
                struct mt_rows **ret_rows);
+
+/* rss_growth.c: for whom free pages of heaps were taken, and the blocks that pin them. 0 or -errno. */
+int mt_rss_print_growth(struct mt_rss_report *report, const struct mt_rss_snapshot *snapshot);
+int mt_rss_pins_json(struct mt_rss_report *report, int64_t snapshot, json_t *ret_pins);
 
 /* What a kind of owner, or of mapping, is, for a person. */
 const char *mt_rss_describe(const char *kind);

@@ -119,11 +119,14 @@ int mt_rss_print_json(struct mt_rss_report *report)
 		error = mt_rss_read(report, process, !report->only_pid, &snapshots, &count);
 		for (size_t j = 0; j < count && error >= 0; j++) {
 			json_t *head = snapshot_json(process, &snapshots[j]);
-			json_t *sources = json_object();
+			json_t *sources = json_object(), *pins = json_array();
 
 			report->found = true;
 			json_object_set_new(head, "meminfo", sources);
+			json_object_set_new(head, "pins", pins);
 			error = read_meminfo(report, snapshots[j].id, sources);
+			if (error >= 0)
+				error = mt_rss_pins_json(report, snapshots[j].id, pins);
 			mt_json_open(&out, head, "owners");
 			if (error >= 0)
 				error = print_owners(report, &out, snapshots[j].id);

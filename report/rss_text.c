@@ -28,11 +28,12 @@ static const char sites_sql[] =
         "SELECT stack, sum(bytes), sum(CASE kind WHEN 'live' THEN bytes ELSE 0 END),"
         " sum(CASE kind WHEN 'slack' THEN bytes ELSE 0 END),"
         " sum(CASE kind WHEN 'mmap' THEN bytes ELSE 0 END), sum(pinned_bytes)"
-        " FROM owner WHERE snapshot = ?1 AND stack IS NOT NULL GROUP BY stack ORDER BY 2 DESC, 1";
+        " FROM owner WHERE snapshot = ?1 AND stack IS NOT NULL AND kind NOT IN ('free', 'top')"
+        " GROUP BY stack ORDER BY 2 DESC, 1";
 /* Everything that is no call site's: by file, by thread, by mapping. */
-static const char others_sql[] = "SELECT kind, file, tid, name, bytes FROM resident_owner WHERE "
-                                 "snapshot = ?1 AND stack IS NULL"
-                                 " ORDER BY bytes DESC, 1, 2";
+static const char others_sql[] = "SELECT kind, file, tid, name, sum(bytes) FROM resident_owner "
+                                 "WHERE snapshot = ?1 AND (stack IS NULL OR kind IN ('free', "
+                                 "'top')) GROUP BY kind, file, tid, name ORDER BY 5 DESC, 1, 2";
 
 static void print_head(struct mt_rss_report *report, const struct mt_process *process,
                        const struct mt_rss_snapshot *snapshot)
@@ -279,6 +280,8 @@ int mt_rss_print_text(struct mt_rss_report *report)
 				error = print_sites(report, &snapshots[j]);
 			if (error >= 0)
 				error = print_others(report, &snapshots[j]);
+			if (error >= 0)
+				error = mt_rss_print_growth(report, &snapshots[j]);
 			if (report->at == MT_RSS_PEAK)
 				print_missed(&snapshots[j]);
 			mt_doubts_process(&report->file, process);

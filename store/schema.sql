@@ -194,6 +194,23 @@ CREATE TABLE total (
 	PRIMARY KEY (process, stack, kind)
 ) STRICT, WITHOUT ROWID;
 
+-- What libc's allocator took from the kernel, a row for each call stack that made it do so: the stack of the call that
+-- found the last chunk of a heap too small. Address space, resident or not (table anonymous says what is). Not in it:
+-- what happened before the program's first line or while tracing was off; what a forked child had from its parent, though
+-- it may give that back; other allocators, whose mappings and moves
+-- of the break are in total, by kinds that are not heap.
+CREATE TABLE growth (
+	process         INTEGER NOT NULL REFERENCES process,
+	number          INTEGER NOT NULL,
+	kind            TEXT NOT NULL,              -- 'break'; 'heap': of another arena; 'chunk': mapped for one block
+	stack           INTEGER REFERENCES stack,   -- NULL: memtrace's own, or not known
+	calls           INTEGER NOT NULL,           -- for which the kernel was asked
+	grown_bytes     INTEGER NOT NULL,
+	returned_bytes  INTEGER,                    -- of them, in a forked child also of its parent's; NULL: not measured (chunks of
+	                                            -- a sampled heap)
+	PRIMARY KEY (process, number)
+) STRICT, WITHOUT ROWID;
+
 -- Where the heap was sampled (session.sample_bytes = M > 0), the figures of total, process, snapshot and timeline
 -- are estimates; here is what they rest on, a row for each of total's heap kinds. A block of s bytes was sampled
 -- with the probability p = 1 - exp(-s / M), s = 0 as if it were 1, and stands for 1/p blocks and s/p bytes. The
@@ -336,7 +353,8 @@ CREATE TABLE mapping (
 -- Who owns the resident bytes of a snapshot. Kinds:
 --	live         of live blocks, by the stack that allocated them; NULL: inherited, or memtrace's own
 --	slack        the rest of pages with live blocks, shared out among their stacks by live bytes
---	free         an allocator's pages without a live block
+--	free         an allocator's pages without a live block; stack: of the call for which the allocator took them from
+--	             the kernel, see growth; NULL: not known
 --	top          the same, behind the last live block of their mapping
 --	mmap         mapped by the program itself, by stack
 --	stack        of a thread; NULL: it is not known
@@ -355,6 +373,37 @@ CREATE TABLE owner (
 	pinned_bytes  INTEGER NOT NULL   -- of 'live': pages on which no other stack has a live block, whole
 ) STRICT;
 CREATE INDEX owner_snapshot ON owner (snapshot);
+
+-- Whose calls took the anonymous memory of a snapshot from the kernel: every page that is no file's and no shared
+-- memory's counts once, so the sums are the process's RssAnon and VmSwap, and two snapshots subtract. Kinds:
+--	break, heap, chunk  libc's allocator took it for a call of that stack, see growth
+--	mapping             mapped by that stack: the program, or an allocator that is not libc's
+--	stack               stacks of threads
+--	file                pages of files that were written to: data, bss
+--	memtrace            the library's own
+--	other               taken before the program's first line, while tracing was off, or by nobody that was seen
+CREATE TABLE anonymous (
+	snapshot        INTEGER NOT NULL REFERENCES snapshot,
+	kind            TEXT NOT NULL,
+	stack           INTEGER REFERENCES stack,  -- NULL: nobody's, or not known
+	resident_bytes  INTEGER NOT NULL,
+	swapped_bytes   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX anonymous_snapshot ON anonymous (snapshot);
+
+-- The last live block of the break and of each heap of another arena: free() gives memory back from the end alone, and
+-- not what lies below this block.
+CREATE TABLE pin (
+	snapshot     INTEGER NOT NULL REFERENCES snapshot,
+	kind         TEXT NOT NULL,              -- 'break', 'heap'
+	start        INTEGER NOT NULL,           -- of the break or heap
+	end          INTEGER NOT NULL,           -- one past its last byte
+	addr         INTEGER NOT NULL,           -- of the block
+	size_bytes   INTEGER NOT NULL,
+	stack        INTEGER REFERENCES stack,   -- that allocated it; NULL: inherited, or memtrace's own
+	above_bytes  INTEGER NOT NULL,           -- resident behind it, on whole pages
+	PRIMARY KEY (snapshot, start)
+) STRICT, WITHOUT ROWID;
 
 -- What the machine and the process's control group said of memory at a snapshot of pages.
 CREATE TABLE meminfo (

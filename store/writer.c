@@ -37,6 +37,7 @@ enum statement {
 	STACK,
 	TOTAL,
 	SAMPLE,
+	GROWTH,
 	WEIGHT,
 	PAUSE,
 	BAD_FREE,
@@ -48,6 +49,8 @@ enum statement {
 	RESIDENT,
 	MAPPING,
 	OWNER,
+	ANONYMOUS,
+	PIN,
 	MEMINFO,
 	TIMELINE,
 	THIN_TIMELINE,
@@ -99,6 +102,9 @@ static const char *const statement_sql[STATEMENTS] = {
                    " allocations_variance, bytes_allocated_variance, live_blocks_variance,"
                    " live_bytes_variance, peak_blocks_variance, peak_bytes_variance,"
                    " temporary_variance) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [GROWTH] =
+                "INSERT OR REPLACE INTO growth (process, number, kind, stack, calls, grown_bytes,"
+                " returned_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [WEIGHT] = "INSERT OR IGNORE INTO weight (size_bytes, blocks, bytes, blocks_variance,"
                    " bytes_variance) VALUES (?, ?, ?, ?, ?)",
         [PAUSE] = "INSERT OR REPLACE INTO pause (process, started_ns, ended_ns)"
@@ -134,6 +140,10 @@ static const char *const statement_sql[STATEMENTS] = {
                     " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [OWNER] = "INSERT INTO owner (snapshot, kind, stack, thread, mapping, bytes, pinned_bytes)"
                   " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [ANONYMOUS] = "INSERT INTO anonymous (snapshot, kind, stack, resident_bytes, swapped_bytes)"
+                      " VALUES (?, ?, ?, ?, ?)",
+        [PIN] = "INSERT INTO pin (snapshot, kind, start, end, addr, size_bytes, stack, above_bytes)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [MEMINFO] = "INSERT OR REPLACE INTO meminfo (snapshot, source, name, value)"
                     " VALUES (?, ?, ?, ?)",
         [TIMELINE] = "INSERT OR REPLACE INTO timeline (process, time_ns, live_blocks, live_bytes,"
@@ -626,6 +636,12 @@ int mt_writer_pause(struct mt_writer *writer, const struct mt_writer_pause *row)
 	return run(writer, PAUSE, "rui", row->process, row->started_ns, row->ended_ns);
 }
 
+int mt_writer_growth(struct mt_writer *writer, const struct mt_writer_growth *row)
+{
+	return run(writer, GROWTH, "rusruui", row->process, (uint64_t)row->number, row->kind,
+	           row->stack, row->calls, row->grown_bytes, row->returned_bytes);
+}
+
 int mt_writer_bad_free(struct mt_writer *writer, const struct mt_writer_bad_free *row)
 {
 	return run(writer, BAD_FREE, "rusuruurrrri", row->process, (uint64_t)row->number,
@@ -719,6 +735,18 @@ int mt_writer_owner(struct mt_writer *writer, const struct mt_writer_owner *row)
 {
 	return run(writer, OWNER, "usrriuu", (uint64_t)row->snapshot, row->kind, row->stack,
 	           row->thread, row->mapping, row->bytes, row->pinned_bytes);
+}
+
+int mt_writer_anonymous(struct mt_writer *writer, const struct mt_writer_anonymous *row)
+{
+	return run(writer, ANONYMOUS, "usruu", (uint64_t)row->snapshot, row->kind, row->stack,
+	           row->resident_bytes, row->swapped_bytes);
+}
+
+int mt_writer_pin(struct mt_writer *writer, const struct mt_writer_pin *row)
+{
+	return run(writer, PIN, "usaaauru", (uint64_t)row->snapshot, row->kind, row->start,
+	           row->end, row->addr, row->size_bytes, row->stack, row->above_bytes);
 }
 
 int mt_writer_timeline(struct mt_writer *writer, const struct mt_writer_timeline *row)

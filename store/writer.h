@@ -182,6 +182,16 @@ struct mt_writer_sample {
 	double temporary_variance;
 };
 
+struct mt_writer_growth {
+	uint32_t process;
+	uint32_t number; /* the same again replaces the row */
+	const char *kind;
+	uint32_t stack; /* 0: NULL */
+	uint64_t calls;
+	uint64_t grown_bytes;
+	int64_t returned_bytes;
+};
+
 struct mt_writer_weight {
 	uint64_t size_bytes; /* one that is there already stays as it is */
 	double blocks;
@@ -253,6 +263,25 @@ struct mt_writer_owner {
 	uint64_t pinned_bytes;
 };
 
+struct mt_writer_anonymous {
+	uint32_t snapshot;
+	const char *kind;
+	uint32_t stack; /* 0: NULL */
+	uint64_t resident_bytes;
+	uint64_t swapped_bytes;
+};
+
+struct mt_writer_pin {
+	uint32_t snapshot;
+	const char *kind;
+	uint64_t start;
+	uint64_t end;
+	uint64_t addr;
+	uint64_t size_bytes;
+	uint32_t stack; /* 0: NULL */
+	uint64_t above_bytes;
+};
+
 struct mt_writer_timeline {
 	uint32_t process;
 	uint64_t time_ns;
@@ -298,6 +327,7 @@ int mt_writer_frame(struct mt_writer *writer, const struct mt_writer_frame *row)
 int mt_writer_stack(struct mt_writer *writer, const struct mt_writer_stack *row);
 int mt_writer_total(struct mt_writer *writer, const struct mt_writer_total *row);
 int mt_writer_sample(struct mt_writer *writer, const struct mt_writer_sample *row);
+int mt_writer_growth(struct mt_writer *writer, const struct mt_writer_growth *row);
 int mt_writer_weight(struct mt_writer *writer, const struct mt_writer_weight *row);
 int mt_writer_pause(struct mt_writer *writer, const struct mt_writer_pause *row);
 int mt_writer_bad_free(struct mt_writer *writer, const struct mt_writer_bad_free *row);
@@ -307,6 +337,8 @@ int mt_writer_blocks(struct mt_writer *writer, const struct mt_writer_block *row
 int mt_writer_resident(struct mt_writer *writer, const struct mt_writer_resident *row);
 int mt_writer_mapping(struct mt_writer *writer, const struct mt_writer_mapping *row);
 int mt_writer_owner(struct mt_writer *writer, const struct mt_writer_owner *row);
+int mt_writer_anonymous(struct mt_writer *writer, const struct mt_writer_anonymous *row);
+int mt_writer_pin(struct mt_writer *writer, const struct mt_writer_pin *row);
 int mt_writer_meminfo(struct mt_writer *writer, const struct mt_writer_meminfo *row);
 int mt_writer_timeline(struct mt_writer *writer, const struct mt_writer_timeline *row);
 

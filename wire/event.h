@@ -16,6 +16,7 @@
  * FREE              16  the block      -
  * ALLOC             32  the block      size, stack id, flags
  * MAP, UNMAP        32  the mapping    size, stack id, prot/flags
+ * GROWTH            32  see there      size, stack id, enum mt_growth_kind
  * other fixed ones  32  see below
  * large ones        32 + payload       length, id, argument; then the payload, padded to a unit
  */
@@ -51,6 +52,8 @@ enum mt_event_type {
 	MT_EVENT_EXEC_FAILED, /* the image stays */
 	MT_EVENT_EXIT, /* the process ends orderly: size: its exit status, kind: enum mt_exit */
 	MT_EVENT_FREE_STACK, /* addr: of this thread's last FREE or REALLOC; stack: who called it */
+	MT_EVENT_GROWTH, /* libc's allocator took size bytes from the kernel: flags enum mt_growth_kind | MT_GROWTH_*,
+	                    stack. A negative size: so many were given back, and it ends at addr now */
 	/* large: struct mt_event_large */
 	MT_EVENT_STACK, /* id: the new stack's id; argument: enum mt_cut; payload: pcs, innermost first */
 	MT_EVENT_MODULE, /* id: load epoch; payload: struct mt_module_payload */
@@ -96,6 +99,19 @@ enum mt_kind {
 
 /* Flags of MT_EVENT_ALLOC. */
 #define MT_ALLOC_OWN 1u /* done for memtrace itself (its unwinder, the loader on its behalf) */
+
+/* What of libc's allocator grew; MT_EVENT_GROWTH's flags. */
+enum mt_growth_kind {
+	MT_GROWTH_BREAK = 0, /* the heap of the main arena, the break: from addr on */
+	MT_GROWTH_HEAP, /* another arena's heap, which lies in aligned MT_GROWTH_HEAP_BYTES: from addr on */
+	MT_GROWTH_CHUNK, /* a mapping for one block, which is addr; see mt_growth_chunk_start() */
+	MT_GROWTH_LOST,  /* nothing: what HEAPs do from now on is not seen */
+	MT_GROWTH_COUNT
+};
+#define MT_GROWTH_HEAP_BYTES (64ull << 20)
+#define MT_GROWTH_ASKED      0x100u /* for this the kernel was asked; else it had been before */
+/* Above this bit, of a CHUNK: pages from where its mapping begins to that of the block's header. */
+#define MT_GROWTH_PAGES_SHIFT 12
 
 /* In the kind of a FREE or REALLOC in a sampled session: the thread has allocated since it allocated the block. */
 #define MT_FREE_LATER 0x80u
@@ -209,6 +225,13 @@ static inline unsigned int mt_event_kind(uint64_t word)
 static inline uint64_t mt_event_addr(uint64_t word)
 {
 	return word >> 16;
+}
+
+/* Where the mapping of a chunk begins: before an aligned block there may be whole pages. */
+static inline uint64_t mt_growth_chunk_start(uint64_t block, uint32_t flags, uint64_t page_bytes)
+{
+	return (block - 16) / page_bytes * page_bytes -
+	       (uint64_t)(flags >> MT_GROWTH_PAGES_SHIFT) * page_bytes;
 }
 
 /* Bytes of a record of this type with this payload, in whole units; 0 for an unknown type. */
