@@ -93,8 +93,8 @@ static int write_mappings(struct mt_writer *writer, const struct mt_resident *re
 {
 	int r = 0;
 
-	for (size_t i = 0; i < resident->smaps.count && r == 0; i++) {
-		const struct mt_vma *vma = &resident->smaps.vmas[i];
+	for (size_t i = 0; i < resident->memory.smaps.count && r == 0; i++) {
+		const struct mt_vma *vma = &resident->memory.smaps.vmas[i];
 		struct mt_writer_mapping row = {.snapshot = resident->snapshot.id,
 		                                .start = vma->start,
 		                                .end = vma->end,
@@ -110,8 +110,9 @@ static int write_mappings(struct mt_writer *writer, const struct mt_resident *re
 		                                .resident_bytes = resident->owners.mappings[i]};
 
 		for (unsigned int f = 0; f < MT_SMAPS_KNOWN; f++)
-			row.fields[f] = mt_smaps_has(&resident->smaps, f) ? (int64_t)vma->fields[f]
-			                                                  : MT_WRITER_NULL;
+			row.fields[f] = mt_smaps_has(&resident->memory.smaps, f)
+			                        ? (int64_t)vma->fields[f]
+			                        : MT_WRITER_NULL;
 		r = mt_writer_mapping(writer, &row);
 	}
 	return r;
@@ -136,7 +137,7 @@ static struct mt_writer_owner owner_of(const struct mt_resident *resident,
 		row.thread = owner->key == MT_OWNER_NO_THREAD ? 0 : owner->key;
 		break;
 	case MT_OWNER_KEY_MAPPING:
-		row.mapping = (int64_t)resident->smaps.vmas[owner->key].start;
+		row.mapping = (int64_t)resident->memory.smaps.vmas[owner->key].start;
 		break;
 	}
 	return row;
@@ -144,24 +145,24 @@ static struct mt_writer_owner owner_of(const struct mt_resident *resident,
 
 static int write_resident(struct mt_writer *writer, struct mt_resident *resident)
 {
-	const struct mt_smaps *smaps = &resident->smaps;
-	struct mt_writer_resident row = {.snapshot = resident->snapshot.id,
-	                                 .source = mt_pagemap_source_name(resident->pages.source),
-	                                 .is_frozen = resident->is_frozen,
-	                                 .stopped_ns = resident->stopped_ns,
-	                                 .tries = resident->tries,
-	                                 .smaps_rss_bytes = mt_smaps_sum(smaps, MT_SMAPS_RSS),
-	                                 .resident_bytes = resident->owners.resident_bytes,
-	                                 .unexplained_bytes = resident->owners.unexplained_bytes,
-	                                 .pss_bytes = mt_smaps_sum(smaps, MT_SMAPS_PSS),
-	                                 .uss_bytes = mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_CLEAN) +
-	                                              mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_DIRTY),
-	                                 .swap_bytes = mt_smaps_sum(smaps, MT_SMAPS_SWAP),
-	                                 .hugetlb_bytes =
-	                                         mt_smaps_sum(smaps, MT_SMAPS_SHARED_HUGETLB) +
-	                                         mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_HUGETLB),
-	                                 .page_table_bytes = resident->page_table_bytes,
-	                                 .peak_rss_bytes = resident->rss_peak_bytes};
+	const struct mt_smaps *smaps = &resident->memory.smaps;
+	struct mt_writer_resident row = {
+	        .snapshot = resident->snapshot.id,
+	        .source = mt_pagemap_source_name(resident->memory.pages.source),
+	        .is_frozen = resident->is_frozen,
+	        .stopped_ns = resident->stopped_ns,
+	        .tries = resident->tries,
+	        .smaps_rss_bytes = mt_smaps_sum(smaps, MT_SMAPS_RSS),
+	        .resident_bytes = resident->owners.resident_bytes,
+	        .unexplained_bytes = resident->owners.unexplained_bytes,
+	        .pss_bytes = mt_smaps_sum(smaps, MT_SMAPS_PSS),
+	        .uss_bytes = mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_CLEAN) +
+	                     mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_DIRTY),
+	        .swap_bytes = mt_smaps_sum(smaps, MT_SMAPS_SWAP),
+	        .hugetlb_bytes = mt_smaps_sum(smaps, MT_SMAPS_SHARED_HUGETLB) +
+	                         mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_HUGETLB),
+	        .page_table_bytes = resident->page_table_bytes,
+	        .peak_rss_bytes = resident->rss_peak_bytes};
 	int r;
 
 	if (resident->status)

@@ -159,59 +159,26 @@ static void read_status(struct mt_resident *resident)
 	resident->rss_peak_bytes = status_kb(text, "\nVmHWM:");
 }
 
-/* Mappings of huge pages (hugetlb) are no part of Rss. */
-static bool is_counted(const struct mt_resident *resident, const struct mt_vma *vma)
+static int fail_to_read(struct mt_resident *resident, int r)
 {
-	return vma->fields[MT_SMAPS_KERNEL_PAGE_SIZE] <= resident->page_bytes &&
-	       strcmp(vma->path, "[vsyscall]") != 0;
+	return fail(resident, r, "/proc/%d cannot be read: %s", (int)resident->pid, strerror(-r));
 }
 
-static int read_pages(struct mt_resident *resident)
-{
-	MT_CLEANUP_CLOSE int fd = mt_pagemap_open("", resident->pid);
-
-	if (fd < 0)
-		return fd;
-	for (size_t i = 0; i < resident->smaps.count; i++) {
-		const struct mt_vma *vma = &resident->smaps.vmas[i];
-		int r = is_counted(resident, vma)
-		                ? mt_pagemap_add(fd, vma->start, vma->end, &resident->pages)
-		                : 0;
-
-		/* It was unmapped meanwhile; a process that stands still has none of this. */
-		if (r < 0 && r != -EFAULT && r != -ENOMEM)
-			return r;
-	}
-	return 0;
-}
-
-static uint64_t resident_in(const struct mt_pages *pages)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < pages->count; i++)
-		if (pages->runs[i].bits & MT_PAGE_RESIDENT)
-			sum += pages->runs[i].end - pages->runs[i].start;
-	return sum;
-}
-
-/* Mappings and pages, until they say the same or it is of no use. */
+/* Mappings and pages: of a process that runs until they say the same, or it is of no use. */
 static int read_memory(struct mt_resident *resident)
 {
 	for (;;) {
-		int r = mt_smaps_read("", resident->pid, &resident->smaps);
+		int r = mt_memory_read(resident->pid, resident->page_bytes, &resident->memory);
 
 		resident->tries++;
-		if (r == 0)
-			r = read_pages(resident);
+		if (r == 0 && !resident->is_frozen)
+			r = mt_memory_sort(resident->page_bytes, &resident->memory);
 		if (r < 0)
-			return fail(resident, r, "/proc/%d cannot be read: %s", (int)resident->pid,
-			            strerror(-r));
+			return fail_to_read(resident, r);
 		if (resident->tries == TRIES || resident->is_frozen ||
-		    resident_in(&resident->pages) == mt_smaps_sum(&resident->smaps, MT_SMAPS_RSS))
+		    mt_memory_agrees(&resident->memory))
 			return 0;
-		mt_smaps_free(&resident->smaps);
-		mt_pages_free(&resident->pages);
+		mt_memory_free(&resident->memory);
 	}
 }
 
@@ -254,7 +221,8 @@ static void add_region(const struct mt_resident *resident, struct mt_regions *re
 static void add_stack(struct mt_resident *resident, struct mt_regions *regions,
                       const struct mt_frozen_thread *thread)
 {
-	const struct mt_vma *vma = thread->sp ? find_vma(&resident->smaps, thread->sp) : NULL;
+	const struct mt_vma *vma =
+	        thread->sp ? find_vma(&resident->memory.smaps, thread->sp) : NULL;
 	uint64_t end;
 
 	if (!vma || vma->kind == MT_VMA_HEAP || vma->path[0] == '/')
@@ -274,8 +242,8 @@ static void add_stack(struct mt_resident *resident, struct mt_regions *regions,
 /* Is all of the range that is mapped at all anonymous and private? */
 static bool is_anonymous(const struct mt_resident *resident, uint64_t start, uint64_t end)
 {
-	for (size_t i = 0; i < resident->smaps.count; i++) {
-		const struct mt_vma *vma = &resident->smaps.vmas[i];
+	for (size_t i = 0; i < resident->memory.smaps.count; i++) {
+		const struct mt_vma *vma = &resident->memory.smaps.vmas[i];
 
 		if (vma->start < end && vma->end > start && vma->kind != MT_VMA_ANONYMOUS &&
 		    vma->kind != MT_VMA_BSS)
@@ -292,8 +260,8 @@ static bool is_memtraces(const struct mt_vma *vma)
 
 static void add_memtraces(const struct mt_resident *resident, struct mt_regions *regions)
 {
-	for (size_t i = 0; i < resident->smaps.count; i++) {
-		const struct mt_vma *vma = &resident->smaps.vmas[i];
+	for (size_t i = 0; i < resident->memory.smaps.count; i++) {
+		const struct mt_vma *vma = &resident->memory.smaps.vmas[i];
 
 		if (!is_memtraces(vma))
 			continue;
@@ -345,8 +313,8 @@ static int find_owners(struct mt_resident *resident, const struct mt_freeze *fre
 	size_t block_count;
 	MT_CLEANUP_FREE struct mt_owner_block *blocks =
 	        list_blocks(&resident->snapshot.live, &block_count);
-	struct mt_owner_input input = {.smaps = &resident->smaps,
-	                               .pages = &resident->pages,
+	struct mt_owner_input input = {.smaps = &resident->memory.smaps,
+	                               .pages = &resident->memory.pages,
 	                               .blocks = blocks,
 	                               .block_count = block_count,
 	                               .sites = resident->snapshot.total_count,
@@ -407,6 +375,8 @@ static void take(struct mt_resident *resident)
 		/* The drain thread is far behind. What it will copy belongs to another moment. */
 		resident->is_frozen = false;
 	resident->stopped_ns = mt_freeze_end(&freeze);
+	if (r == 0 && (r = mt_memory_sort(resident->page_bytes, &resident->memory)) < 0)
+		fail_to_read(resident, r);
 	wait_for_copy(resident, MT_COPY_BEGUN, 0);
 	if (r == 0 && resident->state == MT_COPY_DONE)
 		find_owners(resident, &freeze);
@@ -454,8 +424,7 @@ void mt_resident_free(struct mt_resident *resident)
 	mt_snapshot_free(&resident->snapshot);
 	free(resident->regions);
 	free(resident->threads);
-	mt_smaps_free(&resident->smaps);
-	mt_pages_free(&resident->pages);
+	mt_memory_free(&resident->memory);
 	mt_owners_free(&resident->owners);
 	pthread_cond_destroy(&resident->changed);
 	pthread_mutex_destroy(&resident->mutex);

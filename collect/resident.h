@@ -24,6 +24,7 @@
 
 #include "collect/freeze.h"
 #include "collect/owners.h"
+#include "collect/pages.h"
 #include "collect/snapshot.h"
 #include "wire/segment.h"
 
@@ -65,8 +66,7 @@ struct mt_resident {
 	size_t thread_count;
 
 	/* by the snapshot thread */
-	struct mt_smaps smaps;
-	struct mt_pages pages;
+	struct mt_memory memory;
 	struct mt_owners owners;
 	bool is_frozen;
 	uint64_t stopped_ns; /* for how long */
