@@ -239,6 +239,12 @@ static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct m
 	bool is_break = mt_event_type(head.word) == MT_EVENT_BREAK;
 	uint32_t total;
 
+	if (kind == MT_KIND_NONE && mt_event_type(head.word) == MT_EVENT_MAP &&
+	    tail.size_bytes < SIZE_LIMIT) {
+		mt_regions_put(&process->regions, mt_event_addr(head.word), tail.size_bytes,
+		               MT_REGION_MEMTRACE, 0, ledger->page_bytes);
+		return true;
+	}
 	if (kind == MT_KIND_NONE || kind >= MT_KIND_COUNT || kind_is_heap[kind])
 		return false;
 	/* The break may shrink: that is no growth. */
@@ -254,8 +260,8 @@ static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct m
 	else
 		process->out_of_memory++;
 	if (!is_break)
-		mt_regions_map(&process->regions, mt_event_addr(head.word), tail.size_bytes, total,
-		               ledger->page_bytes);
+		mt_regions_map(&process->regions, mt_event_addr(head.word), tail.size_bytes,
+		               total ? process->totals.rows[total].node : 0, ledger->page_bytes);
 	return true;
 }
 
@@ -264,6 +270,13 @@ static void apply_unmap(struct mt_ledger *ledger, struct mt_drain *drain,
 {
 	struct tail tail = tail_of(drain);
 
+	/* shmdt() names no length. */
+	if (mt_event_kind(head.word) == MT_KIND_SHM)
+		tail.size_bytes =
+		        mt_event_type(head.word) == MT_EVENT_UNMAP
+		                ? mt_regions_bytes(&process->regions, mt_event_addr(head.word))
+		                : mt_regions_removed_bytes(&process->regions,
+		                                           mt_event_addr(head.word));
 	if (mt_event_type(head.word) == MT_EVENT_UNMAP)
 		mt_regions_unmap(&process->regions, mt_event_addr(head.word), tail.size_bytes,
 		                 ledger->page_bytes);

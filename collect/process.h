@@ -105,7 +105,8 @@ struct mt_process {
 	struct mt_estimate *estimate; /* NULL: everything is recorded */
 	struct mt_frees frees;
 	struct mt_ranges ranges;
-	struct mt_regions regions; /* its own mappings; the site is an index of totals */
+	struct mt_regions
+	        regions; /* its own mappings, and those from before the fork; keys are stacks */
 	struct mt_thread *threads;
 	size_t thread_count;
 	size_t thread_capacity;

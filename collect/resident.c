@@ -211,10 +211,7 @@ static uint32_t thread_row(const struct mt_resident *resident, pid_t tid)
 static void add_region(const struct mt_resident *resident, struct mt_regions *regions,
                        uint64_t start, uint64_t end, enum mt_region_kind kind, uint32_t key)
 {
-	mt_regions_map(regions, start, end - start, key, resident->page_bytes);
-	for (size_t i = 0; i < regions->count; i++)
-		if (regions->rows[i].start == start)
-			regions->rows[i].kind = kind;
+	mt_regions_put(regions, start, end - start, kind, key, resident->page_bytes);
 }
 
 /* The stack of a thread that stands still: where its stack pointer is, up to its thread's own data. */
@@ -305,6 +302,49 @@ static struct mt_owner_block *list_blocks(const struct mt_live *live, size_t *re
 	return blocks;
 }
 
+/* One more site for a stack of which the process has no totals: it has inherited what that mapped. */
+static int add_site(struct mt_snapshot *snapshot, uint32_t node)
+{
+	size_t count = snapshot->total_count + 2u;
+	uint32_t *nodes = realloc(snapshot->nodes, count * sizeof(*nodes));
+	uint8_t *kinds;
+
+	if (!nodes)
+		return -ENOMEM;
+	snapshot->nodes = nodes;
+	kinds = realloc(snapshot->kinds, count * sizeof(*kinds));
+	if (!kinds)
+		return -ENOMEM;
+	snapshot->kinds = kinds;
+	nodes[snapshot->total_count] = node;
+	kinds[snapshot->total_count++] = MT_KIND_MMAP;
+	return 0;
+}
+
+/* The keys of regions are stacks: makes sites of them. */
+static int name_regions(struct mt_snapshot *snapshot, struct mt_regions *regions)
+{
+	struct mt_map sites = {0};
+	int r = 0;
+
+	for (uint32_t i = 1; i < snapshot->total_count && r == 0; i++)
+		r = mt_map_set(&sites, snapshot->nodes[i], 0, i);
+	for (size_t i = 0; i < regions->count && r == 0; i++) {
+		struct mt_region *region = &regions->rows[i];
+		uint32_t site = 0;
+
+		if (region->key && !mt_map_find(&sites, region->key, 0, &site)) {
+			site = snapshot->total_count;
+			r = add_site(snapshot, region->key);
+			if (r == 0)
+				r = mt_map_set(&sites, region->key, 0, site);
+		}
+		region->key = site;
+	}
+	mt_map_free(&sites);
+	return r;
+}
+
 static int find_owners(struct mt_resident *resident, const struct mt_freeze *freeze)
 {
 	struct mt_regions regions = {.rows = resident->regions,
@@ -317,18 +357,18 @@ static int find_owners(struct mt_resident *resident, const struct mt_freeze *fre
 	                               .pages = &resident->memory.pages,
 	                               .blocks = blocks,
 	                               .block_count = block_count,
-	                               .sites = resident->snapshot.total_count,
 	                               .page_bytes = resident->page_bytes};
-	int r = -ENOMEM;
+	int r = name_regions(&resident->snapshot, &regions);
 
 	resident->regions = NULL;
+	input.sites = resident->snapshot.total_count;
 	for (size_t i = 0; i < freeze->count; i++)
 		add_stack(resident, &regions, &freeze->threads[i]);
 	add_memtraces(resident, &regions);
 	input.regions = regions.rows;
 	input.region_count = regions.count;
-	if (blocks)
-		r = mt_owners_find(&input, &resident->owners);
+	if (r == 0)
+		r = blocks ? mt_owners_find(&input, &resident->owners) : -ENOMEM;
 	mt_regions_free(&regions);
 	mt_snapshot_sort(&resident->snapshot);
 	return r < 0 ? fail(resident, r, "out of memory") : 0;
