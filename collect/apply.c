@@ -231,13 +231,25 @@ static void undo_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		thread->last_alloc = old->addr;
 }
 
+/* addr is the new break. */
+static void move_break(struct mt_ledger *ledger, struct mt_process *process, uint64_t addr,
+                       int64_t change, uint32_t node)
+{
+	if (change < 0 && change > -(int64_t)SIZE_LIMIT)
+		mt_regions_unmap(&process->regions, addr, (uint64_t)-change, ledger->page_bytes);
+	else if (change > 0 && (uint64_t)change <= addr)
+		mt_regions_put(&process->regions, addr - (uint64_t)change, (uint64_t)change,
+		               MT_REGION_BREAK, node, ledger->page_bytes);
+}
+
 static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct mt_process *process,
                       struct mt_event_head head)
 {
 	unsigned int kind = mt_event_kind(head.word);
 	struct tail tail = tail_of(drain);
 	bool is_break = mt_event_type(head.word) == MT_EVENT_BREAK;
-	uint32_t total;
+	int64_t change = (int64_t)tail.size_bytes; /* of the break */
+	uint32_t total, node;
 
 	if (kind == MT_KIND_NONE && mt_event_type(head.word) == MT_EVENT_MAP &&
 	    tail.size_bytes < SIZE_LIMIT) {
@@ -248,7 +260,7 @@ static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct m
 	if (kind == MT_KIND_NONE || kind >= MT_KIND_COUNT || kind_is_heap[kind])
 		return false;
 	/* The break may shrink: that is no growth. */
-	if (is_break && (int64_t)tail.size_bytes < 0)
+	if (is_break && change < 0)
 		tail.size_bytes = 0;
 	if (tail.size_bytes >= SIZE_LIMIT)
 		return false;
@@ -259,9 +271,12 @@ static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct m
 		mt_totals_map(&process->totals, total, tail.size_bytes);
 	else
 		process->out_of_memory++;
-	if (!is_break)
-		mt_regions_map(&process->regions, mt_event_addr(head.word), tail.size_bytes,
-		               total ? process->totals.rows[total].node : 0, ledger->page_bytes);
+	node = total ? process->totals.rows[total].node : 0;
+	if (is_break)
+		move_break(ledger, process, mt_event_addr(head.word), change, node);
+	else
+		mt_regions_map(&process->regions, mt_event_addr(head.word), tail.size_bytes, node,
+		               ledger->page_bytes);
 	return true;
 }
 

@@ -33,8 +33,9 @@ struct share {
 struct sweep {
 	const struct mt_owner_input *in;
 	struct mt_owners *out;
-	size_t block;  /* the first that ends behind the current address */
-	size_t region; /* the same */
+	size_t block;             /* the first that ends behind the current address */
+	size_t region;            /* the same */
+	bool has_blocks_in_break; /* in one that was got by sbrk() itself, not by libc */
 	/* of the current mapping */
 	size_t mapping;
 	bool has_blocks;
@@ -181,26 +182,49 @@ static int own_by_allocator(struct sweep *sweep, uint64_t start, uint64_t end)
 	return r < 0 ? r : own(sweep, MT_OWNER_TOP, key, end - top);
 }
 
-/* Blocks live in what was mapped: then it was mapped by an allocator, to hand it out in pieces. */
-static bool has_live_block(const struct mt_owner_input *in, const struct mt_region *region)
+static bool has_block_in(const struct mt_owner_input *in, uint64_t start, uint64_t end)
 {
 	size_t low = 0, high = in->block_count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (in->blocks[middle].addr < region->start)
+		if (in->blocks[middle].addr < start)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < in->block_count && in->blocks[low].addr < region->end;
+	return low < in->block_count && in->blocks[low].addr < end;
+}
+
+/* Blocks live in what was mapped: then it was mapped by an allocator, to hand it out in pieces. */
+static bool has_live_block(const struct mt_owner_input *in, const struct mt_region *region)
+{
+	return has_block_in(in, region->start, region->end);
+}
+
+/* The same of the break. The first and the last page may be half malloc's. */
+static bool has_blocks_in_break(const struct mt_owner_input *in)
+{
+	for (size_t i = 0; i < in->region_count; i++) {
+		const struct mt_region *region = &in->regions[i];
+
+		if (region->kind == MT_REGION_BREAK &&
+		    has_block_in(in, region->start + in->page_bytes, region->end - in->page_bytes))
+			return true;
+	}
+	return false;
 }
 
 static int own_by_region(struct sweep *sweep, const struct mt_region *region, uint64_t start,
                          uint64_t end)
 {
 	switch (region->kind) {
+	case MT_REGION_BREAK:
+		if (sweep->has_blocks_in_break)
+			break;
+		sweep->out->sites[region->key].mapped_bytes += end - start;
+		return own(sweep, MT_OWNER_MMAP, region->key, end - start);
 	case MT_REGION_MMAP:
 		if (has_live_block(sweep->in, region))
 			return own(sweep, MT_OWNER_FREE, (uint32_t)sweep->mapping, end - start);
@@ -209,6 +233,8 @@ static int own_by_region(struct sweep *sweep, const struct mt_region *region, ui
 	case MT_REGION_STACK: return own(sweep, MT_OWNER_STACK, region->key, end - start);
 	case MT_REGION_MEMTRACE:
 		return own(sweep, MT_OWNER_MEMTRACE, (uint32_t)sweep->mapping, end - start);
+	case MT_REGION_LOADER:
+		return own(sweep, MT_OWNER_OTHER, (uint32_t)sweep->mapping, end - start);
 	case MT_REGION_ALLOCATOR: break;
 	}
 	return own_by_allocator(sweep, start, end);
@@ -318,6 +344,7 @@ static int sweep_all(struct sweep *sweep)
 	const struct mt_owner_input *in = sweep->in;
 	size_t run = 0;
 
+	sweep->has_blocks_in_break = has_blocks_in_break(in);
 	for (size_t i = 0; i < in->smaps->count; i++) {
 		const struct mt_vma *vma = &in->smaps->vmas[i];
 

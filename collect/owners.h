@@ -63,10 +63,12 @@ struct mt_owner_block {
 };
 
 enum mt_region_kind {
-	MT_REGION_MMAP,      /* key: the site that mapped it */
+	MT_REGION_MMAP, /* key: the site that mapped it */
+	MT_REGION_BREAK, /* the same, by sbrk() or brk(): an allocator's, if blocks live in any of them */
 	MT_REGION_STACK,     /* key: the thread */
 	MT_REGION_ALLOCATOR, /* an allocator's own, also where no block is live now */
 	MT_REGION_MEMTRACE,
+	MT_REGION_LOADER, /* the loader's, for the first thread */
 };
 
 /* What is known of a range beyond /proc; they come by address and do not overlap. */

@@ -167,6 +167,13 @@ void mt_regions_undo(struct mt_regions *regions, uint64_t start, uint64_t bytes,
 	regions->removed_count = 0;
 }
 
+bool mt_regions_has(const struct mt_regions *regions, uint64_t start, uint64_t end)
+{
+	size_t at = find(regions, start);
+
+	return at < regions->count && regions->rows[at].start < end;
+}
+
 /* Of rows from `first` on, as far as they are of one stack and next to each other. */
 static uint64_t bytes_from(const struct mt_region *rows, size_t count, size_t first, uint64_t start)
 {

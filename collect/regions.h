@@ -8,6 +8,7 @@
 #ifndef MT_COLLECT_REGIONS_H
 #define MT_COLLECT_REGIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,9 @@ void mt_regions_unmap(struct mt_regions *regions, uint64_t start, uint64_t bytes
 /* The last mt_regions_unmap() did not happen, if it was of this range. */
 void mt_regions_undo(struct mt_regions *regions, uint64_t start, uint64_t bytes,
                      uint64_t page_bytes);
+
+/* Is anything known of [start, end)? */
+bool mt_regions_has(const struct mt_regions *regions, uint64_t start, uint64_t end);
 
 /* How many bytes from start on have been mapped by one call, as far as can be told; 0: no mapping starts there. */
 uint64_t mt_regions_bytes(const struct mt_regions *regions, uint64_t start);

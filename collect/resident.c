@@ -16,17 +16,13 @@
 #include "base/procfs.h"
 #include "collect/collector.h"
 #include "collect/host.h"
+#include "collect/libc.h"
 #include "collect/lifecycle.h"
 
 /* The process does not stand still for longer than this, whatever happens. */
 #define FREEZE_NS 2000000000ull
 /* Of a process that runs: so often, if mappings and pages do not belong together. */
 #define TRIES 3u
-/*
- * What a thread has above its thread pointer: glibc's struct pthread, 2304 bytes in 2.36 and 1800 in 2.41, with room
- * for a larger one. Behind it another mapping may follow that the kernel shows as one with the stack.
- */
-#define ABOVE_THREAD_POINTER 2304u
 
 static int fail(struct mt_resident *resident, int status, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
@@ -229,8 +225,8 @@ static void add_stack(struct mt_resident *resident, struct mt_regions *regions,
 		/* A fiber's stack is somebody's block or mapping: it stays theirs. */
 		if (thread->thread < thread->sp || thread->thread >= vma->end)
 			return;
-		if (end > thread->thread + ABOVE_THREAD_POINTER)
-			end = thread->thread + ABOVE_THREAD_POINTER;
+		if (end > thread->thread + MT_LIBC_ABOVE_THREAD_POINTER)
+			end = thread->thread + MT_LIBC_ABOVE_THREAD_POINTER;
 	}
 	add_region(resident, regions, vma->start, end, MT_REGION_STACK,
 	           thread_row(resident, thread->tid));
@@ -365,6 +361,8 @@ static int find_owners(struct mt_resident *resident, const struct mt_freeze *fre
 	for (size_t i = 0; i < freeze->count; i++)
 		add_stack(resident, &regions, &freeze->threads[i]);
 	add_memtraces(resident, &regions);
+	if (blocks)
+		mt_libc_find(resident->pid, &input, &regions);
 	input.regions = regions.rows;
 	input.region_count = regions.count;
 	if (r == 0)
