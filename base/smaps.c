@@ -206,6 +206,7 @@ static void name_kinds(struct mt_smaps *smaps)
 
 		vma->kind = kind_of(vma, before);
 		vma->owner = vma->kind == MT_VMA_BSS ? before->path : vma->path;
+		vma->bss_end = vma->kind == MT_VMA_BSS ? vma->end : 0;
 	}
 }
 

@@ -84,8 +84,9 @@ struct mt_vma {
 	uint32_t device_minor;
 	char permissions[5]; /* "rw-p" */
 	enum mt_vma_kind kind;
+	uint64_t bss_end; /* up to here it is a bss; 0: it begins with none. See bss.h. */
 	const char *path;  /* as the kernel wrote it; "" for none. Borrowed from the mt_smaps. */
-	const char *owner; /* the file that a bss belongs to; else the same as path */
+	const char *owner; /* the file whose bss it is or begins with; else the same as path */
 	const char *flags; /* the words of VmFlags; "" for none */
 	uint64_t fields[MT_SMAPS_COLUMNS];
 };

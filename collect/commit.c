@@ -122,23 +122,19 @@ static int write_mappings(struct mt_writer *writer, const struct mt_resident *re
 static struct mt_writer_owner owner_of(const struct mt_resident *resident,
                                        const struct mt_owner *owner)
 {
-	const struct mt_owner_site *site = &resident->owners.sites[owner->key];
-	struct mt_writer_owner row = {.snapshot = resident->snapshot.id,
-	                              .kind = mt_owner_kinds[owner->kind],
-	                              .bytes = owner->bytes,
-	                              .mapping = MT_WRITER_NULL};
+	struct mt_writer_owner row = {
+	        .snapshot = resident->snapshot.id,
+	        .kind = mt_owner_kinds[owner->kind],
+	        .mapping = (int64_t)resident->memory.smaps.vmas[owner->mapping].start,
+	        .bytes = owner->bytes,
+	        .pinned_bytes = owner->pinned_bytes};
 
 	switch (mt_owner_keys[owner->kind]) {
-	case MT_OWNER_KEY_SITE:
-		row.stack = resident->snapshot.nodes[owner->key];
-		row.pinned_bytes = owner->kind == MT_OWNER_LIVE ? site->pinned_bytes : 0;
-		break;
+	case MT_OWNER_KEY_SITE: row.stack = resident->snapshot.nodes[owner->key]; break;
 	case MT_OWNER_KEY_THREAD:
 		row.thread = owner->key == MT_OWNER_NO_THREAD ? 0 : owner->key;
 		break;
-	case MT_OWNER_KEY_MAPPING:
-		row.mapping = (int64_t)resident->memory.smaps.vmas[owner->key].start;
-		break;
+	case MT_OWNER_KEY_MAPPING: break;
 	}
 	return row;
 }

@@ -40,7 +40,9 @@ struct sweep {
 	size_t mapping;
 	bool has_blocks;
 	uint64_t last_block_end;
-	struct mt_owner *row; /* the last one added to */
+	struct mt_owner_site *here; /* each site's in this mapping */
+	uint32_t *sites_here;       /* those that have any */
+	size_t sites_here_count;
 	size_t capacity;
 	struct share *shares;
 	size_t share_count;
@@ -63,7 +65,7 @@ static uint64_t block_end(const struct mt_owner_block *block)
 	return block->addr + (block->size_bytes ? block->size_bytes : 1);
 }
 
-/* Rows are put together by mt_owners_find() in the end; neighbours usually have the same owner. */
+/* Rows are put together by gather() in the end; neighbours usually have the same owner. */
 static int own(struct sweep *sweep, enum mt_owner_kind kind, uint32_t key, uint64_t bytes)
 {
 	struct mt_owners *out = sweep->out;
@@ -73,14 +75,15 @@ static int own(struct sweep *sweep, enum mt_owner_kind kind, uint32_t key, uint6
 	if (bytes == 0)
 		return 0;
 	out->kinds[kind] += bytes;
-	if (last && last->kind == kind && last->key == key) {
+	if (last && last->mapping == sweep->mapping && last->kind == kind && last->key == key) {
 		last->bytes += bytes;
 		return 0;
 	}
 	r = MT_ARRAY_RESERVE(out->rows, sweep->capacity, out->count + 1);
 	if (r < 0)
 		return r;
-	out->rows[out->count++] = (struct mt_owner){kind, key, bytes};
+	out->rows[out->count++] = (struct mt_owner){
+	        .kind = kind, .key = key, .mapping = (uint32_t)sweep->mapping, .bytes = bytes};
 	return 0;
 }
 
@@ -130,19 +133,42 @@ static int own_by_blocks(struct sweep *sweep, uint64_t start, uint64_t end)
 		struct share *share = &sweep->shares[i];
 		/* a page's bytes are few: this cannot overflow where there is slack */
 		uint64_t part = slack ? slack * share->bytes / live : 0;
-		struct mt_owner_site *site = &sweep->out->sites[share->site];
+		struct mt_owner_site *site = &sweep->here[share->site];
 
+		if (site->live_bytes == 0)
+			sweep->sites_here[sweep->sites_here_count++] = share->site;
 		site->live_bytes += share->bytes;
 		site->slack_bytes += part;
 		given += part;
 		if (share->bytes > largest->bytes)
 			largest = share;
 	}
-	sweep->out->sites[largest->site].slack_bytes += slack - given;
+	sweep->here[largest->site].slack_bytes += slack - given;
 	if (sweep->share_count == 1)
-		sweep->out->sites[largest->site].pinned_bytes += end - start;
-	sweep->out->kinds[MT_OWNER_LIVE] += live;
-	sweep->out->kinds[MT_OWNER_SLACK] += slack;
+		sweep->here[largest->site].pinned_bytes += end - start;
+	return 0;
+}
+
+/* What the sites have in the mapping becomes rows. */
+static int leave_mapping(struct sweep *sweep)
+{
+	for (size_t i = 0; i < sweep->sites_here_count; i++) {
+		uint32_t key = sweep->sites_here[i];
+		struct mt_owner_site *here = &sweep->here[key], *site = &sweep->out->sites[key];
+		int r = own(sweep, MT_OWNER_LIVE, key, here->live_bytes);
+
+		if (r < 0)
+			return r;
+		sweep->out->rows[sweep->out->count - 1].pinned_bytes = here->pinned_bytes;
+		r = own(sweep, MT_OWNER_SLACK, key, here->slack_bytes);
+		if (r < 0)
+			return r;
+		site->live_bytes += here->live_bytes;
+		site->slack_bytes += here->slack_bytes;
+		site->pinned_bytes += here->pinned_bytes;
+		memset(here, 0, sizeof(*here));
+	}
+	sweep->sites_here_count = 0;
 	return 0;
 }
 
@@ -242,8 +268,17 @@ static int own_by_region(struct sweep *sweep, const struct mt_region *region, ui
 
 static int own_by_mapping(struct sweep *sweep, uint64_t start, uint64_t end)
 {
-	enum mt_vma_kind kind = sweep->in->smaps->vmas[sweep->mapping].kind;
+	const struct mt_vma *vma = &sweep->in->smaps->vmas[sweep->mapping];
+	enum mt_vma_kind kind = vma->kind == MT_VMA_BSS ? MT_VMA_ANONYMOUS : vma->kind;
 
+	if (start < vma->bss_end) {
+		uint64_t to = min_of(end, vma->bss_end);
+		int r = own(sweep, MT_OWNER_BSS, (uint32_t)sweep->mapping, to - start);
+
+		if (r < 0 || to == end)
+			return r;
+		start = to;
+	}
 	if (kind == MT_VMA_HEAP || (kind == MT_VMA_ANONYMOUS && sweep->has_blocks))
 		return own_by_allocator(sweep, start, end);
 	if (kind == MT_VMA_STACK)
@@ -347,6 +382,7 @@ static int sweep_all(struct sweep *sweep)
 	sweep->has_blocks_in_break = has_blocks_in_break(in);
 	for (size_t i = 0; i < in->smaps->count; i++) {
 		const struct mt_vma *vma = &in->smaps->vmas[i];
+		int r;
 
 		look_at_mapping(sweep, i);
 		while (run < in->pages->count && in->pages->runs[run].end <= vma->start)
@@ -356,7 +392,6 @@ static int sweep_all(struct sweep *sweep)
 			const struct mt_page_run *pages = &in->pages->runs[j];
 			uint64_t start = max_of(pages->start, vma->start);
 			uint64_t end = min_of(pages->end, vma->end);
-			int r;
 
 			if (pages->bits & MT_PAGE_SWAPPED)
 				sweep->out->swapped_bytes += end - start;
@@ -368,6 +403,9 @@ static int sweep_all(struct sweep *sweep)
 			if (r < 0)
 				return r;
 		}
+		r = leave_mapping(sweep);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -376,30 +414,20 @@ static int by_owner(const void *left, const void *right)
 {
 	const struct mt_owner *a = left, *b = right;
 
+	if (a->mapping != b->mapping)
+		return a->mapping < b->mapping ? -1 : 1;
 	if (a->kind != b->kind)
 		return a->kind < b->kind ? -1 : 1;
 	return (a->key > b->key) - (a->key < b->key);
 }
 
-/* Live and slack are kept by site until here; and each owner gets one row. */
-static int gather(struct sweep *sweep)
+/* Each owner gets one row a mapping. */
+static void gather(struct mt_owners *out)
 {
-	struct mt_owners *out = sweep->out;
-	uint64_t kinds[MT_OWNER_KIND_COUNT];
 	size_t kept = 0;
 
-	memcpy(kinds, out->kinds, sizeof(kinds));
-	for (uint32_t i = 0; i < sweep->in->sites; i++) {
-		int r = own(sweep, MT_OWNER_LIVE, i, out->sites[i].live_bytes);
-
-		if (r == 0)
-			r = own(sweep, MT_OWNER_SLACK, i, out->sites[i].slack_bytes);
-		if (r < 0)
-			return r;
-	}
-	memcpy(out->kinds, kinds, sizeof(kinds));
 	if (out->count == 0)
-		return 0;
+		return;
 	qsort(out->rows, out->count, sizeof(*out->rows), by_owner);
 	for (size_t i = 1; i < out->count; i++) {
 		if (by_owner(&out->rows[kept], &out->rows[i]) == 0)
@@ -408,7 +436,6 @@ static int gather(struct sweep *sweep)
 			out->rows[++kept] = out->rows[i];
 	}
 	out->count = kept + 1;
-	return 0;
 }
 
 int mt_owners_find(const struct mt_owner_input *input, struct mt_owners *ret_owners)
@@ -419,15 +446,18 @@ int mt_owners_find(const struct mt_owner_input *input, struct mt_owners *ret_own
 
 	owners.sites = calloc(input->sites + 1u, sizeof(*owners.sites));
 	owners.mappings = calloc(input->smaps->count + 1u, sizeof(*owners.mappings));
-	if (owners.sites && owners.mappings)
+	sweep.here = calloc(input->sites + 1u, sizeof(*sweep.here));
+	sweep.sites_here = calloc(input->sites + 1u, sizeof(*sweep.sites_here));
+	if (owners.sites && owners.mappings && sweep.here && sweep.sites_here)
 		r = sweep_all(&sweep);
-	if (r == 0)
-		r = gather(&sweep);
 	free(sweep.shares);
+	free(sweep.here);
+	free(sweep.sites_here);
 	if (r < 0) {
 		mt_owners_free(&owners);
 		return r;
 	}
+	gather(&owners);
 	owners.unexplained_bytes = owners.kinds[MT_OWNER_UNEXPLAINED];
 	*ret_owners = owners;
 	return 0;

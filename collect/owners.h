@@ -95,8 +95,10 @@ struct mt_owner_input {
 
 struct mt_owner {
 	enum mt_owner_kind kind;
-	uint32_t key; /* a site, a thread, or the index of the mapping */
+	uint32_t key;     /* a site, a thread, or the index of the mapping */
+	uint32_t mapping; /* the index of the mapping that the bytes are in */
 	uint64_t bytes;
+	uint64_t pinned_bytes; /* of MT_OWNER_LIVE: whole pages that hold no other site's blocks */
 };
 
 /* Of a site, in bytes. */
@@ -108,9 +110,9 @@ struct mt_owner_site {
 };
 
 struct mt_owners {
-	struct mt_owner *rows; /* by kind, then key; none is empty */
+	struct mt_owner *rows; /* by mapping, then kind and key; none is empty */
 	size_t count;
-	struct mt_owner_site *sites;
+	struct mt_owner_site *sites; /* over all mappings */
 	uint64_t *
 	        mappings; /* resident bytes of each mapping, by its index: what its owners add up to */
 	uint64_t resident_bytes;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/bss.h"
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "collect/collector.h"
@@ -40,17 +41,38 @@ static int fail(struct mt_resident *resident, int status, const char *format, ..
 
 /* ---- The drain thread's part ---- */
 
+/* A thread that has never called anything of interest is seen now for the first time. */
+static int know_threads(struct mt_process *process, const struct mt_freeze *freeze, uint64_t now_ns)
+{
+	for (size_t i = 0; i < freeze->count; i++) {
+		uint32_t tid = (uint32_t)freeze->threads[i].tid, index;
+		int r;
+
+		if (mt_map_find(&process->thread_index, tid, 0, &index) &&
+		    process->threads[index].tid == tid && !process->threads[index].has_ended)
+			continue;
+		r = mt_process_thread(process, tid, now_ns, &index);
+		if (r < 0)
+			return r;
+		process->threads[index].rings = 0;
+	}
+	return 0;
+}
+
 static int copy_live(struct mt_process *process, struct mt_ledger *ledger,
                      struct mt_resident *resident)
 {
 	struct mt_snapshot *snapshot = &resident->snapshot;
-	uint32_t totals = (uint32_t)process->totals.count;
-	uint32_t threads = (uint32_t)process->thread_count;
+	uint32_t totals = (uint32_t)process->totals.count, threads;
 	int r;
 
 	snapshot->process = process->id;
 	snapshot->reason = resident->reason;
 	snapshot->time_ns = mt_stamp_ns(&ledger->stamps, ledger->cut_stamp);
+	r = know_threads(process, resident->freeze, snapshot->time_ns);
+	if (r < 0)
+		return r;
+	threads = (uint32_t)process->thread_count;
 	snapshot->sample_bytes = process->estimate ? process->estimate->mean_bytes : 0;
 	snapshot->total_count = totals ? totals : 1;
 	snapshot->thread_count = threads;
@@ -72,8 +94,9 @@ static int copy_live(struct mt_process *process, struct mt_ledger *ledger,
 		snapshot->kinds[i] = process->totals.rows[i].kind;
 	}
 	for (uint32_t i = 0; i < threads; i++) {
-		const struct mt_thread *thread = &process->threads[i];
+		struct mt_thread *thread = &process->threads[i];
 
+		mt_ledger_number_thread(ledger, process, thread);
 		snapshot->threads[i] = thread->id;
 		if (!thread->has_ended)
 			resident->threads[resident->thread_count++] =
@@ -358,6 +381,7 @@ static int find_owners(struct mt_resident *resident, const struct mt_freeze *fre
 
 	resident->regions = NULL;
 	input.sites = resident->snapshot.total_count;
+	mt_bss_bound("", resident->pid, &resident->memory.smaps);
 	for (size_t i = 0; i < freeze->count; i++)
 		add_stack(resident, &regions, &freeze->threads[i]);
 	add_memtraces(resident, &regions);
@@ -403,6 +427,7 @@ static void take(struct mt_resident *resident)
 		return;
 	}
 	resident->is_frozen = mt_freeze(resident->pid, deadline_ns, &freeze) == 0;
+	resident->freeze = &freeze;
 	if (!mt_mailbox_post(&resident->collector->mail,
 	                     &(struct mt_mail){.type = MT_MAIL_COPY, .resident = resident}))
 		mt_resident_refuse(resident);

@@ -53,6 +53,8 @@ struct mt_resident {
 	uint64_t serial;    /* of who waits for it */
 	uint64_t page_bytes;
 
+	const struct mt_freeze *freeze; /* the threads that stand still; while it is taken */
+
 	/* by the drain thread, under the mutex */
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;

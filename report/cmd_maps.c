@@ -1,465 +1,44 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * cmd_maps.c - memtrace maps: the mappings of a process, with what is resident of each.
+ * cmd_maps.c - memtrace maps: the mappings of a process, with what is resident of each and who owns that.
  *
- * What pmap -x and -X show and more: what each mapping is, sums by that, sorting, JSON. Needs no tracing.
+ * What pmap -x and -X show and more: what each mapping is, sums by that, sorting, JSON. Without tracing, all but the owners.
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/procfs.h"
-#include "base/smaps.h"
-#include "base/units.h"
 #include "report/arguments.h"
 #include "report/commands.h"
-#include "report/json.h"
+#include "report/control.h"
+#include "report/maps.h"
 #include "report/maps_file.h"
 #include "report/pid.h"
 #include "report/say.h"
-#include "report/table.h"
-#include "report/text.h"
 
-/* ---- Figures of a mapping ---- */
-
-enum figure_type { FIGURE_FIELD, FIGURE_DIRTY, FIGURE_UNIQUE };
-
-/* A column of bytes, or of a plain number, in the order of every listing. */
-struct figure {
-	const char *key;   /* of JSON and CSV */
-	const char *title; /* of --wide: the kernel's word */
-	const char *brief; /* of the short listing; NULL: not there */
-	enum mt_column_type type;
-	enum figure_type from;
-	enum mt_smaps_field field; /* also of the other two: they are there when this one is */
-};
-
-#define FIELD(key, title, brief, field)                                            \
-	{                                                                          \
-		key, title, brief, MT_COLUMN_BYTES, FIGURE_FIELD, MT_SMAPS_##field \
-	}
-static const struct figure figures[] = {
-        FIELD("size_bytes", "Size", "size", SIZE),
-        FIELD("rss_bytes", "Rss", "rss", RSS),
-        FIELD("pss_bytes", "Pss", "pss", PSS),
-        {"uss_bytes", "Uss", NULL, MT_COLUMN_BYTES, FIGURE_UNIQUE, MT_SMAPS_PRIVATE_DIRTY},
-        {"dirty_bytes", "Dirty", "dirty", MT_COLUMN_BYTES, FIGURE_DIRTY, MT_SMAPS_PRIVATE_DIRTY},
-        FIELD("anonymous_bytes", "Anonymous", "anon", ANONYMOUS),
-        FIELD("swap_bytes", "Swap", "swap", SWAP),
-        FIELD("swap_pss_bytes", "SwapPss", NULL, SWAP_PSS),
-        FIELD("pss_dirty_bytes", "Pss_Dirty", NULL, PSS_DIRTY),
-        FIELD("shared_clean_bytes", "Shared_Clean", NULL, SHARED_CLEAN),
-        FIELD("shared_dirty_bytes", "Shared_Dirty", NULL, SHARED_DIRTY),
-        FIELD("private_clean_bytes", "Private_Clean", NULL, PRIVATE_CLEAN),
-        FIELD("private_dirty_bytes", "Private_Dirty", NULL, PRIVATE_DIRTY),
-        FIELD("referenced_bytes", "Referenced", NULL, REFERENCED),
-        FIELD("ksm_bytes", "KSM", NULL, KSM),
-        FIELD("lazy_free_bytes", "LazyFree", NULL, LAZY_FREE),
-        FIELD("anon_huge_bytes", "AnonHugePages", NULL, ANON_HUGE),
-        FIELD("shmem_pmd_bytes", "ShmemPmdMapped", NULL, SHMEM_PMD),
-        FIELD("file_pmd_bytes", "FilePmdMapped", NULL, FILE_PMD),
-        FIELD("shared_hugetlb_bytes", "Shared_Hugetlb", NULL, SHARED_HUGETLB),
-        FIELD("private_hugetlb_bytes", "Private_Hugetlb", NULL, PRIVATE_HUGETLB),
-        FIELD("locked_bytes", "Locked", NULL, LOCKED),
-        FIELD("kernel_page_bytes", "KernelPageSize", NULL, KERNEL_PAGE_SIZE),
-        FIELD("mmu_page_bytes", "MMUPageSize", NULL, MMU_PAGE_SIZE),
-        {"thp_eligible", "THPeligible", NULL, MT_COLUMN_NUMBER, FIGURE_FIELD,
-         MT_SMAPS_THP_ELIGIBLE},
-        {"protection_key", "ProtectionKey", NULL, MT_COLUMN_NUMBER, FIGURE_FIELD,
-         MT_SMAPS_PROTECTION_KEY},
-};
-#undef FIELD
-#define FIGURES (sizeof(figures) / sizeof(figures[0]))
-
-static uint64_t figure_of(const struct figure *figure, const struct mt_vma *vma)
-{
-	switch (figure->from) {
-	case FIGURE_DIRTY: return mt_vma_dirty(vma);
-	case FIGURE_UNIQUE: return mt_vma_unique(vma);
-	case FIGURE_FIELD: break;
-	}
-	return vma->fields[figure->field];
-}
-
-static const struct figure *find_figure(const char *word)
-{
-	for (size_t i = 0; i < FIGURES; i++) {
-		const struct figure *figure = &figures[i];
-		size_t length = strlen(word);
-
-		if ((figure->brief && strcmp(figure->brief, word) == 0) ||
-		    strcasecmp(figure->title, word) == 0 ||
-		    (strncmp(figure->key, word, length) == 0 &&
-		     (figure->key[length] == '\0' || strcmp(figure->key + length, "_bytes") == 0)))
-			return figure;
-	}
-	return NULL;
-}
-
-/* ---- A process ---- */
-
-struct report {
-	pid_t pid;
-	const char *command;
-	struct mt_smaps smaps;
-	struct mt_vma **order; /* as it is to be listed */
-	size_t limit;          /* 0: none */
-	struct mt_arena arena;
-};
-
-/* A row of sums: of a kind, or of everything. */
-struct sum {
-	const char *name;
-	uint64_t mappings;
-	uint64_t figures[FIGURES];
-	uint64_t writable_private_bytes;
-	uint64_t shared_bytes;
-};
-
-static void add(struct sum *sum, const struct mt_vma *vma)
-{
-	sum->mappings++;
-	for (size_t i = 0; i < FIGURES; i++)
-		sum->figures[i] += figure_of(&figures[i], vma);
-	if (vma->permissions[3] == 's')
-		sum->shared_bytes += vma->end - vma->start;
-	else if (vma->permissions[1] == 'w')
-		sum->writable_private_bytes += vma->end - vma->start;
-}
-
-static struct sum sum_of(const struct report *report)
-{
-	struct sum sum = {.name = "total"};
-
-	for (size_t i = 0; i < report->smaps.count; i++)
-		add(&sum, &report->smaps.vmas[i]);
-	return sum;
-}
-
-static const char *owner_text(struct mt_arena *arena, const struct mt_vma *vma)
-{
-	return vma->owner[0] ? mt_text_clean(arena, vma->owner) : NULL;
-}
-
-/* ---- text ---- */
-
-#define SUMMARY_FIGURES 7u /* the first ones: size to swap */
-
-static void put_figures(const struct report *report, struct mt_value *values, const uint64_t *sums,
-                        size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (mt_smaps_has(&report->smaps, figures[i].field))
-			values[i] = mt_value_number((int64_t)sums[i]);
-}
-
-static void print_summary(const struct report *report)
-{
-	struct mt_column columns[SUMMARY_FIGURES + 2] = {
-	        {"kind", "kind", MT_COLUMN_TEXT},    {"mappings", "mappings", MT_COLUMN_COUNT},
-	        {"vss", "vss", MT_COLUMN_BYTES},     {"rss", "rss", MT_COLUMN_BYTES},
-	        {"pss", "pss", MT_COLUMN_BYTES},     {"uss", "uss", MT_COLUMN_BYTES},
-	        {"dirty", "dirty", MT_COLUMN_BYTES}, {"anonymous", "anonymous", MT_COLUMN_BYTES},
-	        {"swap", "swap", MT_COLUMN_BYTES},
-	};
-	struct sum kinds[MT_VMA_KIND_COUNT + 1] = {0};
-	struct mt_table table;
-
-	for (size_t i = 0; i < MT_VMA_KIND_COUNT; i++)
-		kinds[i].name = mt_vma_kinds[i];
-	for (size_t i = 0; i < report->smaps.count; i++)
-		add(&kinds[report->smaps.vmas[i].kind], &report->smaps.vmas[i]);
-	kinds[MT_VMA_KIND_COUNT] = sum_of(report);
-	mt_table_init(&table, columns, SUMMARY_FIGURES + 2);
-	for (size_t i = 0; i <= MT_VMA_KIND_COUNT; i++) {
-		struct mt_value *row;
-
-		if (kinds[i].mappings == 0)
-			continue;
-		row = mt_table_add(&table);
-		row[0] = mt_value_text(kinds[i].name);
-		row[1] = mt_value_number((int64_t)kinds[i].mappings);
-		put_figures(report, row + 2, kinds[i].figures, SUMMARY_FIGURES);
-	}
-	mt_table_print_text(&table, 0, stdout);
-	mt_table_free(&table);
-}
-
-/* As the kernel and pmap write it: in kB, whole columns. */
-static const char *kilobytes(struct mt_arena *arena, enum mt_column_type type, uint64_t value)
-{
-	return mt_arena_print(arena, "%" PRIu64, type == MT_COLUMN_BYTES ? value / 1024 : value);
-}
-
-#define WIDE_COLUMNS (FIGURES + MT_SMAPS_UNKNOWN_MAX + 8)
-
-static void print_wide(struct report *report)
-{
-	static const struct mt_column head[] = {
-	        {"address", "Address", MT_COLUMN_TEXT_RIGHT}, {"mode", "Perm", MT_COLUMN_TEXT},
-	        {"offset", "Offset", MT_COLUMN_TEXT_RIGHT},   {"device", "Device", MT_COLUMN_TEXT},
-	        {"inode", "Inode", MT_COLUMN_NUMBER},
-	};
-	struct mt_column columns[WIDE_COLUMNS];
-	struct mt_smaps *smaps = &report->smaps;
-	size_t count = 0;
-	struct mt_table table;
-
-	for (size_t i = 0; i < sizeof(head) / sizeof(head[0]); i++)
-		columns[count++] = head[i];
-	for (size_t i = 0; i < FIGURES; i++)
-		if (mt_smaps_has(smaps, figures[i].field))
-			columns[count++] = (struct mt_column){figures[i].key, figures[i].title,
-			                                      MT_COLUMN_TEXT_RIGHT};
-	for (size_t i = 0; i < smaps->unknown_count; i++)
-		columns[count++] = (struct mt_column){smaps->unknown[i], smaps->unknown[i],
-		                                      MT_COLUMN_TEXT_RIGHT};
-	columns[count++] = (struct mt_column){"flags", "VmFlags", MT_COLUMN_TEXT};
-	columns[count++] = (struct mt_column){"kind", "Kind", MT_COLUMN_TEXT};
-	columns[count++] = (struct mt_column){"owner", "Mapping", MT_COLUMN_TEXT};
-	mt_table_init(&table, columns, count);
-	for (size_t i = 0; i < smaps->count; i++) {
-		const struct mt_vma *vma = report->order[i];
-		struct mt_value *row = mt_table_add(&table);
-		size_t at = 0;
-
-		row[at++] = mt_value_text(mt_arena_print(&table.arena, "%" PRIx64, vma->start));
-		row[at++] = mt_value_text(vma->permissions);
-		row[at++] =
-		        mt_value_text(mt_arena_print(&table.arena, "%" PRIx64, vma->offset_bytes));
-		row[at++] = mt_value_text(mt_arena_print(&table.arena, "%02x:%02x",
-		                                         vma->device_major, vma->device_minor));
-		row[at++] = mt_value_number((int64_t)vma->inode);
-		for (size_t f = 0; f < FIGURES; f++)
-			if (mt_smaps_has(smaps, figures[f].field))
-				row[at++] = mt_value_text(kilobytes(&table.arena, figures[f].type,
-				                                    figure_of(&figures[f], vma)));
-		for (unsigned int u = 0; u < smaps->unknown_count; u++)
-			row[at++] = mt_value_text(kilobytes(
-			        &table.arena,
-			        smaps->unknown_in_bytes[u] ? MT_COLUMN_BYTES : MT_COLUMN_NUMBER,
-			        vma->fields[MT_SMAPS_KNOWN + u]));
-		row[at++] = mt_value_text(mt_text_clean(&table.arena, vma->flags));
-		row[at++] = mt_value_text(mt_vma_kinds[vma->kind]);
-		row[at++] = mt_value_text(owner_text(&table.arena, vma));
-	}
-	mt_table_print_text(&table, report->limit, stdout);
-	mt_table_free(&table);
-}
-
-#define PATH_WIDTH 40
-
-static void print_list(struct report *report)
-{
-	struct mt_column columns[FIGURES + 4];
-	size_t count = 0;
-	struct mt_table table;
-
-	columns[count++] = (struct mt_column){"address", "address", MT_COLUMN_TEXT_RIGHT};
-	for (size_t i = 0; i < FIGURES; i++)
-		if (figures[i].brief)
-			columns[count++] = (struct mt_column){figures[i].key, figures[i].brief,
-			                                      MT_COLUMN_BYTES};
-	columns[count++] = (struct mt_column){"mode", "mode", MT_COLUMN_TEXT};
-	columns[count++] = (struct mt_column){"kind", "kind", MT_COLUMN_TEXT};
-	columns[count++] = (struct mt_column){"owner", "mapping", MT_COLUMN_TEXT};
-	mt_table_init(&table, columns, count);
-	for (size_t i = 0; i < report->smaps.count; i++) {
-		const struct mt_vma *vma = report->order[i];
-		struct mt_value *row = mt_table_add(&table);
-		const char *owner = owner_text(&table.arena, vma);
-		size_t at = 0;
-
-		row[at++] = mt_value_text(mt_arena_print(&table.arena, "%" PRIx64, vma->start));
-		for (size_t f = 0; f < FIGURES; f++) {
-			if (!figures[f].brief)
-				continue;
-			if (mt_smaps_has(&report->smaps, figures[f].field))
-				row[at] = mt_value_number((int64_t)figure_of(&figures[f], vma));
-			at++;
-		}
-		row[at++] = mt_value_text(vma->permissions);
-		row[at++] = mt_value_text(mt_vma_kinds[vma->kind]);
-		row[at++] = mt_value_text(
-		        owner ? mt_text_short_path(&table.arena, owner, PATH_WIDTH) : "");
-	}
-	mt_table_print_text(&table, report->limit, stdout);
-	mt_table_free(&table);
-}
-
-/* What pmap -d prints: of the last two a leak is often first seen. */
-static void print_sum(const struct report *report)
-{
-	struct sum sum = sum_of(report);
-	const struct mt_smaps *smaps = &report->smaps;
-
-	if (report->limit && report->limit < smaps->count)
-		printf("and %s (--limit=0 shows all)\n",
-		       mt_units_of((int64_t)(smaps->count - report->limit), "more mapping",
-		                   "more mappings")
-		               .text);
-	printf("\n%s: mapped %s", mt_units_of((int64_t)sum.mappings, "mapping", "mappings").text,
-	       mt_units_bytes((int64_t)sum.figures[0]).text);
-	for (size_t i = 1; i < SUMMARY_FIGURES; i++)
-		if (mt_smaps_has(smaps, figures[i].field))
-			printf(", %s %s", figures[i].key[0] == 'u' ? "uss" : figures[i].brief,
-			       mt_units_bytes((int64_t)sum.figures[i]).text);
-	printf("\nwritable and private %s, shared %s\n",
-	       mt_units_bytes((int64_t)sum.writable_private_bytes).text,
-	       mt_units_bytes((int64_t)sum.shared_bytes).text);
-}
-
-static void print_text(struct report *report, bool is_wide, bool is_summary)
-{
-	printf("%s, pid %d\n\n", mt_text_clean(&report->arena, report->command), (int)report->pid);
-	if (is_summary)
-		print_summary(report);
-	else if (is_wide)
-		print_wide(report);
-	else
-		print_list(report);
-	print_sum(report);
-}
-
-/* ---- JSON, CSV ---- */
-
-/* Every figure, those that this kernel does not have as unknown. */
-static void fill_table(struct report *report, struct mt_table *table)
-{
-	for (size_t i = 0; i < report->smaps.count; i++) {
-		const struct mt_vma *vma = report->order[i];
-		struct mt_value *row = mt_table_add(table);
-		size_t at = 0;
-
-		row[at++] = mt_value_text(mt_arena_print(&table->arena, "0x%" PRIx64, vma->start));
-		row[at++] = mt_value_text(mt_arena_print(&table->arena, "0x%" PRIx64, vma->end));
-		row[at++] = mt_value_text(vma->permissions);
-		row[at++] = mt_value_number((int64_t)vma->offset_bytes);
-		row[at++] = mt_value_number(vma->device_major);
-		row[at++] = mt_value_number(vma->device_minor);
-		row[at++] = mt_value_number((int64_t)vma->inode);
-		for (size_t f = 0; f < FIGURES; f++, at++)
-			if (mt_smaps_has(&report->smaps, figures[f].field))
-				row[at] = mt_value_number((int64_t)figure_of(&figures[f], vma));
-		row[at++] = mt_value_text(vma->flags);
-		row[at++] = mt_value_text(mt_vma_kinds[vma->kind]);
-		row[at++] = mt_value_text(vma->path[0] ? vma->path : NULL);
-		row[at++] = mt_value_text(vma->owner[0] ? vma->owner : NULL);
-	}
-}
-
-static json_t *sum_json(const struct report *report, const struct sum *sum)
-{
-	json_t *json = json_object();
-
-	json_object_set_new(json, "mappings", json_integer((json_int_t)sum->mappings));
-	for (size_t i = 0; i < FIGURES; i++)
-		if (figures[i].type == MT_COLUMN_BYTES &&
-		    figures[i].field != MT_SMAPS_KERNEL_PAGE_SIZE &&
-		    figures[i].field != MT_SMAPS_MMU_PAGE_SIZE)
-			json_object_set_new(
-			        json, figures[i].key,
-			        mt_json_number(mt_smaps_has(&report->smaps, figures[i].field),
-			                       (int64_t)sum->figures[i]));
-	json_object_set_new(json, "writable_private_bytes",
-	                    json_integer((json_int_t)sum->writable_private_bytes));
-	json_object_set_new(json, "shared_mapping_bytes",
-	                    json_integer((json_int_t)sum->shared_bytes));
-	return json;
-}
-
-static void print_json(struct report *report, const struct mt_table *table)
-{
-	struct sum kinds[MT_VMA_KIND_COUNT] = {0};
-	struct sum total = sum_of(report);
-	json_t *json = json_object();
-	json_t *list = json_array();
-
-	json_object_set_new(json, "pid", json_integer(report->pid));
-	json_object_set_new(json, "command", mt_json_text(report->command));
-	json_object_set_new(json, "totals", sum_json(report, &total));
-	for (size_t i = 0; i < report->smaps.count; i++)
-		add(&kinds[report->smaps.vmas[i].kind], &report->smaps.vmas[i]);
-	for (size_t i = 0; i < MT_VMA_KIND_COUNT; i++) {
-		json_t *kind;
-
-		if (kinds[i].mappings == 0)
-			continue;
-		kind = sum_json(report, &kinds[i]);
-		json_object_set_new(kind, "kind", json_string(mt_vma_kinds[i]));
-		json_array_append_new(list, kind);
-	}
-	json_object_set_new(json, "kinds", list);
-	list = mt_table_json(table);
-	for (size_t i = 0; i < report->smaps.count; i++)
-		for (unsigned int u = 0; u < report->smaps.unknown_count; u++)
-			json_object_set_new(
-			        json_array_get(list, i), report->smaps.unknown[u],
-			        json_integer(
-			                (json_int_t)report->order[i]->fields[MT_SMAPS_KNOWN + u]));
-	json_object_set_new(json, "mappings", list);
-	mt_json_print(json);
-}
-
-static void print_rows(struct report *report, enum mt_format format)
-{
-	struct mt_column columns[FIGURES + 11];
-	static const struct mt_column head[] = {
-	        {"start", NULL, MT_COLUMN_TEXT},          {"end", NULL, MT_COLUMN_TEXT},
-	        {"mode", NULL, MT_COLUMN_TEXT},           {"offset_bytes", NULL, MT_COLUMN_BYTES},
-	        {"device_major", NULL, MT_COLUMN_NUMBER}, {"device_minor", NULL, MT_COLUMN_NUMBER},
-	        {"inode", NULL, MT_COLUMN_NUMBER},
-	};
-	static const struct mt_column tail[] = {
-	        {"flags", NULL, MT_COLUMN_TEXT},
-	        {"kind", NULL, MT_COLUMN_TEXT},
-	        {"path", NULL, MT_COLUMN_TEXT},
-	        {"owner", NULL, MT_COLUMN_TEXT},
-	};
-	size_t count = 0;
-	struct mt_table table;
-
-	for (size_t i = 0; i < sizeof(head) / sizeof(head[0]); i++)
-		columns[count++] = head[i];
-	for (size_t i = 0; i < FIGURES; i++)
-		columns[count++] = (struct mt_column){figures[i].key, NULL, figures[i].type};
-	for (size_t i = 0; i < sizeof(tail) / sizeof(tail[0]); i++)
-		columns[count++] = tail[i];
-	mt_table_init(&table, columns, count);
-	fill_table(report, &table);
-	if (format == MT_FORMAT_JSON)
-		print_json(report, &table);
-	else
-		mt_table_print_csv(&table, stdout);
-	mt_table_free(&table);
-}
-
-/* ---- The command ---- */
-
-static const struct figure *sort_figure; /* qsort() has no other way to tell */
+static const struct mt_figure *sort_figure; /* qsort() has no other way to tell */
 
 static int by_figure(const void *left, const void *right)
 {
 	const struct mt_vma *a = *(struct mt_vma *const *)left;
 	const struct mt_vma *b = *(struct mt_vma *const *)right;
-	uint64_t of_a = figure_of(sort_figure, a), of_b = figure_of(sort_figure, b);
+	uint64_t of_a = mt_figure_of(sort_figure, a), of_b = mt_figure_of(sort_figure, b);
 
 	if (of_a != of_b)
 		return of_a < of_b ? 1 : -1;
 	return (a->start > b->start) - (a->start < b->start);
 }
 
-static int sort_mappings(struct report *report, const char *word)
+static int sort_mappings(struct mt_maps *maps, const char *word)
 {
-	report->order = mt_memory_new(report->smaps.count + 1, sizeof(struct mt_vma *));
-	for (size_t i = 0; i < report->smaps.count; i++)
-		report->order[i] = &report->smaps.vmas[i];
+	maps->order = mt_memory_new(maps->smaps.count + 1, sizeof(struct mt_vma *));
+	for (size_t i = 0; i < maps->smaps.count; i++)
+		maps->order[i] = &maps->smaps.vmas[i];
 	if (!word || strcmp(word, "address") == 0)
 		return 0;
-	sort_figure = find_figure(word);
+	sort_figure = mt_figure_find(word);
 	if (!sort_figure) {
 		mt_say("--sort=%s: there is no such column; use address, size, rss, pss, uss, "
 		       "dirty, "
@@ -467,39 +46,49 @@ static int sort_mappings(struct report *report, const char *word)
 		       word);
 		return -EINVAL;
 	}
-	qsort(report->order, report->smaps.count, sizeof(struct mt_vma *), by_figure);
+	qsort(maps->order, maps->smaps.count, sizeof(struct mt_vma *), by_figure);
 	return 0;
 }
 
-static int print_report(const struct mt_call *call, struct report *report)
+static enum mt_maps_layout layout_of(const struct mt_call *call)
+{
+	if (mt_arguments_has(call, "summary"))
+		return MT_MAPS_SUMMARY;
+	return mt_arguments_has(call, "wide") ? MT_MAPS_WIDE : MT_MAPS_LIST;
+}
+
+static int print_report(const struct mt_call *call, struct mt_maps *maps)
 {
 	enum mt_format format = mt_arguments_format(call);
 	int status = MT_EXIT_FINE;
 
-	if (sort_mappings(report, mt_arguments_value(call, "sort")) < 0)
+	if (sort_mappings(maps, mt_arguments_value(call, "sort")) < 0)
 		status = MT_EXIT_USAGE;
 	else if (format == MT_FORMAT_TEXT)
-		print_text(report, mt_arguments_has(call, "wide"),
-		           mt_arguments_has(call, "summary"));
+		mt_maps_print_text(maps, layout_of(call));
 	else
-		print_rows(report, format);
-	free(report->order);
-	mt_arena_free(&report->arena);
-	mt_smaps_free(&report->smaps);
+		mt_maps_print_rows(maps, format == MT_FORMAT_JSON);
+	free(maps->order);
+	mt_arena_free(&maps->arena);
+	mt_smaps_free(&maps->smaps);
 	return status;
 }
 
-static int run_file(const struct mt_call *call, struct report *report)
+static int run_file(const struct mt_call *call, const char *path, int64_t pid)
 {
-	const struct mt_process *process;
-	struct mt_file file;
+	struct mt_maps maps = {.limit = (size_t)mt_arguments_number(call, "limit", 0)};
 	int64_t at = mt_arguments_number(call, "at", 0);
-	int status = mt_file_open(call, &file);
-	int error;
+	char *operands[] = {(char *)(uintptr_t)path, NULL};
+	struct mt_call of_file = *call;
+	struct mt_file file;
+	int status, error;
 
+	of_file.operands = operands;
+	of_file.operand_count = 1;
+	status = mt_file_open(&of_file, &file);
 	if (status != MT_EXIT_FINE)
 		return status;
-	error = mt_maps_file_read(&file, at, &report->smaps, &process);
+	error = mt_maps_file_read(&file, at, pid, &maps);
 	if (error == -ENOENT) {
 		mt_say("there is no such snapshot of resident memory in '%s': take one with "
 		       "memtrace "
@@ -509,30 +98,41 @@ static int run_file(const struct mt_call *call, struct report *report)
 	} else if (error < 0) {
 		status = mt_file_say_error(&file, error);
 	} else {
-		report->pid = (pid_t)process->pid;
-		report->command = process->command;
-		status = print_report(call, report);
+		status = print_report(call, &maps);
 	}
 	mt_file_close(&file);
 	return status;
 }
 
-static int run(const struct mt_call *call)
+/* What /proc alone can say. */
+static int run_live(const struct mt_call *call, pid_t pid)
 {
 	MT_CLEANUP_FREE char *command = NULL;
-	struct report report = {.limit = (size_t)mt_arguments_number(call, "limit", 0)};
+	struct mt_maps maps = {.pid = pid, .limit = (size_t)mt_arguments_number(call, "limit", 0)};
+	int status = mt_pid_read_smaps(pid, &maps.smaps, &command);
+
+	if (status != MT_EXIT_FINE)
+		return status;
+	maps.command = command;
+	return print_report(call, &maps);
+}
+
+static int run(const struct mt_call *call)
+{
+	struct mt_answer answer;
+	pid_t pid;
 	int status;
 
 	if (!mt_pid_is_meant(call->operands[0]))
-		return run_file(call, &report);
-	status = mt_pid_parse(call->operands[0], &report.pid);
+		return run_file(call, call->operands[0], 0);
+	status = mt_pid_parse(call->operands[0], &pid);
 	if (status != MT_EXIT_FINE)
 		return status;
-	status = mt_pid_read_smaps(report.pid, &report.smaps, &command);
-	if (status != MT_EXIT_FINE)
-		return status;
-	report.command = command;
-	return print_report(call, &report);
+	/* Where no snapshot can be had, which is said, the mappings still can. */
+	if (mt_control_is_traced(pid) &&
+	    mt_control_ask(pid, MT_CONTROL_SNAPSHOT, &answer) == MT_EXIT_FINE)
+		return run_file(call, answer.output, pid);
+	return run_live(call, pid);
 }
 
 static const struct mt_flag flags[] = {
@@ -564,7 +164,11 @@ const struct mt_command mt_cmd_maps = {
                  "dirty is written and not written back, anon belongs to no file. USS, in the "
                  "sums, is "
                  "what\n"
-                 "nobody else has mapped. The figures are those of /proc/PID/smaps.\n",
+                 "nobody else has mapped. The figures are those of /proc/PID/smaps. Of a snapshot, "
+                 "also\n"
+                 "who owns what is resident, the most first; see memtrace help rss. Of a traced "
+                 "process\n"
+                 "one is taken now, for which it stands still for some milliseconds.\n",
         .flags = flags,
         .min_operands = 1,
         .max_operands = 1,

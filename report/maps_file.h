@@ -7,15 +7,14 @@
 #ifndef MT_REPORT_MAPS_FILE_H
 #define MT_REPORT_MAPS_FILE_H
 
-#include "base/smaps.h"
 #include "report/file.h"
+#include "report/maps.h"
 
 /*
- * Of snapshot `at`, or with 0 of the last one of the file's processes that has mappings. *ret_smaps is given
- * (mt_smaps_free()), its strings live as long as the file; *ret_process is whose they are. 0, -ENOENT: there is none, or
- * what reading gave.
+ * Of snapshot `at`, or with 0 of the last one that has mappings; of process `pid`, or with 0 of any that was asked for.
+ * Fills in all of *maps but its order and limit, and gives maps->smaps (mt_smaps_free()); strings live as long as the
+ * file. 0, -ENOENT: there is none, or what reading gave.
  */
-int mt_maps_file_read(struct mt_file *file, int64_t at, struct mt_smaps *ret_smaps,
-                      const struct mt_process **ret_process);
+int mt_maps_file_read(struct mt_file *file, int64_t at, int64_t pid, struct mt_maps *maps);
 
 #endif

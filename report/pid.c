@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/bss.h"
 #include "base/procfs.h"
 #include "report/command.h"
 #include "report/say.h"
@@ -79,6 +80,7 @@ int mt_pid_read_smaps(pid_t pid, struct mt_smaps *ret_smaps, char **ret_command)
 		return say_why(pid, r);
 	}
 	command[strcspn(command, "\n")] = '\0';
+	mt_bss_bound("", pid, &smaps);
 	*ret_smaps = smaps;
 	*ret_command = command;
 	return MT_EXIT_FINE;

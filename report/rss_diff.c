@@ -22,12 +22,9 @@ static const char resident_sql[] =
         "SELECT (SELECT resident_bytes FROM resident WHERE snapshot = ?1),"
         " (SELECT resident_bytes FROM resident WHERE snapshot = ?2)";
 static const char changes_sql[] =
-        "SELECT owner.kind, stack, mapping.owner, thread.tid,"
-        " sum(CASE owner.snapshot WHEN ?2 THEN bytes ELSE -bytes END) AS change"
-        " FROM owner LEFT JOIN mapping ON mapping.snapshot = owner.snapshot AND start = "
-        "owner.mapping"
-        " LEFT JOIN thread ON thread.id = owner.thread"
-        " WHERE owner.snapshot IN (?1, ?2) GROUP BY owner.kind, stack, mapping.owner, owner.thread"
+        "SELECT kind, stack, file, tid,"
+        " sum(CASE snapshot WHEN ?2 THEN bytes ELSE -bytes END) AS change"
+        " FROM resident_owner WHERE snapshot IN (?1, ?2) GROUP BY kind, stack, file, tid"
         " HAVING change <> 0 ORDER BY abs(change) DESC, 1";
 static const char kinds_sql[] =
         "SELECT kind, sum(CASE snapshot WHEN ?2 THEN bytes ELSE -bytes END)"

@@ -31,12 +31,8 @@ static json_t *snapshot_json(const struct mt_process *process,
 }
 
 static const char all_owners_sql[] =
-        "SELECT owner.kind, sum(bytes), stack, mapping.owner, thread.tid, thread.name,"
-        " sum(pinned_bytes)"
-        " FROM owner LEFT JOIN mapping ON mapping.snapshot = owner.snapshot AND start = "
-        "owner.mapping"
-        " LEFT JOIN thread ON thread.id = owner.thread WHERE owner.snapshot = ?1"
-        " GROUP BY owner.kind, stack, mapping.owner, owner.thread ORDER BY 2 DESC, 1";
+        "SELECT kind, bytes, stack, file, tid, name, pinned_bytes FROM resident_owner"
+        " WHERE snapshot = ?1 ORDER BY bytes DESC, 1";
 
 static int print_owners(struct mt_rss_report *report, struct mt_json_out *out, int64_t snapshot)
 {

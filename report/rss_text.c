@@ -30,13 +30,9 @@ static const char sites_sql[] =
         " sum(CASE kind WHEN 'mmap' THEN bytes ELSE 0 END), sum(pinned_bytes)"
         " FROM owner WHERE snapshot = ?1 AND stack IS NOT NULL GROUP BY stack ORDER BY 2 DESC, 1";
 /* Everything that is no call site's: by file, by thread, by mapping. */
-static const char others_sql[] =
-        "SELECT owner.kind, mapping.owner, thread.tid, thread.name, sum(bytes)"
-        " FROM owner LEFT JOIN mapping ON mapping.snapshot = owner.snapshot AND start = "
-        "owner.mapping"
-        " LEFT JOIN thread ON thread.id = owner.thread"
-        " WHERE owner.snapshot = ?1 AND stack IS NULL"
-        " GROUP BY owner.kind, mapping.owner, owner.thread ORDER BY 5 DESC, 1, 2";
+static const char others_sql[] = "SELECT kind, file, tid, name, bytes FROM resident_owner WHERE "
+                                 "snapshot = ?1 AND stack IS NULL"
+                                 " ORDER BY bytes DESC, 1, 2";
 
 static void print_head(struct mt_rss_report *report, const struct mt_process *process,
                        const struct mt_rss_snapshot *snapshot)

@@ -301,7 +301,7 @@ CREATE TABLE mapping (
 	inode                 INTEGER NOT NULL,
 	kind                  TEXT NOT NULL,     -- 'anonymous', 'heap', 'stack', 'text', 'rodata', 'data', 'bss', 'file', 'shared memory', 'device', 'kernel'
 	path                  TEXT,              -- NULL: none
-	owner                 TEXT,              -- the file that a bss belongs to; else path
+	owner                 TEXT,              -- the file whose bss it is or begins with; else path
 	flags                 TEXT,              -- VmFlags
 	resident_bytes        INTEGER NOT NULL,  -- as the pages say; rss_bytes is what smaps says
 	size_bytes            INTEGER,
@@ -348,7 +348,7 @@ CREATE TABLE owner (
 	kind          TEXT NOT NULL,
 	stack         INTEGER REFERENCES stack,
 	thread        INTEGER REFERENCES thread,
-	mapping       INTEGER,           -- mapping.start
+	mapping       INTEGER NOT NULL,  -- mapping.start: the bytes are in it
 	bytes         INTEGER NOT NULL,
 	pinned_bytes  INTEGER NOT NULL   -- of 'live': pages on which no other stack has a live block, whole
 ) STRICT;
@@ -423,6 +423,15 @@ FROM (SELECT snapshot.process AS process, block.stack AS stack, block.class AS c
       WHERE snapshot.reason = 'exit'
       GROUP BY snapshot.process, block.stack, block.class, block.kind)
 GROUP BY process, stack, class;
+
+-- Whose the resident bytes of a snapshot are, over all its mappings: a call site's, a thread's or a file's.
+CREATE VIEW resident_owner AS
+SELECT owner.snapshot AS snapshot, owner.kind AS kind, owner.stack AS stack, thread.tid AS tid, thread.name AS name,
+       CASE WHEN owner.kind IN ('live', 'slack', 'mmap', 'stack') THEN NULL ELSE mapping.owner END AS file,
+       sum(owner.bytes) AS bytes, sum(owner.pinned_bytes) AS pinned_bytes
+FROM owner LEFT JOIN mapping ON mapping.snapshot = owner.snapshot AND mapping.start = owner.mapping
+     LEFT JOIN thread ON thread.id = owner.thread
+GROUP BY owner.snapshot, owner.kind, owner.stack, owner.thread, file;
 
 -- A stack's frames with what is known of them: level 0 is the innermost frame, depth 0 its innermost
 -- inlined function.

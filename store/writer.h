@@ -247,7 +247,7 @@ struct mt_writer_owner {
 	const char *kind;
 	uint32_t stack;  /* 0: NULL */
 	uint32_t thread; /* 0: NULL */
-	int64_t mapping; /* the start of one */
+	int64_t mapping; /* its start */
 	uint64_t bytes;
 	uint64_t pinned_bytes;
 };

@@ -86,6 +86,59 @@ wait "$pid"
 server=
 exec 9<&-
 
+# --- Of a traced process, the owners, too ----------------------------------------------------------------
+cat >maps_owners.c <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+__attribute__((noinline)) char *maps_it(void)
+{
+	return mmap(NULL, 100 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+int main(void)
+{
+	/* between two mappings of another kind, with which nothing is joined */
+	char *around = mmap(NULL, 300 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *mapped;
+
+	munmap(around + 100 * 4096, 100 * 4096);
+	mapped = maps_it();
+	memset(mapped, 1, 30 * 4096);
+	printf("%lx\n", (unsigned long)mapped);
+	fflush(stdout);
+	return getchar() == 'x';
+}
+END
+cc -g -O1 -o maps_owners maps_owners.c
+LD_PRELOAD=$library MEMTRACE_OPTIONS=output=$work/owners.db ./maps_owners <to >from &
+server=$!
+pid=$server
+exec 8>to 9<from
+read -r mapped <&9
+"$memtrace" maps --format=json "$pid" >owners.json 2>err
+is "maps of a traced process is fine" "$? $(cat err)" "0 "
+exec 8>&-
+wait "$pid"
+server=
+exec 9<&-
+"$memtrace" maps --format=json owners.db >file.json
+cmp owners.json file.json >out 2>&1
+is "maps of the file is that of the process" "$? $(cat out)" "0 "
+cat >owners.py <<'END'
+import json, sys
+mappings = json.load(open("owners.json"))["mappings"]
+for mapping in mappings:
+    assert sum(owner["bytes"] for owner in mapping["owners"]) == mapping["rss_bytes"], mapping
+mine = [mapping for mapping in mappings if int(mapping["start"], 16) == int(sys.argv[1], 16)]
+assert mine[0]["owners"] == [{"kind": "mmap", "bytes": 30 * 4096, "whose": "maps_it"}], mine
+END
+check "each mapping's owners add up to its rss" "$python" owners.py "$mapped"
+"$memtrace" maps owners.db >out
+contains "the list names them" out "  $mapped  *400 kB  *120 kB .* mmap, maps_it"
+
 # --- What cannot be shown --------------------------------------------------------------------------------
 "$memtrace" maps "$pid" >out 2>err
 is "a process that is gone: exit status 125" $? 125

@@ -28,8 +28,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PAGE 4096ul
-#define HUGE (2ul << 20)
+#define PAGE  4096ul
+#define HUGE  (2ul << 20)
 #define APART __attribute__((noinline))
 
 static const char *file_path;
@@ -48,8 +48,8 @@ static void skip(const char *function)
 
 static char *anonymous(unsigned long pages)
 {
-	char *start = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
-	                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *start = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+	                   -1, 0);
 
 	if (start == MAP_FAILED)
 		exit(1);
@@ -74,8 +74,8 @@ static void look_at(const char *start, unsigned long pages)
 /* Two huge pages' room, aligned. */
 static char *huge(void)
 {
-	char *start = mmap(NULL, 3 * HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-	                   -1, 0);
+	char *start =
+	        mmap(NULL, 3 * HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (start == MAP_FAILED)
 		exit(1);
@@ -103,9 +103,18 @@ static int is_huge(const char *start)
 	return found;
 }
 
+/* khugepaged may not change any more what there is. */
+static void settle(char *start)
+{
+	madvise(start, 2 * HUGE, MADV_NOHUGEPAGE);
+}
+
 APART static void huge_whole(void)
 {
-	touch(huge(), HUGE / PAGE);
+	char *start = huge();
+
+	touch(start, HUGE / PAGE);
+	settle(start);
 	want("mmap", __func__, HUGE, 1);
 }
 
@@ -114,6 +123,7 @@ APART static void huge_by_one_byte(void)
 	char *start = huge();
 
 	start[5 * PAGE] = 1;
+	settle(start);
 	want("mmap", __func__, is_huge(start) ? HUGE : PAGE, 1);
 }
 
@@ -122,13 +132,17 @@ APART static void huge_split(void)
 	char *start = huge();
 
 	touch(start, HUGE / PAGE);
+	settle(start);
 	madvise(start + 40 * PAGE, 10 * PAGE, MADV_DONTNEED);
 	want("mmap", __func__, HUGE - 10 * PAGE, 1);
 }
 
 APART static void huge_zero_page(void)
 {
-	look_at(huge() + 7 * PAGE, 1);
+	char *start = huge();
+
+	look_at(start + 7 * PAGE, 1);
+	settle(start);
 	want("mmap", __func__, 0, 1);
 }
 
@@ -145,8 +159,8 @@ APART static void zero_pages(void)
 
 APART static void shared_anonymous(void)
 {
-	char *start = mmap(NULL, 20 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-	                   -1, 0);
+	char *start =
+	        mmap(NULL, 20 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	touch(start + 2 * PAGE, 6);
 	want("mmap", __func__, 6 * PAGE, 0);
@@ -284,7 +298,8 @@ APART static void cut_in_two(void)
 static char *of_file(unsigned long first, int flags)
 {
 	int fd = open(file_path, O_RDWR);
-	char *start = mmap(NULL, 20 * PAGE, PROT_READ | PROT_WRITE, flags, fd, (off_t)(first * PAGE));
+	char *start =
+	        mmap(NULL, 20 * PAGE, PROT_READ | PROT_WRITE, flags, fd, (off_t)(first * PAGE));
 
 	if (fd < 0 || start == MAP_FAILED)
 		exit(1);
@@ -454,16 +469,35 @@ static pid_t child(void)
 int main(int count, char **arguments)
 {
 	static void (*const kinds[])(void) = {
-	        huge_whole,           huge_by_one_byte,    huge_split,
-	        huge_zero_page,       zero_pages,          shared_anonymous,
-	        forbidden_afterwards, between_guards,      freed_lazily,
-	        given_back_in_part,   locked,              split_by_protection,
-	        huge_page_pool,       moved_and_grown,     moved_away_but_kept,
-	        partly_covered,       on_top,              cut_in_two,
-	        shared_file_written,  shared_file_read,    private_file_written,
-	        private_file_read,    memfd_shared,        memfd_private,
-	        system_v,             the_break,           ended_thread,
-	        own_stack,            given_stack,
+	        huge_whole,
+	        huge_by_one_byte,
+	        huge_split,
+	        huge_zero_page,
+	        zero_pages,
+	        shared_anonymous,
+	        forbidden_afterwards,
+	        between_guards,
+	        freed_lazily,
+	        given_back_in_part,
+	        locked,
+	        split_by_protection,
+	        huge_page_pool,
+	        moved_and_grown,
+	        moved_away_but_kept,
+	        partly_covered,
+	        on_top,
+	        cut_in_two,
+	        shared_file_written,
+	        shared_file_read,
+	        private_file_written,
+	        private_file_read,
+	        memfd_shared,
+	        memfd_private,
+	        system_v,
+	        the_break,
+	        ended_thread,
+	        own_stack,
+	        given_stack,
 	};
 	static char zeros[80 * PAGE];
 	pid_t pid;

@@ -40,8 +40,10 @@ if snapshot["source"] == "PAGEMAP_SCAN":
 unexplained = snapshot["unexplained_bytes"]
 say(unexplained * 200 <= resident, f"unexplained: {unexplained} of {resident}")
 
-# 50 pages and what the thread's start and its own data need; what an ended one has left; the main one's.
-threads = sorted((owner["bytes"] for owner in snapshot["owners"] if owner["kind"] == "stack"), reverse=True)
-deep = [size for size in threads if size >= 50 * PAGE]
-say(sum(threads) >= 100 * PAGE, f"stacks: {threads}")
+# Each thread touches 50 pages of its stack; its start, its own data and memtrace's code need some more.
+stacks = {owner["thread"]: owner["bytes"] for owner in snapshot["owners"] if owner["kind"] == "stack"}
+deep = [size for thread, size in stacks.items() if thread not in (None, snapshot["pid"])]
+say(len(deep) == (0 if is_child else 2) and all(50 * PAGE <= size <= 60 * PAGE for size in deep), f"stacks: {stacks}")
+# A fork leaves the other threads' stacks behind; the given one is a mapping of the program's.
+say(not is_child or 50 * PAGE <= stacks[None] <= 60 * PAGE, "a stack without a thread, in the child")
 sys.exit(failures > 0)

@@ -32,15 +32,20 @@ static void find(const char *smaps_text, const struct mt_page_run *runs, size_t 
 	        .sites = SITES,
 	        .page_bytes = PAGE,
 	};
-	uint64_t sum = 0, of_mappings = 0;
+	uint64_t sum = 0, of_mappings = 0, of_one;
 
 	assert_int_equal(mt_smaps_parse(strdup(smaps_text), &smaps), 0);
 	assert_int_equal(mt_owners_find(&input, &owners), 0);
 	for (size_t i = 0; i < owners.count; i++)
 		sum += owners.rows[i].bytes;
-	for (size_t i = 0; i < smaps.count; i++)
+	/* Whatever the case: the owners add up to what is resident, mapping by mapping. */
+	for (size_t i = 0; i < smaps.count; i++) {
+		of_one = 0;
+		for (size_t j = 0; j < owners.count; j++)
+			of_one += owners.rows[j].mapping == i ? owners.rows[j].bytes : 0;
+		assert_int_equal(of_one, owners.mappings[i]);
 		of_mappings += owners.mappings[i];
-	/* Whatever the case: the owners add up to what is resident. */
+	}
 	assert_int_equal(sum, owners.resident_bytes);
 	assert_int_equal(of_mappings, owners.resident_bytes);
 	sum = 0;
@@ -54,10 +59,12 @@ static void find(const char *smaps_text, const struct mt_page_run *runs, size_t 
 
 static uint64_t bytes_of(enum mt_owner_kind kind, uint32_t key)
 {
+	uint64_t sum = 0;
+
 	for (size_t i = 0; i < owners.count; i++)
 		if (owners.rows[i].kind == kind && owners.rows[i].key == key)
-			return owners.rows[i].bytes;
-	return 0;
+			sum += owners.rows[i].bytes;
+	return sum;
 }
 
 static int free_owners(void **state)
