@@ -127,7 +127,8 @@ static struct mt_writer_owner owner_of(const struct mt_resident *resident,
 	        .kind = mt_owner_kinds[owner->kind],
 	        .mapping = (int64_t)resident->memory.smaps.vmas[owner->mapping].start,
 	        .bytes = owner->bytes,
-	        .pinned_bytes = owner->pinned_bytes};
+	        .pinned_bytes = owner->pinned_bytes,
+	        .returned_bytes = owner->returned_bytes};
 
 	switch (mt_owner_keys[owner->kind]) {
 	case MT_OWNER_KEY_SITE: row.stack = resident->snapshot.nodes[owner->key]; break;
@@ -158,7 +159,8 @@ static int write_resident(struct mt_writer *writer, struct mt_resident *resident
 	        .hugetlb_bytes = mt_smaps_sum(smaps, MT_SMAPS_SHARED_HUGETLB) +
 	                         mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_HUGETLB),
 	        .page_table_bytes = resident->page_table_bytes,
-	        .peak_rss_bytes = resident->rss_peak_bytes};
+	        .peak_rss_bytes = resident->rss_peak_bytes,
+	        .purgeable_bytes = resident->owners.purgeable_bytes};
 	int r;
 
 	if (resident->status)
