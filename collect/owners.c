@@ -158,6 +158,13 @@ static uint64_t part_of(const struct shares *shares, size_t index, uint64_t byte
 	return bytes - given;
 }
 
+/* The site has something in the current mapping. */
+static void note_site(struct sweep *sweep, uint32_t site)
+{
+	if (sweep->here[site].live_bytes == 0 && sweep->here[site].bloat_bytes == 0)
+		sweep->sites_here[sweep->sites_here_count++] = site;
+}
+
 /* The blocks' bytes on [start, end), which is one page or, where one block covers it all, many. */
 static int own_by_blocks(struct sweep *sweep, uint64_t start, uint64_t end)
 {
@@ -172,8 +179,7 @@ static int own_by_blocks(struct sweep *sweep, uint64_t start, uint64_t end)
 		const struct share *share = &shares->rows[i];
 		struct mt_owner_site *site = &sweep->here[share->site];
 
-		if (site->live_bytes == 0)
-			sweep->sites_here[sweep->sites_here_count++] = share->site;
+		note_site(sweep, share->site);
 		site->live_bytes += share->bytes;
 		site->slack_bytes += slack ? part_of(shares, i, slack) : 0;
 	}
@@ -225,9 +231,12 @@ static int leave_mapping(struct sweep *sweep)
 
 		if (r < 0)
 			return r;
-		sweep->out->rows[sweep->out->count - 1].pinned_bytes = here->pinned_bytes;
-		sweep->out->rows[sweep->out->count - 1].returned_bytes =
-		        here->pinned_bytes + here->above_bytes;
+		if (here->live_bytes) {
+			struct mt_owner *row = &sweep->out->rows[sweep->out->count - 1];
+
+			row->pinned_bytes = here->pinned_bytes;
+			row->returned_bytes = here->pinned_bytes + here->above_bytes;
+		}
 		r = own(sweep, MT_OWNER_SLACK, key, here->slack_bytes);
 		if (r == 0)
 			r = own(sweep, MT_OWNER_BLOAT, key, here->bloat_bytes);
@@ -265,14 +274,28 @@ static enum mt_owner_kind kind_of_mapping(enum mt_vma_kind kind)
 	return MT_OWNER_UNEXPLAINED;
 }
 
+/* How much of [start, end), in which no block lives, is so far from the next ones that no slab of theirs reaches there. */
+static uint64_t far_from_blocks(const struct sweep *sweep, uint64_t start, uint64_t end)
+{
+	const struct mt_owner_input *in = sweep->in;
+
+	if (sweep->block > 0)
+		start = max_of(start,
+		               block_end(&in->blocks[sweep->block - 1]) + MT_OWNER_SLAB_BYTES);
+	if (sweep->block < in->block_count &&
+	    in->blocks[sweep->block].addr < end + MT_OWNER_SLAB_BYTES)
+		end = max_of(in->blocks[sweep->block].addr, MT_OWNER_SLAB_BYTES) -
+		      MT_OWNER_SLAB_BYTES;
+	return end > start ? (end - start) / in->page_bytes * in->page_bytes : 0;
+}
+
 /* Pages [start, end) of an allocator's, none of them with a live block; from `top` on they are a heap's top. */
 static int own_free(struct sweep *sweep, uint64_t start, uint64_t end, uint64_t top)
 {
 	uint32_t key = (uint32_t)sweep->mapping;
 	int r;
 
-	if (end - start > 2 * MT_OWNER_SLAB_BYTES)
-		sweep->out->purgeable_bytes += end - start - 2 * MT_OWNER_SLAB_BYTES;
+	sweep->out->purgeable_bytes += far_from_blocks(sweep, start, end);
 	if (sweep->huge.count > 0) {
 		sweep->bloat_bytes += end - start;
 		return 0;
@@ -342,6 +365,7 @@ static int own_by_region(struct sweep *sweep, const struct mt_region *region, ui
 			return own_free(sweep, start, end, end);
 		sweep->out->sites[region->key].mapped_bytes += end - start;
 		return own(sweep, MT_OWNER_MMAP, region->key, end - start);
+	case MT_REGION_POOL: return own_free(sweep, start, end, end);
 	case MT_REGION_STACK: return own(sweep, MT_OWNER_STACK, region->key, end - start);
 	case MT_REGION_MEMTRACE:
 		return own(sweep, MT_OWNER_MEMTRACE, (uint32_t)sweep->mapping, end - start);

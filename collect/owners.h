@@ -70,6 +70,7 @@ enum mt_region_kind {
 	MT_REGION_BREAK, /* the same, by sbrk() or brk(): an allocator's, if blocks live in any of them */
 	MT_REGION_STACK,     /* key: the thread */
 	MT_REGION_ALLOCATOR, /* an allocator's own, also where no block is live now */
+	MT_REGION_POOL, /* the same, of one that maps its memory like a program: it has no top */
 	MT_REGION_MEMTRACE,
 	MT_REGION_LOADER, /* the loader's, for the first thread */
 };

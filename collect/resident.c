@@ -19,6 +19,7 @@
 #include "collect/host.h"
 #include "collect/libc.h"
 #include "collect/lifecycle.h"
+#include "collect/pools.h"
 
 /* The process does not stand still for longer than this, whatever happens. */
 #define FREEZE_NS 2000000000ull
@@ -89,6 +90,11 @@ static int copy_live(struct mt_process *process, struct mt_ledger *ledger,
 		r = mt_regions_copy(&process->regions, &resident->regions, &resident->region_count);
 	if (r < 0)
 		return r;
+	resident->region_modules =
+	        mt_pools_modules(resident->regions, resident->region_count, &ledger->stacks,
+	                         &ledger->modules, process->identity.executable);
+	if (!resident->region_modules)
+		return -ENOMEM;
 	for (uint32_t i = 1; i < totals; i++) {
 		snapshot->nodes[i] = process->totals.rows[i].node;
 		snapshot->kinds[i] = process->totals.rows[i].kind;
@@ -380,6 +386,9 @@ static int find_owners(struct mt_resident *resident, const struct mt_freeze *fre
 	int r = name_regions(&resident->snapshot, &regions);
 
 	resident->regions = NULL;
+	if (r == 0 && blocks)
+		r = mt_pools_mark(regions.rows, regions.count, resident->region_modules, blocks,
+		                  block_count);
 	input.sites = resident->snapshot.total_count;
 	mt_bss_bound("", resident->pid, &resident->memory.smaps);
 	for (size_t i = 0; i < freeze->count; i++)
@@ -486,6 +495,7 @@ void mt_resident_free(struct mt_resident *resident)
 {
 	mt_snapshot_free(&resident->snapshot);
 	free(resident->regions);
+	free(resident->region_modules);
 	free(resident->threads);
 	mt_memory_free(&resident->memory);
 	mt_owners_free(&resident->owners);

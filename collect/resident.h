@@ -63,6 +63,7 @@ struct mt_resident {
 	struct mt_snapshot snapshot;
 	struct mt_region *regions;
 	size_t region_count;
+	uint32_t *region_modules;                 /* of each: mt_pools_modules() */
 	struct mt_slot_range own[MT_SLOT_RANGES]; /* the library's, as the slot has them */
 	struct mt_resident_thread *threads;
 	size_t thread_count;

@@ -79,6 +79,18 @@ static void print_head(struct mt_rss_report *report, const struct mt_process *pr
 	putchar('\n');
 }
 
+/* Of jemalloc it is known how long the runs of pages are that it keeps for blocks of one size. */
+static void print_purge(const char *allocator, int64_t least, int64_t most)
+{
+	if (strstr(allocator, "jemalloc"))
+		printf("\nfree, top and bloat: a purge by %s would give back %s to %s\n", allocator,
+		       mt_units_bytes(least).text, mt_units_bytes(most).text);
+	else
+		printf("\nfree, top and bloat: %s at most can go back; how much of it does, %s "
+		       "decides\n",
+		       mt_units_bytes(most).text, allocator);
+}
+
 /*
  * What is in the allocator's hands and in no block. glibc's malloc_trim() gives exactly such pages back; others keep runs of
  * pages for blocks of one size.
@@ -98,9 +110,8 @@ static int print_returnable(struct mt_rss_report *report, const struct mt_rss_sn
 		       "glibc's\n",
 		       mt_units_bytes(bytes).text);
 	else if (next == 1)
-		printf("\nfree, top and bloat: a purge would give back %s to %s, as %s decides\n",
-		       mt_units_bytes(snapshot->purgeable_bytes).text, mt_units_bytes(bytes).text,
-		       mt_text_base(mt_text_clean(&report->file.arena, mt_rows_text(rows, 0))));
+		print_purge(mt_text_base(mt_text_clean(&report->file.arena, mt_rows_text(rows, 0))),
+		            snapshot->purgeable_bytes, bytes);
 	mt_rows_close(rows);
 	return next < 0 ? next : 0;
 }
