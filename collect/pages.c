@@ -10,10 +10,10 @@
 
 #include "base/cleanup.h"
 
-/* Mappings of huge pages (hugetlb) are no part of Rss. */
+/* Mappings of huge pages (hugetlb) are no part of Rss, nor are frames that no page stands behind ("pf": vvar, devices). */
 static bool is_counted(const struct mt_vma *vma, uint64_t page_bytes)
 {
-	return vma->fields[MT_SMAPS_KERNEL_PAGE_SIZE] <= page_bytes &&
+	return vma->fields[MT_SMAPS_KERNEL_PAGE_SIZE] <= page_bytes && !strstr(vma->flags, "pf ") &&
 	       strcmp(vma->path, "[vsyscall]") != 0;
 }
 
