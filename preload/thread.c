@@ -247,7 +247,9 @@ MT_COLD struct mt_thread *mt_thread_attach_slow(void)
 	note_second_thread(generation);
 	if (!open_writer(&thread->writers[0], ring, tid))
 		goto fail;
+	/* That is an event of its own: the one that brought the thread here has not begun. */
 	say_place(thread, MT_EVENT_MAP);
+	mt_shared_let_go();
 	/* The key is among the first ones of the process: setting it does not allocate. */
 	if (have_key && !tls->transient)
 		mt_real.pthread_setspecific(key, thread);
