@@ -295,7 +295,6 @@ static int own_free(struct sweep *sweep, uint64_t start, uint64_t end, uint64_t 
 	uint32_t key = (uint32_t)sweep->mapping;
 	int r;
 
-	sweep->out->purgeable_bytes += far_from_blocks(sweep, start, end);
 	if (sweep->huge.count > 0) {
 		sweep->bloat_bytes += end - start;
 		return 0;
@@ -365,7 +364,11 @@ static int own_by_region(struct sweep *sweep, const struct mt_region *region, ui
 			return own_free(sweep, start, end, end);
 		sweep->out->sites[region->key].mapped_bytes += end - start;
 		return own(sweep, MT_OWNER_MMAP, region->key, end - start);
-	case MT_REGION_POOL: return own_free(sweep, start, end, end);
+	case MT_REGION_POOL:
+		/* In one without any block may be what the allocator keeps books in. */
+		if (has_live_block(sweep->in, region))
+			sweep->out->purgeable_bytes += far_from_blocks(sweep, start, end);
+		return own_free(sweep, start, end, end);
 	case MT_REGION_STACK: return own(sweep, MT_OWNER_STACK, region->key, end - start);
 	case MT_REGION_MEMTRACE:
 		return own(sweep, MT_OWNER_MEMTRACE, (uint32_t)sweep->mapping, end - start);

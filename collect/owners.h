@@ -134,8 +134,7 @@ struct mt_owners {
 	uint64_t resident_bytes;
 	uint64_t swapped_bytes;
 	uint64_t unexplained_bytes;
-	uint64_t
-	        purgeable_bytes; /* free, top and bloat, without what lies within MT_OWNER_SLAB_BYTES of a live block */
+	uint64_t purgeable_bytes; /* free pages of pools with live blocks, far from these */
 	uint64_t kinds[MT_OWNER_KIND_COUNT];
 };
 

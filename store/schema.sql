@@ -287,7 +287,7 @@ CREATE TABLE resident (
 	hugetlb_bytes      INTEGER NOT NULL,  -- not part of what is resident, as the kernel counts
 	page_table_bytes   INTEGER NOT NULL,  -- the same
 	peak_rss_bytes     INTEGER NOT NULL,  -- VmHWM: the most that ever was resident
-	purgeable_bytes    INTEGER NOT NULL   -- of free, top and bloat: further than 28 kB from any live block, so that no allocator has a reason to keep it
+	purgeable_bytes    INTEGER NOT NULL   -- of free, what an allocator that is not libc's has no reason to keep: further than 28 kB from any live block
 ) STRICT;
 
 -- The mappings at a snapshot, as /proc/PID/smaps has them; NULL: this kernel does not say.

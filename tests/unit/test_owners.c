@@ -214,6 +214,7 @@ static void free_pages_of_a_huge_page_are_its_blocks_bloat(void **state)
 	        {0x203000, PAGE, 2},
 	        {0x500000, 16, 3}, /* alone in its huge page */
 	};
+	const struct mt_region pool = {0x200000, 0x700000, MT_REGION_POOL, 0};
 	const uint64_t huge = 512 * PAGE;
 
 	(void)state;
@@ -226,7 +227,12 @@ static void free_pages_of_a_huge_page_are_its_blocks_bloat(void **state)
 	assert_int_equal(owners.sites[2].pinned_bytes, PAGE);
 	assert_int_equal(owners.sites[3].pinned_bytes, huge);
 	assert_int_equal(owners.kinds[MT_OWNER_TOP], 16 * PAGE);
-	/* 7 pages next to a block may be kept for others of its size */
+	assert_int_equal(owners.purgeable_bytes, 0);
+	mt_owners_free(&owners);
+	/* Of jemalloc's memory, 7 pages next to a block may be kept for others of its size. */
+	find("200000-700000 rw-p 00000000 00:00 0 \n", runs, COUNT(runs), blocks, COUNT(blocks),
+	     &pool, 1);
+	assert_int_equal(owners.kinds[MT_OWNER_FREE], 16 * PAGE);
 	assert_int_equal(owners.purgeable_bytes,
 	                 (508 - 7) * PAGE + (256 - 7) * PAGE + (255 - 7) * PAGE + 16 * PAGE);
 }
