@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "collect/owners.h"
+#include "collect/pools.h"
 
 #define PAGE  4096u
 #define SITES 8u
@@ -280,6 +281,27 @@ static void the_break_is_an_allocators_if_blocks_live_in_it(void **state)
 	assert_int_equal(owners.kinds[MT_OWNER_MMAP], 0);
 }
 
+static void a_library_that_hands_its_mappings_out_is_an_allocator(void **state)
+{
+	/* Of module 2, one holds a block; module 3 maps for itself, and 0 may be the program. */
+	struct mt_region regions[] = {
+	        {0x10000, 0x20000, MT_REGION_MMAP, 1}, {0x20000, 0x30000, MT_REGION_MMAP, 2},
+	        {0x30000, 0x40000, MT_REGION_MMAP, 3}, {0x40000, 0x50000, MT_REGION_MMAP, 4},
+	        {0x50000, 0x60000, MT_REGION_MMAP, 5},
+	};
+	const uint32_t modules[] = {2, 2, 3, 0, 0};
+	const struct mt_owner_block blocks[] = {
+	        {0x8000, 16, 1}, {0x24000, 16, 1}, {0x44000, 16, 1}};
+
+	(void)state;
+	assert_int_equal(mt_pools_mark(regions, COUNT(regions), modules, blocks, COUNT(blocks)), 0);
+	assert_int_equal(regions[0].kind, MT_REGION_POOL);
+	assert_int_equal(regions[1].kind, MT_REGION_POOL);
+	assert_int_equal(regions[2].kind, MT_REGION_MMAP);
+	assert_int_equal(regions[3].kind, MT_REGION_MMAP);
+	assert_int_equal(regions[4].kind, MT_REGION_MMAP);
+}
+
 static uint64_t next(uint64_t *seed, uint64_t limit)
 {
 	*seed ^= *seed << 13;
@@ -354,6 +376,7 @@ int main(void)
 	        cmocka_unit_test_teardown(a_site_returns_what_it_holds_up, free_owners),
 	        cmocka_unit_test_teardown(the_break_is_an_allocators_if_blocks_live_in_it,
 	                                  free_owners),
+	        cmocka_unit_test(a_library_that_hands_its_mappings_out_is_an_allocator),
 	        cmocka_unit_test(it_always_adds_up),
 	};
 
