@@ -68,7 +68,7 @@ int main(void)
 	return 0;
 }
 END_C
-${CC:-cc} -g -O1 -pthread -o rest rest.c || exit 99
+${CC:-cc} -g -O0 -pthread -o rest rest.c || exit 99
 mkfifo to from
 LD_PRELOAD=$library MEMTRACE_OPTIONS=output=$work/rest.db ./rest <to >from &
 server=$!
