@@ -434,6 +434,7 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 		return true;
 	case MT_EVENT_STACK: return mt_define_stack(ledger, drain, process, large);
 	case MT_EVENT_MODULE: return mt_define_module(ledger, process, large);
+	case MT_EVENT_NAME: return mt_define_name(ledger, drain, process, large);
 	case MT_EVENT_UNSEEN: return mt_define_unseen(ledger, process, large);
 	case MT_EVENT_UNTRACED: return mt_define_untraced(ledger, process, large);
 	default: return false;

@@ -58,7 +58,7 @@ struct mt_thread {
 	uint64_t ended_ns;
 	bool has_ended;
 	bool is_dirty;
-	char *name;                          /* NULL: not known; set once */
+	char *name;                          /* NULL: not known */
 	struct mt_thread_reallocs *reallocs; /* NULL: it has called none */
 };
 

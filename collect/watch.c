@@ -409,21 +409,14 @@ static void look_executed(struct mt_session *session, const struct mt_mail *mail
 static void keep_outcome(struct mt_session *session, const struct mt_mail *mail)
 {
 	struct mt_watch *watch = &session->watches[mail->slot];
-	uint32_t at;
 
 	if (watch->is_used && watch->generation == mail->generation) {
 		watch->has_ended = true;
 		if (!watch->was_joined && mail->outcome.has_row)
 			session->processes++;
 	}
-	if (!mt_map_find(&session->outcome_index, (uint64_t)mail->pid, 0, &at)) {
-		at = (uint32_t)session->outcome_count;
-		if (MT_ARRAY_RESERVE(session->outcomes, session->outcome_capacity, at + 1u) < 0 ||
-		    mt_map_set(&session->outcome_index, (uint64_t)mail->pid, 0, at) < 0)
-			return;
-		session->outcome_count++;
-	}
-	session->outcomes[at] = mail->outcome;
+	session->ended[session->ended_count++ % MT_SESSION_ENDED] =
+	        (struct mt_ended){mail->pid, mail->outcome};
 }
 
 bool mt_watch_owes(struct mt_session *session, pid_t pid)
@@ -451,12 +444,17 @@ bool mt_watch_has_others(struct mt_session *session, pid_t pid)
 
 bool mt_watch_outcome(struct mt_session *session, pid_t pid, struct mt_outcome *ret_outcome)
 {
-	uint32_t at;
+	/* From the newest. */
+	for (uint64_t i = 1; i <= session->ended_count && i <= MT_SESSION_ENDED; i++) {
+		const struct mt_ended *ended =
+		        &session->ended[(session->ended_count - i) % MT_SESSION_ENDED];
 
-	if (!mt_map_find(&session->outcome_index, (uint64_t)pid, 0, &at))
-		return false;
-	*ret_outcome = session->outcomes[at];
-	return true;
+		if (ended->pid != pid)
+			continue;
+		*ret_outcome = ended->outcome;
+		return true;
+	}
+	return false;
 }
 
 void mt_watch_read_mail(struct mt_session *session)

@@ -66,7 +66,9 @@ MT_COLD static bool wait_for_space(struct mt_ring_writer *writer, uint32_t bytes
 		waited_ns = mt_wait(&ring->space, space, WAIT_STEP_NS);
 		if (mt_ring_has_space(writer, bytes))
 			break;
-		if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) != MT_PROCESS_ON)
+		if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) !=
+		            MT_PROCESS_ON ||
+		    atomic_load_explicit(&ring->state, memory_order_relaxed) == MT_RING_BROKEN)
 			return false;
 		state = mt_patience_step(&patience, mt_process.segment, waited_ns);
 		if (state == MT_COLLECTOR_ALIVE)
@@ -349,23 +351,24 @@ void mt_emit_break(const struct mt_caller *caller, const void *new_break, int64_
 	emit_mapping(MT_EVENT_BREAK, caller, new_break, (uint64_t)change_bytes, 0, true);
 }
 
-bool mt_emit_life(enum mt_event_type type, unsigned int kind, uint64_t value)
+const struct mt_ring *mt_emit_life(enum mt_event_type type, unsigned int kind, uint64_t value)
 {
+	const struct mt_ring *ring = NULL;
 	struct mt_ring_writer *writer;
 	struct mt_thread *thread;
-	bool written = false;
 	uint32_t level;
 
 	thread = mt_thread_enter(&level);
 	if (thread) {
 		writer = mt_thread_writer(thread, level);
-		written = writer && put_fixed(writer, mt_event_word(type, kind, 0), value, 0, 0);
+		if (writer && put_fixed(writer, mt_event_word(type, kind, 0), value, 0, 0))
+			ring = writer->ring;
 		mt_thread_leave(level);
 	}
-	return written;
+	return ring;
 }
 
-void mt_emit_untraced(enum mt_untraced why, const char *path)
+static void emit_text(enum mt_event_type type, uint32_t id, const char *text, size_t most)
 {
 	struct mt_ring_writer *writer;
 	struct mt_thread *thread;
@@ -376,7 +379,16 @@ void mt_emit_untraced(enum mt_untraced why, const char *path)
 		return;
 	writer = mt_thread_writer(thread, level);
 	if (writer)
-		mt_emit_large(writer, MT_EVENT_UNTRACED, why, 0, path,
-		              (uint32_t)strnlen(path, PATH_MAX), NULL, 0);
+		mt_emit_large(writer, type, id, 0, text, (uint32_t)strnlen(text, most), NULL, 0);
 	mt_thread_leave(level);
+}
+
+void mt_emit_untraced(enum mt_untraced why, const char *path)
+{
+	emit_text(MT_EVENT_UNTRACED, why, path, PATH_MAX);
+}
+
+void mt_emit_name(const char *name)
+{
+	emit_text(MT_EVENT_NAME, 0, name, MT_EVENT_NAME_MAX);
 }

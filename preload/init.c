@@ -143,8 +143,17 @@ static void say_lost(struct mt_segment *segment)
 		       NULL);
 }
 
-/* Waits until the collector has this process in the file, as long as it moves and the option allows. */
-static void wait_for_commit(void)
+/* The collector does not read the ring any more: something wrote over it. */
+static void say_broken(struct mt_segment *segment)
+{
+	if (!atomic_exchange(&segment->end_said, 1))
+		mt_say("what came last is missing: the memory that is shared with the collector "
+		       "is damaged",
+		       NULL);
+}
+
+/* Waits until the collector has this process in the file, as long as it moves and the option allows. `ring`: the end. */
+static void wait_for_commit(const struct mt_ring *ring)
 {
 	struct mt_segment *segment = mt_process.segment;
 	uint64_t limit_ns = (uint64_t)mt_config.exit_wait_s * 1000000000u;
@@ -159,6 +168,10 @@ static void wait_for_commit(void)
 			say_lost(segment);
 		if (committed != MT_COMMITTED_NOT_YET)
 			return;
+		if (atomic_load(&ring->state) == MT_RING_BROKEN) {
+			say_broken(segment);
+			return;
+		}
 		state = mt_patience_step(&patience, segment, step_ns);
 		if (state != MT_COLLECTOR_ALIVE) {
 			mt_patience_say(segment, state);
@@ -176,6 +189,8 @@ static void wait_for_commit(void)
 
 void mt_life_end(enum mt_exit how, int status)
 {
+	const struct mt_ring *ring;
+
 	if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) != MT_PROCESS_ON)
 		return;
 	/* A vfork child shares this memory, not this life. */
@@ -185,10 +200,12 @@ void mt_life_end(enum mt_exit how, int status)
 		return;
 	if (mt_tls.generation == atomic_load_explicit(&mt_wiped->generation, memory_order_relaxed))
 		mt_unwind_account(mt_tls.thread);
+	mt_thread_account();
 	if (how == MT_EXIT_RETURN)
 		mt_bindings_tell_last();
-	if (mt_emit_life(MT_EVENT_EXIT, how, (uint32_t)status)) {
+	ring = mt_emit_life(MT_EVENT_EXIT, how, (uint32_t)status);
+	if (ring) {
 		mt_emit_ring_bell();
-		wait_for_commit();
+		wait_for_commit(ring);
 	}
 }

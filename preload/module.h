@@ -42,8 +42,13 @@ bool mt_module_is_loader(const void *pc);
 /* Was what this address lies in there when the program began? Then it is never unloaded. No lock, any context. */
 bool mt_module_is_permanent(const void *pc);
 
-/* Tells the collector of every module that these frames lie in and that it has not been told of. */
-void mt_module_note(struct mt_ring_writer *writer, void *const *frames, uint32_t depth);
+/*
+ * Tells the collector of every module that these frames lie in and that it has not been told of in this epoch. Which
+ * modules they are, as one number: the same for the same files in the same places, in whatever epoch. 0: that
+ * cannot be told beyond this epoch.
+ */
+uint64_t mt_module_note(struct mt_ring_writer *writer, void *const *frames, uint32_t depth,
+                        uint32_t epoch);
 
 /*
  * Code may be or has been unloaded: what is known of ranges, rules and stacks is not used any more. `leaving`: an

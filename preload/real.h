@@ -60,6 +60,8 @@ struct mt_nothrow; /* std::nothrow_t */
 	REAL(pid_t, _Fork, (void))                                                              \
 	REAL(int, __libc_start_main,                                                            \
 	     (int (*)(int, char **, char **), int, char **, void *, void *, void *, void *))    \
+	REAL(int, pthread_setname_np, (uintptr_t, const char *))                                \
+	REAL(int, prctl, (int, ...))                                                            \
 	/* used, not interposed */                                                              \
 	REAL(void *, dlopen, (const char *, int))                                               \
 	REAL(int, dl_iterate_phdr, (int (*)(struct dl_phdr_info *, size_t, void *), void *))    \

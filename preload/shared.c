@@ -108,11 +108,10 @@ static struct mt_ring *claim(void)
 	struct mt_ring *ring;
 	uint64_t used;
 
-	if (index) {
-		if (index > MT_RINGS)
-			return NULL;
-		ring = &mt_segment_rings(segment)[index - 1];
-	} else {
+	if (index > MT_RINGS)
+		return NULL;
+	ring = index ? &mt_segment_rings(segment)[index - 1] : NULL;
+	if (!ring || atomic_load_explicit(&ring->state, memory_order_relaxed) == MT_RING_BROKEN) {
 		index = atomic_fetch_add(&segment->ring_count, 1);
 		used = atomic_fetch_add(&segment->ring_data_used, MT_RING_BYTES_MIN);
 		if (index >= MT_RINGS || used + MT_RING_BYTES_MIN > MT_RING_DATA_BYTES)

@@ -126,9 +126,12 @@ static struct mt_ring *claim_ring(uint32_t tid)
 static void give_back(struct mt_ring_writer *writer)
 {
 	struct mt_ring *ring = writer->ring;
+	uint32_t state = MT_RING_OWNED;
 
 	writer->ring = NULL;
-	atomic_store_explicit(&ring->state, MT_RING_FREE, memory_order_release);
+	/* Not one that is broken: nobody would read what the next one writes. */
+	atomic_compare_exchange_strong_explicit(&ring->state, &state, MT_RING_FREE,
+	                                        memory_order_release, memory_order_relaxed);
 }
 
 /* Sets a writer up on a claimed ring and says who writes now. */
@@ -299,6 +302,28 @@ void mt_thread_detach(void)
 	if (is_mapped)
 		mt_real.munmap(thread, sizeof(*thread));
 	atomic_fetch_sub_explicit(&mt_process.threads, 1, memory_order_relaxed);
+}
+
+/*
+ * One that walks just now may count a few of its walks twice: at the end of the process, and not for longer than it
+ * takes the kernel to end it.
+ */
+MT_COLD void mt_thread_account(void)
+{
+	struct mt_segment *segment = mt_process.segment;
+	const struct mt_ring *rings = mt_segment_rings(segment);
+	uint32_t count = atomic_load_explicit(&segment->ring_count, memory_order_acquire);
+
+	for (uint32_t i = 0; i < count && i < MT_RINGS; i++) {
+		const struct mt_ring *ring = &rings[i];
+		struct mt_thread *thread = &places[ring->place % MT_OWN_RINGS];
+
+		if (atomic_load_explicit(&ring->state, memory_order_acquire) == MT_RING_OWNED &&
+		    atomic_load_explicit(&ring->owner_slot, memory_order_relaxed) ==
+		            mt_process.slot_index &&
+		    !ring->is_shared && thread->tail.walks)
+			mt_unwind_account(thread);
+	}
 }
 
 MT_COLD void mt_thread_leave_odd(uint32_t level)

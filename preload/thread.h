@@ -117,6 +117,9 @@ uint32_t mt_thread_level_slow(uintptr_t here);
 void mt_thread_leave_odd(uint32_t level);
 void mt_thread_detach(void);
 
+/* Publishes how the threads with rings of their own have walked so far, at the end of the process. */
+void mt_thread_account(void);
+
 /* Levels that are entered now. */
 static inline uint32_t mt_thread_levels(void)
 {

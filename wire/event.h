@@ -59,6 +59,7 @@ enum mt_event_type {
 	                    what its allocator is bound to, "" is the executable */
 	MT_EVENT_UNTRACED, /* about to start a program that cannot be traced; id: enum mt_untraced; payload: its
 	                      path */
+	MT_EVENT_NAME, /* this thread has another name; payload: the name, no more than MT_EVENT_NAME_MAX */
 	MT_EVENT_TYPES
 };
 
@@ -122,6 +123,9 @@ enum mt_exit {
 	MT_EXIT_IMMEDIATE, /* _exit(), _Exit() */
 	MT_EXIT_QUICK,     /* quick_exit() */
 };
+
+/* The kernel keeps no more of a thread's name. */
+#define MT_EVENT_NAME_MAX 15u
 
 /* Why allocations of some code are not seen; MT_EVENT_UNSEEN's argument. */
 enum mt_unseen {

@@ -268,7 +268,7 @@ static const char *const statements[] = {
         "INSERT INTO session SELECT 2, memtrace, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 FROM session",
         "UPDATE process SET pid = 1, ended_ns = NULL; UPDATE session SET state = 'recording', "
         "collector_pid = 0",
-        "UPDATE note SET text = zeroblob(20000000)",
+        "UPDATE note SET text = zeroblob(20000000) WHERE id = (SELECT min(id) FROM note)",
 };
 
 static void fill(struct bytes *bytes)
