@@ -51,14 +51,14 @@ static inline struct tail tail_of(const struct mt_drain *drain)
 static void cross_points(struct mt_ledger *ledger, struct mt_process *process, uint64_t stamp)
 {
 	uint64_t beyond = stamp - process->point_stamp;
-	uint64_t ticks = ledger->point_ticks;
+	uint64_t ticks = process->point_ticks;
 
 	if (process->events != process->point_events)
-		mt_process_point(process, mt_stamp_ns(&ledger->stamps, process->point_stamp));
+		mt_process_point(process, mt_stamp_ns(&ledger->stamps, process->point_stamp), NULL);
 	/* After a silence: the state just before this event. */
 	if (beyond >= ticks) {
 		process->point_stamp += beyond / ticks * ticks;
-		mt_process_point(process, mt_stamp_ns(&ledger->stamps, process->point_stamp));
+		mt_process_point(process, mt_stamp_ns(&ledger->stamps, process->point_stamp), NULL);
 	}
 	process->point_stamp += ticks;
 }

@@ -159,13 +159,17 @@ static int write_resident(struct mt_writer *writer, struct mt_resident *resident
 	        .hugetlb_bytes = mt_smaps_sum(smaps, MT_SMAPS_SHARED_HUGETLB) +
 	                         mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_HUGETLB),
 	        .page_table_bytes = resident->page_table_bytes,
-	        .peak_rss_bytes = resident->rss_peak_bytes,
+	        .peak_rss_bytes = resident->usage.peak_rss_bytes == MT_USAGE_UNKNOWN
+	                                  ? 0
+	                                  : (uint64_t)resident->usage.peak_rss_bytes,
 	        .purgeable_bytes = resident->owners.purgeable_bytes};
 	int r;
 
 	if (resident->status)
 		return 0;
-	r = write_snapshot_row(writer, &resident->snapshot);
+	/* That of the end stands there with the live blocks. */
+	r = resident->reason == MT_RESIDENT_EXIT ? 0
+	                                         : write_snapshot_row(writer, &resident->snapshot);
 	if (r == 0)
 		r = mt_writer_resident(writer, &row);
 	if (r == 0)
@@ -174,6 +178,15 @@ static int write_resident(struct mt_writer *writer, struct mt_resident *resident
 		struct mt_writer_owner owner = owner_of(resident, &resident->owners.rows[i]);
 
 		r = mt_writer_owner(writer, &owner);
+	}
+	for (size_t i = 0; i < resident->meminfo.count && r == 0; i++) {
+		const struct mt_meminfo_row *from = &resident->meminfo.rows[i];
+		struct mt_writer_meminfo to = {.snapshot = resident->snapshot.id,
+		                               .source = from->source,
+		                               .name = from->name,
+		                               .value = from->value};
+
+		r = mt_writer_meminfo(writer, &to);
 	}
 	return r;
 }
@@ -196,6 +209,8 @@ static int write_processes(struct mt_writer *writer, const struct mt_batch *batc
 		r = mt_writer_bad_free(writer, &batch->bad_frees[i]);
 	for (size_t i = 0; i < batch->timeline_count && r == 0; i++)
 		r = mt_writer_timeline(writer, &batch->timeline[i]);
+	for (size_t i = 0; i < batch->thinned_count && r == 0; i++)
+		r = mt_writer_thin_timeline(writer, batch->thinned[i]);
 	for (size_t i = 0; i < batch->notes_count && r == 0; i++)
 		r = mt_writer_note(writer, &batch->notes[i]);
 	return r;
@@ -223,6 +238,8 @@ int mt_commit_write(struct mt_writer *writer, struct mt_batch *batch)
 
 	if (r == 0)
 		r = write_code(writer, batch);
+	for (size_t i = 0; i < batch->dropped_count && r == 0; i++)
+		r = mt_writer_drop_snapshot(writer, batch->dropped[i]);
 	for (size_t i = 0; i < batch->snapshots_count && r == 0; i++)
 		r = write_snapshot(writer, &batch->snapshots[i]);
 	for (struct mt_resident *resident = batch->residents; resident && r == 0;
@@ -295,11 +312,15 @@ static void announce_residents(struct mt_commit *commit, const struct mt_batch *
 {
 	for (const struct mt_resident *resident = batch->residents; resident;
 	     resident = resident->next) {
-		struct mt_mail mail = {.type = MT_MAIL_WRITTEN,
-		                       .stamp = resident->serial,
-		                       .status = resident->status ? resident->status
-		                                                  : commit->failure,
-		                       .text = strdup(resident->message)};
+		struct mt_mail mail;
+
+		if (!resident->serial)
+			continue;
+		mail = (struct mt_mail){.type = MT_MAIL_WRITTEN,
+		                        .stamp = resident->serial,
+		                        .status = resident->status ? resident->status
+		                                                   : commit->failure,
+		                        .text = strdup(resident->message)};
 
 		mt_mailbox_post(commit->to_service, &mail);
 	}

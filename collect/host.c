@@ -4,6 +4,7 @@
  */
 #include "collect/host.h"
 
+#include "base/cgroup.h"
 #include "base/cleanup.h"
 #include "base/procfs.h"
 
@@ -197,41 +198,9 @@ pid_t mt_host_find(pid_t inner_pid, ino_t segment_inode)
 	return found;
 }
 
-/* The last field of a line of /proc/PID/cgroup: "4:memory:/a/b", or of the unified hierarchy, "0::/a/b". */
-static char *oom_file_of(const char *root, char *line)
-{
-	char *controllers = strchr(line, ':');
-	char *path = controllers ? strchr(controllers + 1, ':') : NULL;
-	char *file = NULL;
-	bool is_unified;
-
-	if (!path)
-		return NULL;
-	*path++ = '\0';
-	controllers++;
-	is_unified = strncmp(line, "0:", 2) == 0 && !*controllers;
-	if (!is_unified && strcmp(controllers, "memory") != 0)
-		return NULL;
-	if (asprintf(&file, "%s/sys/fs/cgroup%s%s/%s", root, is_unified ? "" : "/memory", path,
-	             is_unified ? "memory.events" : "memory.oom_control") < 0)
-		return NULL;
-	if (access(file, R_OK) == 0)
-		return file;
-	free(file);
-	return NULL;
-}
-
 char *mt_host_oom_file(const char *root, pid_t pid)
 {
-	MT_CLEANUP_FREE char *text = NULL;
-	char *line, *rest, *file = NULL;
-	size_t bytes;
-
-	if (mt_procfs_read(root, pid, "cgroup", 65536, &text, &bytes) < 0)
-		return NULL;
-	for (line = strtok_r(text, "\n", &rest); line && !file; line = strtok_r(NULL, "\n", &rest))
-		file = oom_file_of(root, line);
-	return file;
+	return mt_cgroup_find(root, pid, "memory.events", "memory.oom_control");
 }
 
 uint64_t mt_host_oom_kills(const char *oom_file)

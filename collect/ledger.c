@@ -91,6 +91,7 @@ void mt_ledger_free(struct mt_ledger *ledger)
 		mt_process_free(ledger->first);
 		ledger->first = next;
 	}
+	free(ledger->dropped);
 	mt_forks_free(&ledger->forks);
 	mt_notes_free(&ledger->notes);
 	mt_stacks_free(&ledger->stacks);

@@ -47,6 +47,7 @@ void mt_process_free(struct mt_process *process)
 	free(process->idle_threads);
 	mt_map_free(&process->thread_index);
 	free(process->points);
+	free(process->periodic);
 	free(process);
 }
 
@@ -152,7 +153,7 @@ bool mt_process_is_owed(const struct mt_process *process)
 	                       process->point_count || process->events != process->events_written);
 }
 
-void mt_process_point(struct mt_process *process, uint64_t time_ns)
+void mt_process_point(struct mt_process *process, uint64_t time_ns, const struct mt_usage *usage)
 {
 	struct mt_point *point;
 	size_t kept = 0;
@@ -171,6 +172,7 @@ void mt_process_point(struct mt_process *process, uint64_t time_ns)
 	point->live_blocks = process->totals.live_blocks;
 	point->live_bytes = process->totals.live_bytes;
 	point->allocations = process->totals.allocations;
+	point->usage = usage ? *usage : mt_usage_nothing();
 	if (process->estimate) {
 		point->live_blocks = mt_estimate_live_blocks(process->estimate);
 		point->allocations = mt_estimate_allocations(process->estimate);

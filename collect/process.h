@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/usage.h"
 #include "collect/estimate.h"
 #include "collect/frees.h"
 #include "collect/live.h"
@@ -28,8 +29,10 @@ struct mt_drain;
  */
 #define MT_PROCESS_THREADS_KEPT 4096u
 
-/* Points of the timeline that may wait for the writer; then every second one is given up. */
+/* Points of the timeline that may wait for the writer, and that a process has in the file; then every second one is given up. */
 #define MT_PROCESS_POINTS_MAX 4096u
+/* The same of periodic snapshots of pages. */
+#define MT_PROCESS_PERIODIC_MAX 128u
 
 /* What an MT_EVENT_REALLOC took out, as long as the call may still fail. */
 enum mt_realloc_kind { MT_REALLOC_NONE, MT_REALLOC_BLOCK, MT_REALLOC_UNMATCHED };
@@ -67,6 +70,7 @@ struct mt_point {
 	uint64_t live_blocks;
 	uint64_t live_bytes;
 	uint64_t allocations;
+	struct mt_usage usage;
 };
 
 /* Tracing was off. */
@@ -147,10 +151,13 @@ struct mt_process {
 	uint64_t stack_table_bytes;
 
 	uint64_t point_stamp;  /* the next point of the timeline is due at this stamp */
+	uint64_t point_ticks;  /* between two of them */
+	uint64_t usage_stamp;  /* what /proc says is taken from this stamp on */
 	uint64_t point_events; /* `events` at the last point */
 	struct mt_point *points;
 	size_t point_count;
 	size_t point_capacity;
+	size_t points_written; /* into the file, less those that were given up there */
 
 	struct mt_pause *pauses; /* in order */
 	size_t pause_count;
@@ -180,6 +187,13 @@ struct mt_process {
 	bool is_known; /* the row is in the file, or in a batch on its way */
 	const char *snapshot_reason; /* its live blocks have to go into the file; NULL: not now */
 	uint64_t snapshot_ns;
+	uint32_t snapshot_id; /* that its pages at the end have already; 0: none */
+	uint64_t
+	        pages_until_ns; /* its end waits for them, until this time at most; 0: it does not */
+	uint32_t peak_snapshot;       /* of its pages, that is kept; 0: none */
+	uint64_t peak_resident_bytes; /* in it */
+	uint32_t *periodic;           /* snapshots of its pages that are kept, by age */
+	uint32_t periodic_count;
 	bool is_counted; /* the snapshot's rows were counted: these are the live figures */
 	uint64_t counted_blocks;
 	uint64_t counted_bytes;
@@ -211,7 +225,7 @@ void mt_process_start(struct mt_process *process, uint64_t now_ns);
 /* Does the file lack something of its row? */
 bool mt_process_is_owed(const struct mt_process *process);
 
-/* Notes the figures of the moment for the timeline. */
-void mt_process_point(struct mt_process *process, uint64_t time_ns);
+/* Notes the figures of the moment for the timeline; usage: what /proc said, NULL: it was not asked. */
+void mt_process_point(struct mt_process *process, uint64_t time_ns, const struct mt_usage *usage);
 
 #endif

@@ -17,6 +17,7 @@
 #include "base/procfs.h"
 #include "collect/collector.h"
 #include "collect/host.h"
+#include "collect/kept.h"
 #include "collect/libc.h"
 #include "collect/lifecycle.h"
 #include "collect/pools.h"
@@ -25,6 +26,11 @@
 #define FREEZE_NS 2000000000ull
 /* Of a process that runs: so often, if mappings and pages do not belong together. */
 #define TRIES 3u
+
+static const char *const reasons[] = {[MT_RESIDENT_ASKED] = "asked",
+                                      [MT_RESIDENT_EXIT] = "exit",
+                                      [MT_RESIDENT_PEAK] = "peak",
+                                      [MT_RESIDENT_PERIODIC] = "periodic"};
 
 static int fail(struct mt_resident *resident, int status, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
@@ -68,9 +74,9 @@ static int copy_live(struct mt_process *process, struct mt_ledger *ledger,
 	int r;
 
 	snapshot->process = process->id;
-	snapshot->reason = resident->reason;
+	snapshot->reason = reasons[resident->reason];
 	snapshot->time_ns = mt_stamp_ns(&ledger->stamps, ledger->cut_stamp);
-	r = know_threads(process, resident->freeze, snapshot->time_ns);
+	r = resident->freeze ? know_threads(process, resident->freeze, snapshot->time_ns) : 0;
 	if (r < 0)
 		return r;
 	threads = (uint32_t)process->thread_count;
@@ -120,6 +126,15 @@ static void settle(struct mt_resident *resident, enum mt_copy_state state)
 	pthread_mutex_unlock(&resident->mutex);
 }
 
+int mt_resident_copy_end(struct mt_ledger *ledger, struct mt_process *process,
+                         struct mt_resident *resident)
+{
+	memcpy(resident->own, mt_segment_slots(ledger->segment)[resident->slot].own,
+	       sizeof(resident->own));
+	resident->state = MT_COPY_DONE;
+	return copy_live(process, ledger, resident);
+}
+
 bool mt_resident_copy(struct mt_ledger *ledger, struct mt_resident *resident)
 {
 	struct mt_process *process =
@@ -140,6 +155,16 @@ bool mt_resident_copy(struct mt_ledger *ledger, struct mt_resident *resident)
 		fail(resident, -ENOTSUP,
 		     "of a sampled heap (option sample=) most blocks are not known, so "
 		     "pages cannot be given to them; memtrace maps shows the mappings");
+		settle(resident, MT_COPY_REFUSED);
+		return true;
+	}
+	if (process->attention & MT_ATTEND_QUIET && resident->reason != MT_RESIDENT_ASKED) {
+		fail(resident, -EAGAIN, "the process has done nothing yet");
+		settle(resident, MT_COPY_REFUSED);
+		return true;
+	}
+	if (resident->reason != MT_RESIDENT_ASKED && !mt_kept_has_room(ledger, process)) {
+		fail(resident, -ENOMEM, "too many blocks are live");
 		settle(resident, MT_COPY_REFUSED);
 		return true;
 	}
@@ -181,7 +206,7 @@ static void read_status(struct mt_resident *resident)
 	if (mt_procfs_read("", resident->pid, "status", 65536, &text, &bytes) < 0)
 		return;
 	resident->page_table_bytes = status_kb(text, "\nVmPTE:");
-	resident->rss_peak_bytes = status_kb(text, "\nVmHWM:");
+	mt_usage_read("", resident->pid, &resident->usage);
 }
 
 static int fail_to_read(struct mt_resident *resident, int r)
@@ -189,9 +214,30 @@ static int fail_to_read(struct mt_resident *resident, int r)
 	return fail(resident, r, "/proc/%d cannot be read: %s", (int)resident->pid, strerror(-r));
 }
 
+/*
+ * Is it the one that we mean? Its pid may be another one's by now, or be that of another namespace. What a process has
+ * mapped cannot be made up, so it is believed where the process itself is not.
+ */
+static bool is_ours(const struct mt_resident *resident)
+{
+	const struct mt_collector *collector = resident->collector;
+
+	for (size_t i = 0; i < resident->memory.smaps.count; i++) {
+		const struct mt_vma *vma = &resident->memory.smaps.vmas[i];
+
+		if (vma->inode == collector->segment_inode &&
+		    strncmp(vma->owner, "/memfd:memtrace:", 16) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Mappings and pages: of a process that runs until they say the same, or it is of no use. */
 static int read_memory(struct mt_resident *resident)
 {
+	/* A peak does not wait. */
+	uint32_t tries = resident->reason == MT_RESIDENT_PEAK ? 1 : TRIES;
+
 	for (;;) {
 		int r = mt_memory_read(resident->pid, resident->page_bytes, &resident->memory);
 
@@ -200,7 +246,9 @@ static int read_memory(struct mt_resident *resident)
 			r = mt_memory_sort(resident->page_bytes, &resident->memory);
 		if (r < 0)
 			return fail_to_read(resident, r);
-		if (resident->tries == TRIES || resident->is_frozen ||
+		if (!resident->is_frozen && !is_ours(resident))
+			return fail(resident, -ESRCH, "the process has ended");
+		if (resident->tries == tries || resident->is_frozen ||
 		    mt_memory_agrees(&resident->memory))
 			return 0;
 		mt_memory_free(&resident->memory);
@@ -259,6 +307,18 @@ static void add_stack(struct mt_resident *resident, struct mt_regions *regions,
 	}
 	add_region(resident, regions, vma->start, end, MT_REGION_STACK,
 	           thread_row(resident, thread->tid));
+}
+
+/* Of a process that was not stopped, the main thread's stack at least is known by its name. */
+static void add_main_stack(const struct mt_resident *resident, struct mt_regions *regions)
+{
+	for (size_t i = 0; i < resident->memory.smaps.count; i++) {
+		const struct mt_vma *vma = &resident->memory.smaps.vmas[i];
+
+		if (vma->kind == MT_VMA_STACK)
+			add_region(resident, regions, vma->start, vma->end, MT_REGION_STACK,
+			           thread_row(resident, resident->pid));
+	}
 }
 
 /* Is all of the range that is mapped at all anonymous and private? */
@@ -393,6 +453,8 @@ static int find_owners(struct mt_resident *resident, const struct mt_freeze *fre
 	mt_bss_bound("", resident->pid, &resident->memory.smaps);
 	for (size_t i = 0; i < freeze->count; i++)
 		add_stack(resident, &regions, &freeze->threads[i]);
+	if (!freeze->count)
+		add_main_stack(resident, &regions);
 	add_memtraces(resident, &regions);
 	if (blocks)
 		mt_libc_find(resident->pid, &input, &regions);
@@ -424,9 +486,27 @@ static int wait_for_copy(struct mt_resident *resident, enum mt_copy_state state,
 	return -r;
 }
 
-static void take(struct mt_resident *resident)
+/*
+ * Stops the process, if that is to be. At its end, one with a single thread stands still by itself: that thread waits for
+ * us.
+ */
+static void stop(struct mt_resident *resident, uint64_t deadline_ns, struct mt_freeze *freeze)
 {
-	uint64_t deadline_ns = mt_stamp_monotonic_ns() + FREEZE_NS;
+	bool is_end = resident->reason == MT_RESIDENT_EXIT;
+
+	if (!is_end && resident->reason != MT_RESIDENT_ASKED)
+		return;
+	if (is_end && mt_usage_threads("", resident->pid) == 1)
+		resident->is_frozen = true;
+	/* Whom we stop must be the one. */
+	else if (!is_end || mt_host_maps(resident->pid, resident->collector->segment_inode) == 1)
+		resident->is_frozen = mt_freeze(resident->pid, deadline_ns, freeze) == 0;
+}
+
+void mt_resident_take(struct mt_resident *resident)
+{
+	uint64_t began_ns = mt_stamp_monotonic_ns();
+	uint64_t deadline_ns = began_ns + FREEZE_NS;
 	struct mt_freeze freeze = {0};
 	int r;
 
@@ -435,12 +515,14 @@ static void take(struct mt_resident *resident)
 		fail(resident, -ENOTSUP, "the collector has no /proc of its own pid namespace");
 		return;
 	}
-	resident->is_frozen = mt_freeze(resident->pid, deadline_ns, &freeze) == 0;
+	stop(resident, deadline_ns, &freeze);
 	resident->freeze = &freeze;
-	if (!mt_mailbox_post(&resident->collector->mail,
-	                     &(struct mt_mail){.type = MT_MAIL_COPY, .resident = resident}))
-		mt_resident_refuse(resident);
-	mt_collector_wake(resident->collector);
+	if (resident->state == MT_COPY_ASKED) {
+		if (!mt_mailbox_post(&resident->collector->mail,
+		                     &(struct mt_mail){.type = MT_MAIL_COPY, .resident = resident}))
+			mt_resident_refuse(resident);
+		mt_collector_wake(resident->collector);
+	}
 	r = read_memory(resident);
 	read_status(resident);
 	if (r == 0 && wait_for_copy(resident, MT_COPY_ASKED, deadline_ns) < 0)
@@ -449,46 +531,35 @@ static void take(struct mt_resident *resident)
 	resident->stopped_ns = mt_freeze_end(&freeze);
 	if (r == 0 && (r = mt_memory_sort(resident->page_bytes, &resident->memory)) < 0)
 		fail_to_read(resident, r);
+	if (r == 0 && !is_ours(resident))
+		r = fail(resident, -ESRCH, "the process has ended");
 	wait_for_copy(resident, MT_COPY_BEGUN, 0);
+	resident->freeze = NULL;
 	if (r == 0 && resident->state == MT_COPY_DONE)
-		find_owners(resident, &freeze);
+		r = find_owners(resident, &freeze);
+	if (r == 0)
+		mt_meminfo_read("", resident->pid, &resident->meminfo);
 	mt_freeze_free(&freeze);
+	resident->took_ns = mt_stamp_monotonic_ns() - began_ns;
 }
 
-static void *run(void *context)
-{
-	struct mt_resident *resident = context;
-	struct mt_collector *collector = resident->collector;
-
-	take(resident);
-	/* With a failure, too: who waits is told. */
-	mt_mailbox_post(&collector->mail,
-	                &(struct mt_mail){.type = MT_MAIL_RESIDENT, .resident = resident});
-	mt_collector_wake(collector);
-	return NULL;
-}
-
-int mt_resident_start(struct mt_collector *collector, uint32_t slot, uint32_t generation, pid_t pid,
-                      const char *reason, uint64_t serial, pthread_t *ret_thread)
+struct mt_resident *mt_resident_new(struct mt_collector *collector, uint32_t slot,
+                                    uint32_t generation, pid_t pid, enum mt_resident_reason reason)
 {
 	struct mt_resident *resident = calloc(1, sizeof(*resident));
-	int r;
 
 	if (!resident)
-		return -ENOMEM;
+		return NULL;
 	resident->collector = collector;
 	resident->slot = slot;
 	resident->generation = generation;
 	resident->pid = pid;
 	resident->reason = reason;
-	resident->serial = serial;
 	resident->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	resident->usage = mt_usage_nothing();
 	pthread_mutex_init(&resident->mutex, NULL);
 	pthread_cond_init(&resident->changed, NULL);
-	r = pthread_create(ret_thread, NULL, run, resident);
-	if (r != 0)
-		mt_resident_free(resident);
-	return -r;
+	return resident;
 }
 
 void mt_resident_free(struct mt_resident *resident)
@@ -499,6 +570,7 @@ void mt_resident_free(struct mt_resident *resident)
 	free(resident->threads);
 	mt_memory_free(&resident->memory);
 	mt_owners_free(&resident->owners);
+	mt_meminfo_free(&resident->meminfo);
 	pthread_cond_destroy(&resident->changed);
 	pthread_mutex_destroy(&resident->mutex);
 	free(resident);

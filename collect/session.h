@@ -90,8 +90,6 @@ struct mt_session {
 	bool has_asked_rest;
 	bool keeps_back;    /* a summary, for the end */
 	uint64_t snapshots; /* asked for so far: the last serial */
-	bool has_snapshot;  /* one is under way: */
-	pthread_t snapshot_thread;
 };
 
 /*

@@ -50,6 +50,7 @@ static void tell_gone(struct mt_session *session, uint32_t slot, const struct mt
 	if (watch->is_gone)
 		return;
 	watch->is_gone = true;
+	mt_probe_remove(&session->collector->probe, slot, watch->generation);
 	close_pidfd(session, watch);
 	tell_drain(session, &(struct mt_mail){.type = MT_MAIL_GONE,
 	                                      .slot = slot,
@@ -87,6 +88,7 @@ static void start_watch(struct mt_session *session, uint32_t slot, uint32_t gene
 	/* A slot that looked free and is not: who writes to the segment may say so of any. */
 	close_pidfd(session, watch);
 	free(watch->oom_file);
+	mt_probe_remove(&session->collector->probe, slot, watch->generation);
 	*watch = (struct mt_watch){
 	        .generation = generation, .pid = pid, .pidfd = pidfd, .is_used = true};
 	if (pidfd < 0)
@@ -96,6 +98,8 @@ static void start_watch(struct mt_session *session, uint32_t slot, uint32_t gene
 		watch->oom_kills = mt_host_oom_kills(watch->oom_file);
 	if (mt_session_attend_slot(session, slot) < 0)
 		close_pidfd(session, watch);
+	else
+		mt_probe_add(&session->collector->probe, slot, generation, pid);
 }
 
 /* A forked child that claimed its slot, and that the drain thread has not told us of yet. */

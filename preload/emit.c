@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "preload/clock.h"
 #include "preload/config.h"
 #include "preload/early.h"
+#include "preload/order.h"
 #include "preload/patience.h"
 #include "preload/shared.h"
 #include "preload/stacks.h"
@@ -100,12 +100,6 @@ static bool has_space_in_time(struct mt_ring_writer *writer, uint32_t bytes)
 	       (!mt_config.overflow_drops && wait_for_space(writer, bytes));
 }
 
-static inline uint64_t stamp(void)
-{
-	return mt_clock_now(mt_process.segment,
-	                    !atomic_load_explicit(&mt_process.has_threads, memory_order_relaxed));
-}
-
 /* In a shared ring, which is held from here on until the event is done. */
 static bool find_shared_space(struct mt_ring_writer *writer, uint32_t bytes)
 {
@@ -119,7 +113,7 @@ static bool find_shared_space(struct mt_ring_writer *writer, uint32_t bytes)
 	if (!has_space_in_time(writer, announced_bytes + bytes))
 		return false;
 	if (announced_bytes) {
-		mt_ring_put_unit(writer, 0, stamp(),
+		mt_ring_put_unit(writer, 0, mt_order_now(),
 		                 mt_event_word(MT_EVENT_THREAD_BEGIN, 0, writer->tid));
 		mt_ring_put_unit(writer, MT_EVENT_UNIT, mt_process.slot_index,
 		                 (uint64_t)flags << 32 | mt_process.slot_generation);
@@ -154,12 +148,24 @@ static inline bool make_space(struct mt_ring_writer *writer, uint32_t bytes)
 	return mt_likely(writer->head + bytes <= writer->limit) || find_space(writer, bytes);
 }
 
-static inline bool put_fixed(struct mt_ring_writer *writer, uint64_t word, uint64_t size,
-                             uint32_t stack, uint32_t flags)
+static inline bool is_of_block(unsigned int type)
 {
+	return type == MT_EVENT_ALLOC || type == MT_EVENT_REALLOC ||
+	       type == MT_EVENT_REALLOC_FAILED;
+}
+
+/* gcc 12 takes it for too large. */
+__attribute__((always_inline)) static inline bool put_fixed(struct mt_ring_writer *writer,
+                                                            uint64_t word, uint64_t size,
+                                                            uint32_t stack, uint32_t flags)
+{
+	uint64_t stamp;
+
 	if (mt_unlikely(!make_space(writer, sizeof(struct mt_event_fixed))))
 		return false;
-	mt_ring_put_unit(writer, 0, stamp(), word);
+	stamp = is_of_block(mt_event_type(word)) ? mt_order_stamp(writer, mt_event_addr(word))
+	                                         : mt_order_now();
+	mt_ring_put_unit(writer, 0, stamp, word);
 	mt_ring_put_unit(writer, MT_EVENT_UNIT, size, (uint64_t)flags << 32 | stack);
 	mt_ring_publish(writer, sizeof(struct mt_event_fixed));
 	return true;
@@ -181,7 +187,7 @@ bool mt_emit_large(struct mt_ring_writer *writer, enum mt_event_type type, uint3
 
 	if (length_bytes > MT_EVENT_PAYLOAD_MAX || !make_space(writer, bytes))
 		return false;
-	event.head.stamp = stamp();
+	event.head.stamp = mt_order_now();
 	mt_ring_put(writer, 0, &event, sizeof(event));
 	mt_ring_put(writer, sizeof(event), first, first_bytes);
 	if (second_bytes)
@@ -289,7 +295,7 @@ void mt_emit_free(unsigned int kind, const void *block)
 	}
 	writer = mt_thread_writer(thread, level);
 	if (mt_likely(writer && make_space(writer, MT_EVENT_UNIT))) {
-		mt_ring_put_unit(writer, 0, stamp(),
+		mt_ring_put_unit(writer, 0, mt_order_stamp(writer, (uintptr_t)block),
 		                 mt_event_word(MT_EVENT_FREE, kind, (uintptr_t)block));
 		mt_ring_publish(writer, MT_EVENT_UNIT);
 	}

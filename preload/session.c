@@ -511,7 +511,6 @@ bool mt_process_adopt_child(bool counted_in_flight)
 		        mt_process.fork_was_threaded ||
 		        atomic_load_explicit(&mt_process.threads, memory_order_relaxed) > 1;
 		atomic_store_explicit(&mt_process.threads, 0, memory_order_relaxed);
-		atomic_store_explicit(&mt_process.has_threads, false, memory_order_relaxed);
 		atomic_store_explicit(&mt_process.ended, false, memory_order_relaxed);
 		mt_process.slot = slot;
 		mt_process.slot_index = index;

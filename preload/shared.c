@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/order.h"
 #include "preload/process.h"
 #include "preload/thread.h"
 
@@ -153,6 +154,7 @@ bool mt_shared_join(struct mt_ring_writer *writer, uint32_t tid)
 	writer->space_end = 0;
 	writer->bell_at = 0;
 	writer->share = MT_RING_SHARED_NEW;
+	writer->number = mt_order_number(ring);
 	writer->tid = tid;
 	writer->ring = ring;
 	mt_tls.shares = true;

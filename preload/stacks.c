@@ -28,6 +28,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
+#include "preload/clock.h"
 #include "preload/emit.h"
 #include "preload/module.h"
 #include "preload/own.h"
@@ -225,8 +226,24 @@ MT_COLD static uint32_t define(struct mt_ring_writer *writer, const struct mt_wa
 	mt_module_note(writer, walk->frames, walk->depth, epoch);
 	if (!mt_emit_large(writer, MT_EVENT_STACK, id, walk->cut, walk->frames,
 	                   walk->depth * (uint32_t)sizeof(*walk->frames), NULL, 0))
-		return 0;
+		id = 0;
+	/* release: partner: know() */
+	atomic_fetch_add_explicit(&mt_wiped->defined_stacks, 1, memory_order_release);
 	return id;
+}
+
+/*
+ * Another thread may just have defined the stack of this event, whose stamp must come after the definition's and is
+ * not always fenced (order.h).
+ */
+MT_COLD static void know(struct mt_thread *thread)
+{
+	/* acquire: partner: define() */
+	uint32_t defined = atomic_load_explicit(&mt_wiped->defined_stacks, memory_order_acquire);
+
+	if (atomic_load_explicit(&mt_wiped->next_stack, memory_order_relaxed) == defined)
+		thread->known_stacks = defined;
+	mt_clock_fence();
 }
 
 /* The whole table is full: the innermost frames stand for the stack. */
@@ -376,6 +393,8 @@ uint32_t mt_stacks_take(struct mt_thread *thread, uint32_t level, struct mt_ring
 	if (walk.id && *walk.id)
 		return *walk.id;
 	id = take(thread, level, writer, &walk, epoch);
+	if (mt_unlikely(id > thread->known_stacks))
+		know(thread);
 	if (walk.id)
 		*walk.id = id;
 	return id;

@@ -15,6 +15,7 @@
 
 #include "preload/config.h"
 #include "preload/emit.h"
+#include "preload/order.h"
 #include "preload/own.h"
 #include "preload/real.h"
 #include "preload/say.h"
@@ -144,6 +145,7 @@ static bool begin(struct mt_ring_writer *writer, struct mt_ring *ring, uint32_t 
 	writer->space_end = 0;
 	writer->bell_at = writer->head + ring->size_bytes / 2;
 	writer->share = MT_RING_OWN;
+	writer->number = mt_order_number(ring);
 	writer->ring = ring;
 	return mt_emit_fixed(writer, mt_event_word(MT_EVENT_THREAD_BEGIN, 0, tid),
 	                     mt_process.slot_index, mt_process.slot_generation, 0);
@@ -203,16 +205,6 @@ static void say_place(struct mt_thread *thread, enum mt_event_type type)
 		              0, 0);
 }
 
-/* From the second thread on stamps take a fence (clock.h). Before this thread's first event, so that whoever knows of
- * that finds it set. */
-static void note_second_thread(uint64_t generation)
-{
-	static _Atomic uint64_t first_of; /* the process in which a first thread has attached */
-
-	if (atomic_exchange(&first_of, generation) == generation)
-		atomic_store(&mt_process.has_threads, true);
-}
-
 MT_COLD struct mt_thread *mt_thread_attach_slow(void)
 {
 	struct mt_tls *tls = &mt_tls;
@@ -240,6 +232,7 @@ MT_COLD struct mt_thread *mt_thread_attach_slow(void)
 		thread->writers[i].ring = NULL;
 	/* The stack of whoever had the place before may not even be mapped any more. */
 	thread->tail.count = 0;
+	thread->known_stacks = 0;
 	thread->tail.has_looked = false;
 	tls->guard = 0;
 	tls->holding = 0;
@@ -247,7 +240,6 @@ MT_COLD struct mt_thread *mt_thread_attach_slow(void)
 	tls->thread = thread;
 	tls->generation = generation;
 	atomic_fetch_add_explicit(&mt_process.threads, 1, memory_order_relaxed);
-	note_second_thread(generation);
 	if (!open_writer(&thread->writers[0], ring, tid))
 		goto fail;
 	/* That is an event of its own: the one that brought the thread here has not begun. */

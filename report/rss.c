@@ -43,23 +43,61 @@ static struct mt_rss_snapshot read_snapshot(struct mt_arena *arena, struct mt_ro
 	};
 }
 
+/* What is known of VmHWM: of the last point of the timeline, and of the snapshots. */
+static const char peak_sql[] =
+        "SELECT max(coalesce((SELECT max(peak_rss_bytes) FROM timeline WHERE process = ?1), 0),"
+        " coalesce((SELECT max(peak_rss_bytes) FROM snapshot JOIN resident ON"
+        " resident.snapshot = snapshot.id WHERE process = ?1), 0))";
+
+static int read_peak(struct mt_rss_report *report, int64_t process, int64_t *ret_bytes)
+{
+	struct mt_rows *rows;
+	int next = mt_rss_ask(report, peak_sql, process, &rows);
+
+	if (next < 0)
+		return next;
+	next = mt_rows_next(rows);
+	if (next == 1)
+		*ret_bytes = mt_rows_integer(rows, 0);
+	mt_rows_close(rows);
+	return next < 0 ? next : 0;
+}
+
+/* Is it to be shown, rather than the one before? */
+static bool is_meant(const struct mt_rss_report *report, const struct mt_rss_snapshot *snapshot,
+                     const struct mt_rss_snapshot *before)
+{
+	switch (report->at) {
+	case MT_RSS_LAST: return true;
+	case MT_RSS_ASKED: return strcmp(snapshot->reason, "asked") == 0;
+	case MT_RSS_EXIT: return strcmp(snapshot->reason, "exit") == 0;
+	case MT_RSS_PEAK: return !before || snapshot->resident_bytes >= before->resident_bytes;
+	case MT_RSS_NUMBER: return snapshot->id == report->number;
+	}
+	return false;
+}
+
 int mt_rss_read(struct mt_rss_report *report, const struct mt_process *process, bool is_all,
                 struct mt_rss_snapshot **ret_snapshots, size_t *ret_count)
 {
 	struct mt_rss_snapshot *snapshots = NULL;
 	size_t count = 0, capacity = 0;
+	int64_t peak_bytes = 0;
 	struct mt_rows *rows;
-	int next = mt_rows_open(report->file.reader, snapshots_sql, &rows, NULL);
+	int next = read_peak(report, process->id, &peak_bytes);
 
+	if (next == 0)
+		next = mt_rows_open(report->file.reader, snapshots_sql, &rows, NULL);
 	if (next < 0)
 		return next;
 	mt_rows_bind(rows, 1, process->id);
 	while ((next = mt_rows_next(rows)) == 1) {
 		struct mt_rss_snapshot snapshot = read_snapshot(&report->file.arena, rows);
 
-		if (report->only && snapshot.id != report->only)
+		snapshot.process_peak_bytes = peak_bytes;
+		if (!is_meant(report, &snapshot, count ? &snapshots[count - 1] : NULL))
 			continue;
-		if (count > 0 && !is_all)
+		if (!is_all || report->at != MT_RSS_LAST)
 			count = 0;
 		snapshots = mt_memory_grow(snapshots, count, &capacity, sizeof(*snapshots));
 		snapshots[count++] = snapshot;

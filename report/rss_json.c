@@ -12,7 +12,7 @@ static json_t *snapshot_json(const struct mt_process *process,
 {
 	return json_pack("{s:I, s:s*, s:I, s:s*, s:I, s:s*, s:b, s:I, s:I, s:I, s:I, s:I, s:I, "
 	                 "s:I, s:I, s:I, "
-	                 "s:I, s:I, s:I, s:I, s:I, s:I}",
+	                 "s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 	                 "pid", (json_int_t)process->pid, "command", process->command, "id",
 	                 (json_int_t)snapshot->id, "reason", snapshot->reason, "time_ns",
 	                 (json_int_t)snapshot->time_ns, "source", snapshot->source, "frozen",
@@ -30,7 +30,38 @@ static json_t *snapshot_json(const struct mt_process *process,
 	                 (json_int_t)snapshot->purgeable_bytes, "lazy_free_bytes",
 	                 (json_int_t)snapshot->lazy_free_bytes, "anon_huge_bytes",
 	                 (json_int_t)snapshot->anon_huge_bytes, "live_blocks",
-	                 (json_int_t)snapshot->live_blocks);
+	                 (json_int_t)snapshot->live_blocks, "process_peak_rss_bytes",
+	                 (json_int_t)snapshot->process_peak_bytes);
+}
+
+static const char meminfo_sql[] = "SELECT source, name, value FROM meminfo WHERE snapshot = ?1";
+
+/* What the machine and the control group said at that moment: an object for each source. */
+static int read_meminfo(struct mt_rss_report *report, int64_t snapshot, json_t *sources)
+{
+	struct mt_rows *rows;
+	int next = mt_rss_ask(report, meminfo_sql, snapshot, &rows);
+
+	if (next < 0)
+		return next;
+	while ((next = mt_rows_next(rows)) == 1) {
+		json_t *source = mt_json_text(mt_rows_text(rows, 0));
+		json_t *name = mt_json_text(mt_rows_text(rows, 1));
+		const char *key = json_string_value(source);
+		json_t *values = key ? json_object_get(sources, key) : NULL;
+
+		if (key && !values) {
+			values = json_object();
+			json_object_set_new(sources, key, values);
+		}
+		if (values && json_string_value(name))
+			json_object_set_new(values, json_string_value(name),
+			                    json_integer(mt_rows_integer(rows, 2)));
+		json_decref(source);
+		json_decref(name);
+	}
+	mt_rows_close(rows);
+	return next;
 }
 
 static const char all_owners_sql[] = "SELECT kind, bytes, stack, file, tid, name, pinned_bytes, "
@@ -92,9 +123,15 @@ int mt_rss_print_json(struct mt_rss_report *report)
 			continue;
 		error = mt_rss_read(report, process, !report->only_pid, &snapshots, &count);
 		for (size_t j = 0; j < count && error >= 0; j++) {
+			json_t *head = snapshot_json(process, &snapshots[j]);
+			json_t *sources = json_object();
+
 			report->found = true;
-			mt_json_open(&out, snapshot_json(process, &snapshots[j]), "owners");
-			error = print_owners(report, &out, snapshots[j].id);
+			json_object_set_new(head, "meminfo", sources);
+			error = read_meminfo(report, snapshots[j].id, sources);
+			mt_json_open(&out, head, "owners");
+			if (error >= 0)
+				error = print_owners(report, &out, snapshots[j].id);
 			mt_json_close(&out);
 		}
 		free(snapshots);

@@ -277,6 +277,18 @@ static int print_others(struct mt_rss_report *report, const struct mt_rss_snapsh
 	return next;
 }
 
+/* Was more resident at another time than this snapshot explains? */
+static void print_missed(const struct mt_rss_snapshot *snapshot)
+{
+	int64_t most = snapshot->process_peak_bytes;
+
+	if (most - most / 20 > snapshot->resident_bytes)
+		printf("\nat its peak %s were resident (VmHWM), for too short a time to be looked "
+		       "at: here are %s of it\n",
+		       mt_units_bytes(most).text,
+		       mt_units_share(snapshot->resident_bytes, most).text);
+}
+
 int mt_rss_print_text(struct mt_rss_report *report)
 {
 	for (size_t i = 0; i < report->file.process_count; i++) {
@@ -296,6 +308,8 @@ int mt_rss_print_text(struct mt_rss_report *report)
 				error = print_sites(report, &snapshots[j]);
 			if (error >= 0)
 				error = print_others(report, &snapshots[j]);
+			if (report->at == MT_RSS_PEAK)
+				print_missed(&snapshots[j]);
 			mt_doubts_process(&report->file, process);
 			putchar('\n');
 		}

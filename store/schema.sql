@@ -249,7 +249,9 @@ CREATE TABLE bad_free (
 CREATE TABLE snapshot (
 	id           INTEGER PRIMARY KEY,
 	process      INTEGER NOT NULL REFERENCES process,
-	reason       TEXT NOT NULL,  -- 'exit'; 'asked': by a person, of the pages (table resident): it has no rows in block; 'stop': the collector had to go, the process lived on
+	reason       TEXT NOT NULL,  -- 'exit'; 'stop': the collector had to go, the process lived on. Of pages alone (table resident), with no
+	                             -- rows in block: 'asked', by a person; 'peak', when more was resident than ever before: the last
+	                             -- of a process is kept; 'periodic': at most 128 of a process, then every second one is given up
 	time_ns      INTEGER NOT NULL,
 	live_blocks  INTEGER NOT NULL,
 	live_bytes   INTEGER NOT NULL
@@ -276,7 +278,7 @@ CREATE TABLE resident (
 	snapshot           INTEGER PRIMARY KEY REFERENCES snapshot,
 	source             TEXT NOT NULL,     -- of the pages: 'PAGEMAP_SCAN', exact; 'pagemap': zero pages may be among them
 	frozen             INTEGER NOT NULL,  -- 1: the process stood still meanwhile
-	stopped_ns         INTEGER NOT NULL,  -- for so long
+	stopped_ns         INTEGER NOT NULL,  -- for so long; 0: not for this, because at its end it had one thread, which waited
 	tries              INTEGER NOT NULL,  -- readings until mappings and pages said the same, or it was given up
 	smaps_rss_bytes    INTEGER NOT NULL,  -- what /proc/PID/smaps says is resident
 	resident_bytes     INTEGER NOT NULL,  -- what the pages say
@@ -358,13 +360,34 @@ CREATE TABLE owner (
 ) STRICT;
 CREATE INDEX owner_snapshot ON owner (snapshot);
 
--- Live bytes over time; a point at least every timeline= milliseconds in which something happened.
+-- What the machine and the process's control group said of memory at a snapshot of pages.
+CREATE TABLE meminfo (
+	snapshot  INTEGER NOT NULL REFERENCES snapshot,
+	source    TEXT NOT NULL,     -- 'meminfo': /proc/meminfo, in bytes, HugePages_* in pages; 'pressure': /proc/pressure/memory, averages in
+	                             -- 1/100 %, totals in microseconds; 'cgroup': its limits and levels, in bytes, no limit as the
+	                             -- largest number; 'cgroup stat': its memory.stat as it stands there
+	name      TEXT NOT NULL,     -- as the kernel calls it; of 'pressure' "some avg10" and so on
+	value     INTEGER NOT NULL,
+	PRIMARY KEY (snapshot, source, name)
+) STRICT, WITHOUT ROWID;
+
+-- The process over time: a point every timeline= milliseconds in which something changed. When a process has 4096 points,
+-- every second one is given up and the time between two is doubled. NULL: /proc was not read for this point.
 CREATE TABLE timeline (
 	process      INTEGER NOT NULL REFERENCES process,
 	time_ns      INTEGER NOT NULL,
 	live_blocks  INTEGER NOT NULL,
 	live_bytes   INTEGER NOT NULL,
 	allocations  INTEGER NOT NULL,  -- so far
+	rss_anon_bytes   INTEGER,       -- resident: anonymous memory,
+	rss_file_bytes   INTEGER,       -- files,
+	rss_shmem_bytes  INTEGER,       -- shared memory
+	swap_bytes       INTEGER,       -- anonymous memory that was moved out
+	mapped_bytes     INTEGER,       -- the address space in use: VmSize
+	peak_rss_bytes   INTEGER,       -- the most that was resident so far: VmHWM
+	break_bytes      INTEGER,       -- the heap that brk() moves
+	minor_faults     INTEGER,       -- page faults so far, that needed no reading
+	major_faults     INTEGER,       -- and that did
 	PRIMARY KEY (process, time_ns)
 ) STRICT, WITHOUT ROWID;
 

@@ -9,6 +9,7 @@
 #include "store/store.h"
 #include "wire/event.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -18,6 +19,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static_assert(MT_WRITER_NULL == MT_USAGE_UNKNOWN, "what is not known becomes NULL");
 
 /* A reader that caches symbols holds the file for milliseconds; one that waits longer is stuck. */
 #define BUSY_MS 10000
@@ -45,7 +48,9 @@ enum statement {
 	RESIDENT,
 	MAPPING,
 	OWNER,
+	MEMINFO,
 	TIMELINE,
+	THIN_TIMELINE,
 	STATEMENTS
 };
 
@@ -129,9 +134,24 @@ static const char *const statement_sql[STATEMENTS] = {
                     " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [OWNER] = "INSERT INTO owner (snapshot, kind, stack, thread, mapping, bytes, pinned_bytes,"
                   " returned_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [MEMINFO] = "INSERT OR REPLACE INTO meminfo (snapshot, source, name, value)"
+                    " VALUES (?, ?, ?, ?)",
         [TIMELINE] = "INSERT OR REPLACE INTO timeline (process, time_ns, live_blocks, live_bytes,"
-                     " allocations) VALUES (?, ?, ?, ?, ?)",
+                     " allocations, rss_anon_bytes, rss_file_bytes, rss_shmem_bytes, swap_bytes,"
+                     " mapped_bytes, peak_rss_bytes, break_bytes, minor_faults, major_faults)"
+                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [THIN_TIMELINE] =
+                "DELETE FROM timeline WHERE process = ?1 AND time_ns IN (SELECT time_ns FROM"
+                " (SELECT time_ns, row_number() OVER (ORDER BY time_ns DESC) AS number"
+                " FROM timeline WHERE process = ?1) WHERE number % 2 = 0)",
 };
+
+/* What has to be run to take out a snapshot: the schema knows which tables have rows of it. */
+static const char drop_sql[] =
+        "SELECT 'DELETE FROM ' || referring.name || ' WHERE ' || key.\"from\" || ' = ' || ?1"
+        " FROM sqlite_schema AS referring, pragma_foreign_key_list(referring.name) AS key"
+        " WHERE referring.type = 'table' AND key.\"table\" = 'snapshot'"
+        " UNION ALL SELECT 'DELETE FROM snapshot WHERE id = ' || ?1";
 
 static const char session_sql[] = "INSERT INTO session (id, memtrace, origin_utc_ns, clock, host, "
                                   "kernel, machine, page_bytes,"
@@ -703,8 +723,39 @@ int mt_writer_owner(struct mt_writer *writer, const struct mt_writer_owner *row)
 
 int mt_writer_timeline(struct mt_writer *writer, const struct mt_writer_timeline *row)
 {
-	return run(writer, TIMELINE, "ruuuu", row->process, row->time_ns, row->live_blocks,
-	           row->live_bytes, row->allocations);
+	const struct mt_usage *usage = &row->usage;
+
+	return run(writer, TIMELINE, "ruuuuiiiiiiiii", row->process, row->time_ns, row->live_blocks,
+	           row->live_bytes, row->allocations, usage->rss_anon_bytes, usage->rss_file_bytes,
+	           usage->rss_shmem_bytes, usage->swap_bytes, usage->mapped_bytes,
+	           usage->peak_rss_bytes, usage->break_bytes, usage->minor_faults,
+	           usage->major_faults);
+}
+
+int mt_writer_meminfo(struct mt_writer *writer, const struct mt_writer_meminfo *row)
+{
+	return run(writer, MEMINFO, "rssi", row->snapshot, row->source, row->name, row->value);
+}
+
+int mt_writer_thin_timeline(struct mt_writer *writer, uint32_t process)
+{
+	return run(writer, THIN_TIMELINE, "r", process);
+}
+
+int mt_writer_drop_snapshot(struct mt_writer *writer, uint32_t snapshot)
+{
+	sqlite3_stmt *statement;
+	int r = 0, code = sqlite3_prepare_v2(writer->db, drop_sql, -1, &statement, NULL);
+
+	if (code != SQLITE_OK)
+		return failed(writer, code);
+	sqlite3_bind_int64(statement, 1, snapshot);
+	while (r == 0 && (code = sqlite3_step(statement)) == SQLITE_ROW)
+		r = execute(writer, (const char *)sqlite3_column_text(statement, 0));
+	if (r == 0 && code != SQLITE_DONE)
+		r = failed(writer, code);
+	sqlite3_finalize(statement);
+	return r;
 }
 
 const char *mt_writer_error(const struct mt_writer *writer)

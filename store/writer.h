@@ -24,6 +24,7 @@
 
 #include "base/error.h"
 #include "base/smaps.h"
+#include "base/usage.h"
 
 #define MT_WRITER_NULL INT64_MIN
 
@@ -260,6 +261,15 @@ struct mt_writer_timeline {
 	uint64_t live_blocks;
 	uint64_t live_bytes;
 	uint64_t allocations;
+	struct mt_usage usage;
+};
+
+/* Of a snapshot. */
+struct mt_writer_meminfo {
+	uint32_t snapshot;
+	const char *source;
+	const char *name;
+	int64_t value;
 };
 
 /*
@@ -299,7 +309,14 @@ int mt_writer_blocks(struct mt_writer *writer, const struct mt_writer_block *row
 int mt_writer_resident(struct mt_writer *writer, const struct mt_writer_resident *row);
 int mt_writer_mapping(struct mt_writer *writer, const struct mt_writer_mapping *row);
 int mt_writer_owner(struct mt_writer *writer, const struct mt_writer_owner *row);
+int mt_writer_meminfo(struct mt_writer *writer, const struct mt_writer_meminfo *row);
 int mt_writer_timeline(struct mt_writer *writer, const struct mt_writer_timeline *row);
+
+/* Gives up every second point of a process; the last one stays. */
+int mt_writer_thin_timeline(struct mt_writer *writer, uint32_t process);
+
+/* Takes a snapshot of pages out again. */
+int mt_writer_drop_snapshot(struct mt_writer *writer, uint32_t snapshot);
 
 /* The last error in SQLite's words. Borrowed until the next call. */
 const char *mt_writer_error(const struct mt_writer *writer);

@@ -82,6 +82,7 @@ struct mt_ring_writer {
 	uint64_t bell_at;   /* past this the collector should be woken */
 	enum mt_ring_share share; /* not MT_RING_OWN: limit stays 0, and head is right only ... */
 	uint32_t tid;             /* ... while this thread holds the ring (preload/shared.h) */
+	uint16_t number;          /* of the ring, for preload/order.h */
 };
 
 /* One unit at head + at, in place; a unit never spans the end. Not yet visible to the reader. */

@@ -41,7 +41,7 @@
 #define MT_RING_DATA_BYTES     (MT_OWN_RING_DATA_BYTES + (uint64_t)MT_SLOTS * MT_RING_BYTES_MIN)
 
 enum mt_clock {
-	MT_CLOCK_TSC = 1,   /* lfence; rdtsc: the kernel's own clocksource is tsc */
+	MT_CLOCK_TSC = 1,   /* rdtsc: the kernel's own clocksource is tsc */
 	MT_CLOCK_MONOTONIC, /* clock_gettime(CLOCK_MONOTONIC), in ns */
 };
 

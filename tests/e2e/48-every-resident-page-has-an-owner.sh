@@ -6,12 +6,12 @@
 
 mkfifo to from
 
-# begin FILE COMMAND…: starts it, traced, and waits for its line.
+# begin FILE COMMAND…: starts it, traced, and waits for its line. Snapshots are taken when asked for, and not else.
 begin()
 {
 	local file=$1
 	shift
-	LD_PRELOAD=$library MEMTRACE_OPTIONS=output=$work/$file "$@" <to >from &
+	LD_PRELOAD=$library MEMTRACE_OPTIONS=output=$work/$file:snapshot=off "$@" <to >from &
 	server=$!
 	exec 8>to 9<from
 	read -r answer <&9

@@ -34,7 +34,7 @@ static const char *const questions[][3] = {
         {"leaks", "--mtrace", NULL},
         {"top", "--by=leaked", NULL},
         {"top", "--by=peak", "--limit=0"},
-        {"top", "--by=temporary", NULL},
+        {"timeline", NULL, NULL},
         {"tree", NULL, NULL},
         {"tree", "--reverse", "--limit=0"},
         {"tree", "--by=calls", NULL},
@@ -44,7 +44,7 @@ static const char *const questions[][3] = {
         {"sql", NULL, "SELECT * FROM stack_frame LIMIT 1000"},
         {"sql", NULL, "SELECT * FROM site JOIN process_variance LIMIT 100"},
         {"sql", NULL, "SELECT * FROM note, sqlite_schema LIMIT 100"},
-        {"leaks", "--process=1", NULL},
+        {"rss", "--at=peak", NULL},
 };
 
 static const char *const formats[] = {NULL, "--format=json", "--format=csv"};
