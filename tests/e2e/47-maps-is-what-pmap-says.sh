@@ -124,7 +124,8 @@ exec 8>&-
 wait "$pid"
 server=
 exec 9<&-
-"$memtrace" maps --format=json owners.db >file.json
+# A peak may have been looked at since.
+"$memtrace" maps --format=json --at="$(sqlite3 owners.db "SELECT id FROM snapshot WHERE reason = 'asked'")" owners.db >file.json
 cmp owners.json file.json >out 2>&1
 is "maps of the file is that of the process" "$? $(cat out)" "0 "
 cat >owners.py <<'END'

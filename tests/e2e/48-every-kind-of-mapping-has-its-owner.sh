@@ -36,7 +36,7 @@ for one in parent child; do
 	done
 done
 is "mapping by mapping, the pages are those of smaps" "$(sqlite3 zoo.db 'SELECT count(*) FROM mapping JOIN resident USING (snapshot)
-	WHERE source = "PAGEMAP_SCAN" AND mapping.resident_bytes <> rss_bytes')" 0
+	WHERE source = "PAGEMAP_SCAN" AND frozen AND mapping.resident_bytes <> rss_bytes')" 0
 is "mapping by mapping, the owners add up to them" "$(sqlite3 zoo.db 'SELECT count(*) FROM mapping WHERE resident_bytes <>
 	(SELECT coalesce(sum(bytes), 0) FROM owner WHERE owner.snapshot = mapping.snapshot AND owner.mapping = mapping.start)')" 0
 exec 8>&-

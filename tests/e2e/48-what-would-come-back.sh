@@ -39,6 +39,12 @@ snapshot()
 	is "a snapshot is taken: $1" "$? $(cat err)" "0 "
 }
 
+# number NAME: of that snapshot in the file, where those of peaks come and go.
+number()
+{
+	"$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["snapshots"][0]["id"])' "$1.json"
+}
+
 cat >program.c <<'END_C'
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -233,7 +239,7 @@ else
 	snapshot after
 	if "$python" -c 'import json, sys; sys.exit(json.load(open("before.json"))["snapshots"][0]["anon_huge_bytes"] < 10000000)'; then
 		check "huge: bloat is who keeps it, and comes back" "$python" judge.py huge
-		"$memtrace" rss --at=1 out.db >text
+		"$memtrace" rss --at="$(number before)" out.db >text
 		contains "huge pages are named" text "^of it in huge pages: [0-9.]* MB"
 		contains "so is the bloat" text "MB .* bloat  *free pages of huge pages"
 	else
@@ -253,7 +259,7 @@ if [ -n "$jemalloc" ]; then
 	step
 	snapshot after
 	check "purge: what jemalloc gives back lies in the range" "$python" judge.py purge
-	"$memtrace" rss --at=1 out.db >text
+	"$memtrace" rss --at="$(number before)" out.db >text
 	contains "the range is in the report" text "a purge by libjemalloc[^ ]* would give back [0-9.]* MB to [0-9.]* MB"
 	end purge
 else

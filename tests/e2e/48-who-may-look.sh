@@ -149,7 +149,7 @@ if [ $status = 77 ]; then
 else
 	is "a process that another one traces is looked at, too" "$status $(cat err)" "0 "
 	check "it is said that it ran meanwhile" "$python" proof.py traced.json ran "$source_here"
-	"$memtrace" rss --at=2 tracer.db >text
+	"$memtrace" rss --at="$("$python" -c 'import json; print(json.load(open("traced.json"))["snapshots"][0]["id"])')" tracer.db >text
 	contains "in text, too" text "the process ran meanwhile"
 fi
 end
