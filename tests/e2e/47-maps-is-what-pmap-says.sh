@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # memtrace maps of a process that rests: column by column what pmap of procps says of it at the same time.
 . "$(dirname "$0")/lib.sh"
+need sqlite3
 
 command -v pmap >/dev/null || skip_all "pmap is not installed (package procps)"
 mkfifo to from
