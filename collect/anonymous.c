@@ -44,7 +44,8 @@ int mt_anonymous_growers(const struct mt_growth_range *growth, size_t growth_cou
 		const struct mt_region *region = &regions[i];
 		uint64_t at = max_of(region->start, count ? growers[count - 1].end : 0);
 
-		if (region->kind != MT_REGION_MMAP)
+		if (region->kind != MT_REGION_MMAP && region->kind != MT_REGION_POOL &&
+		    region->kind != MT_REGION_BREAK)
 			continue;
 		while (at < region->end) {
 			uint64_t end = region->end;

@@ -255,31 +255,50 @@ static uint32_t node_of(const struct mt_process *process, uint32_t total)
 	return total ? process->totals.rows[total].node : 0;
 }
 
+/* addr is the new break. */
+static void move_break(struct mt_ledger *ledger, struct mt_process *process, uint64_t addr,
+                       int64_t change, uint32_t node)
+{
+	if (change < 0 && change > -(int64_t)SIZE_LIMIT)
+		mt_regions_unmap(&process->regions, addr, (uint64_t)-change, ledger->page_bytes);
+	else if (change > 0 && (uint64_t)change <= addr)
+		mt_regions_put(&process->regions, addr - (uint64_t)change, (uint64_t)change,
+		               MT_REGION_BREAK, node, ledger->page_bytes);
+}
+
 static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct mt_process *process,
                       struct mt_event_head head)
 {
 	unsigned int kind = mt_event_kind(head.word);
 	struct tail tail = tail_of(drain);
 	bool is_break = mt_event_type(head.word) == MT_EVENT_BREAK;
-	int64_t change_bytes = (int64_t)tail.size_bytes;
-	uint32_t total;
+	int64_t change = (int64_t)tail.size_bytes; /* of the break */
+	uint32_t total, node;
 
+	if (kind == MT_KIND_NONE && mt_event_type(head.word) == MT_EVENT_MAP &&
+	    tail.size_bytes < SIZE_LIMIT) {
+		mt_regions_put(&process->regions, mt_event_addr(head.word), tail.size_bytes,
+		               MT_REGION_MEMTRACE, 0, ledger->page_bytes);
+		return true;
+	}
 	if (kind == MT_KIND_NONE || kind >= MT_KIND_COUNT || kind_is_heap[kind])
 		return false;
 	/* The break may shrink: that is no growth. */
-	if (is_break && (int64_t)tail.size_bytes < 0)
+	if (is_break && change < 0)
 		tail.size_bytes = 0;
 	if (tail.size_bytes >= SIZE_LIMIT)
 		return false;
 	total = find_site(ledger, drain, process, tail.stack, kind);
 	if (total)
 		mt_totals_map(&process->totals, total, tail.size_bytes);
-	if (!is_break)
-		mt_regions_map(&process->regions, mt_event_addr(head.word), tail.size_bytes, total,
+	node = node_of(process, total);
+	if (is_break) {
+		move_break(ledger, process, mt_event_addr(head.word), change, node);
+		mt_charge_break(process, mt_event_addr(head.word), change, node);
+	} else {
+		mt_regions_map(&process->regions, mt_event_addr(head.word), tail.size_bytes, node,
 		               ledger->page_bytes);
-	else
-		mt_charge_break(process, mt_event_addr(head.word), change_bytes,
-		                node_of(process, total));
+	}
 	return true;
 }
 
@@ -300,6 +319,13 @@ static void apply_unmap(struct mt_ledger *ledger, struct mt_drain *drain,
 {
 	struct tail tail = tail_of(drain);
 
+	/* shmdt() names no length. */
+	if (mt_event_kind(head.word) == MT_KIND_SHM)
+		tail.size_bytes =
+		        mt_event_type(head.word) == MT_EVENT_UNMAP
+		                ? mt_regions_bytes(&process->regions, mt_event_addr(head.word))
+		                : mt_regions_removed_bytes(&process->regions,
+		                                           mt_event_addr(head.word));
 	if (mt_event_type(head.word) == MT_EVENT_UNMAP)
 		mt_regions_unmap(&process->regions, mt_event_addr(head.word), tail.size_bytes,
 		                 ledger->page_bytes);

@@ -301,16 +301,7 @@ static void take_threads(struct mt_batch *batch, struct mt_ledger *ledger,
 		if (!thread->is_dirty)
 			continue;
 		thread->is_dirty = false;
-		if (!thread->id) {
-			thread->id = ++ledger->thread_ids;
-			if (!thread->has_ended && !process->has_ended)
-				mt_ledger_post(ledger,
-				               &(struct mt_mail){.type = MT_MAIL_NAME,
-				                                 .slot = process->slot,
-				                                 .generation = process->generation,
-				                                 .pid = process->pid,
-				                                 .tid = (int32_t)thread->tid});
-		}
+		mt_ledger_number_thread(ledger, process, thread);
 		*APPEND(batch, threads) = (struct mt_writer_thread){
 		        .id = thread->id,
 		        .process = process->id,

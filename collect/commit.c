@@ -93,8 +93,8 @@ static int write_mappings(struct mt_writer *writer, const struct mt_resident *re
 {
 	int r = 0;
 
-	for (size_t i = 0; i < resident->smaps.count && r == 0; i++) {
-		const struct mt_vma *vma = &resident->smaps.vmas[i];
+	for (size_t i = 0; i < resident->memory.smaps.count && r == 0; i++) {
+		const struct mt_vma *vma = &resident->memory.smaps.vmas[i];
 		struct mt_writer_mapping row = {.snapshot = resident->snapshot.id,
 		                                .start = vma->start,
 		                                .end = vma->end,
@@ -110,8 +110,9 @@ static int write_mappings(struct mt_writer *writer, const struct mt_resident *re
 		                                .resident_bytes = resident->owners.mappings[i]};
 
 		for (unsigned int f = 0; f < MT_SMAPS_KNOWN; f++)
-			row.fields[f] = mt_smaps_has(&resident->smaps, f) ? (int64_t)vma->fields[f]
-			                                                  : MT_WRITER_NULL;
+			row.fields[f] = mt_smaps_has(&resident->memory.smaps, f)
+			                        ? (int64_t)vma->fields[f]
+			                        : MT_WRITER_NULL;
 		r = mt_writer_mapping(writer, &row);
 	}
 	return r;
@@ -121,12 +122,13 @@ static int write_mappings(struct mt_writer *writer, const struct mt_resident *re
 static struct mt_writer_owner owner_of(const struct mt_resident *resident,
                                        const struct mt_owner *owner)
 {
-	struct mt_writer_owner row = {.snapshot = resident->snapshot.id,
-	                              .kind = mt_owner_kinds[owner->kind],
-	                              .mapping =
-	                                      (int64_t)resident->smaps.vmas[owner->mapping].start,
-	                              .bytes = owner->bytes,
-	                              .pinned_bytes = owner->pinned_bytes};
+	struct mt_writer_owner row = {
+	        .snapshot = resident->snapshot.id,
+	        .kind = mt_owner_kinds[owner->kind],
+	        .mapping = (int64_t)resident->memory.smaps.vmas[owner->mapping].start,
+	        .bytes = owner->bytes,
+	        .pinned_bytes = owner->pinned_bytes,
+	        .returned_bytes = owner->returned_bytes};
 
 	switch (mt_owner_keys[owner->kind]) {
 	case MT_OWNER_KEY_SITE: row.stack = resident->snapshot.nodes[owner->key]; break;
@@ -170,10 +172,10 @@ static int write_growth(struct mt_writer *writer, const struct mt_resident *resi
 
 static int write_resident(struct mt_writer *writer, struct mt_resident *resident)
 {
-	const struct mt_smaps *smaps = &resident->smaps;
+	const struct mt_smaps *smaps = &resident->memory.smaps;
 	struct mt_writer_resident row = {
 	        .snapshot = resident->snapshot.id,
-	        .source = mt_pagemap_source_name(resident->pages.source),
+	        .source = mt_pagemap_source_name(resident->memory.pages.source),
 	        .is_frozen = resident->is_frozen,
 	        .stopped_ns = resident->stopped_ns,
 	        .tries = resident->tries,
@@ -189,7 +191,8 @@ static int write_resident(struct mt_writer *writer, struct mt_resident *resident
 	        .page_table_bytes = resident->page_table_bytes,
 	        .peak_rss_bytes = resident->usage.peak_rss_bytes == MT_USAGE_UNKNOWN
 	                                  ? 0
-	                                  : (uint64_t)resident->usage.peak_rss_bytes};
+	                                  : (uint64_t)resident->usage.peak_rss_bytes,
+	        .purgeable_bytes = resident->owners.purgeable_bytes};
 	int r;
 
 	if (resident->status)

@@ -70,4 +70,8 @@ void mt_ledger_free(struct mt_ledger *ledger);
 /* Asks the service thread for something. */
 void mt_ledger_post(struct mt_ledger *ledger, const struct mt_mail *mail);
 
+/* The thread's row in the file has a number from now on, and its name is asked for. */
+void mt_ledger_number_thread(struct mt_ledger *ledger, const struct mt_process *process,
+                             struct mt_thread *thread);
+
 #endif

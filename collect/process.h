@@ -111,9 +111,10 @@ struct mt_process {
 	struct mt_estimate *estimate; /* NULL: everything is recorded */
 	struct mt_frees frees;
 	struct mt_ranges ranges;
-	struct mt_regions regions; /* its own mappings; the site is an index of totals */
-	struct mt_growth growth;   /* what libc's allocator took */
-	bool lost_growth;          /* of heaps; it is noted */
+	struct mt_regions
+	        regions; /* its own mappings, and those from before the fork; keys are stacks */
+	struct mt_growth growth; /* what libc's allocator took */
+	bool lost_growth;        /* of heaps; it is noted */
 	struct mt_thread *threads;
 	size_t thread_count;
 	size_t thread_capacity;

@@ -29,6 +29,7 @@
 #include "collect/freeze.h"
 #include "collect/owners.h"
 #include "collect/pins.h"
+#include "collect/pages.h"
 #include "collect/snapshot.h"
 #include "wire/segment.h"
 
@@ -64,6 +65,8 @@ struct mt_resident {
 	uint64_t serial; /* of who waits for it; 0: nobody */
 	uint64_t page_bytes;
 
+	const struct mt_freeze *freeze; /* the threads that stand still; while it is taken */
+
 	/* by the drain thread, under the mutex */
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
@@ -74,13 +77,13 @@ struct mt_resident {
 	size_t region_count;
 	struct mt_growth_range *growth;
 	size_t growth_count;
+	uint32_t *region_modules;                 /* of each: mt_pools_modules() */
 	struct mt_slot_range own[MT_SLOT_RANGES]; /* the library's, as the slot has them */
 	struct mt_resident_thread *threads;
 	size_t thread_count;
 
 	/* by the snapshot thread */
-	struct mt_smaps smaps;
-	struct mt_pages pages;
+	struct mt_memory memory;
 	struct mt_owners owners;
 	struct mt_anonymous anonymous;
 	struct mt_pins pins;

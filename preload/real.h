@@ -40,6 +40,8 @@ struct mt_nothrow; /* std::nothrow_t */
 	REAL(void *, mmap64, (void *, size_t, int, int, int, off_t))                            \
 	REAL(int, munmap, (void *, size_t))                                                     \
 	REAL(void *, mremap, (void *, size_t, size_t, int, ...))                                \
+	REAL(void *, shmat, (int, const void *, int))                                           \
+	REAL(int, shmdt, (const void *))                                                        \
 	REAL(int, brk, (void *))                                                                \
 	REAL(void *, sbrk, (intptr_t))                                                          \
 	REAL(int, dlclose, (void *))                                                            \

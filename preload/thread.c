@@ -196,6 +196,15 @@ MT_COLD static struct mt_thread *map_place(void)
 	return NULL;
 }
 
+/* Says that the place, which is a mapping of its own, is there or is about to go. */
+static void say_place(struct mt_thread *thread, enum mt_event_type type)
+{
+	if (thread->is_mapped && thread->writers[0].ring)
+		mt_emit_fixed(&thread->writers[0],
+		              mt_event_word(type, MT_KIND_NONE, (uintptr_t)thread), sizeof(*thread),
+		              0, 0);
+}
+
 MT_COLD struct mt_thread *mt_thread_attach_slow(void)
 {
 	struct mt_tls *tls = &mt_tls;
@@ -233,6 +242,9 @@ MT_COLD struct mt_thread *mt_thread_attach_slow(void)
 	atomic_fetch_add_explicit(&mt_process.threads, 1, memory_order_relaxed);
 	if (!open_writer(&thread->writers[0], ring, tid))
 		goto fail;
+	/* That is an event of its own: the one that brought the thread here has not begun. */
+	say_place(thread, MT_EVENT_MAP);
+	mt_shared_let_go();
 	/* The key is among the first ones of the process: setting it does not allocate. */
 	if (have_key && !tls->transient)
 		mt_real.pthread_setspecific(key, thread);
@@ -272,6 +284,7 @@ void mt_thread_detach(void)
 	bool is_mapped = thread->is_mapped;
 
 	mt_unwind_account(thread);
+	say_place(thread, MT_EVENT_UNMAP);
 	tls->generation = MT_DETACHED;
 	tls->thread = NULL;
 	for (uint32_t i = MT_LEVELS; i-- > 0;)

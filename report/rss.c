@@ -10,7 +10,10 @@
 static const char snapshots_sql[] =
         "SELECT snapshot.id, reason, time_ns, source, frozen, stopped_ns, smaps_rss_bytes,"
         " resident.resident_bytes, unexplained_bytes, pss_bytes, uss_bytes, swap_bytes,"
-        " hugetlb_bytes, page_table_bytes, peak_rss_bytes, live_blocks, live_bytes"
+        " hugetlb_bytes, page_table_bytes, peak_rss_bytes, live_blocks, live_bytes, "
+        "purgeable_bytes,"
+        " (SELECT total(lazy_free_bytes) FROM mapping WHERE mapping.snapshot = snapshot.id),"
+        " (SELECT total(anon_huge_bytes) FROM mapping WHERE mapping.snapshot = snapshot.id)"
         " FROM snapshot JOIN resident ON resident.snapshot = snapshot.id"
         " WHERE snapshot.process = ?1 ORDER BY snapshot.id";
 
@@ -34,6 +37,9 @@ static struct mt_rss_snapshot read_snapshot(struct mt_arena *arena, struct mt_ro
 	        .peak_rss_bytes = mt_rows_integer(rows, 14),
 	        .live_blocks = mt_rows_integer(rows, 15),
 	        .live_bytes = mt_rows_integer(rows, 16),
+	        .purgeable_bytes = mt_rows_integer(rows, 17),
+	        .lazy_free_bytes = mt_rows_integer(rows, 18),
+	        .anon_huge_bytes = mt_rows_integer(rows, 19),
 	};
 }
 
@@ -123,6 +129,7 @@ const char *mt_rss_describe(const char *kind)
 	        {"slack", "the rest of pages with live blocks on them"},
 	        {"free", "free pages inside the allocator"},
 	        {"top", "free pages behind the last live block of a heap"},
+	        {"bloat", "free pages of huge pages with live blocks in them"},
 	        {"mmap", "mapped by the program itself"},
 	        {"stack", "stacks of threads"},
 	        {"text", "code of files"},

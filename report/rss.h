@@ -31,6 +31,9 @@ struct mt_rss_snapshot {
 	int64_t hugetlb_bytes;
 	int64_t page_table_bytes;
 	int64_t peak_rss_bytes;
+	int64_t purgeable_bytes;
+	int64_t lazy_free_bytes;
+	int64_t anon_huge_bytes;
 	int64_t live_blocks;
 	int64_t live_bytes;
 	int64_t process_peak_bytes; /* the most that ever was resident of the process, as far as was seen */

@@ -12,7 +12,7 @@ static json_t *snapshot_json(const struct mt_process *process,
 {
 	return json_pack("{s:I, s:s*, s:I, s:s*, s:I, s:s*, s:b, s:I, s:I, s:I, s:I, s:I, s:I, "
 	                 "s:I, s:I, s:I, "
-	                 "s:I, s:I, s:I, s:I}",
+	                 "s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 	                 "pid", (json_int_t)process->pid, "command", process->command, "id",
 	                 (json_int_t)snapshot->id, "reason", snapshot->reason, "time_ns",
 	                 (json_int_t)snapshot->time_ns, "source", snapshot->source, "frozen",
@@ -26,7 +26,10 @@ static json_t *snapshot_json(const struct mt_process *process,
 	                 (json_int_t)snapshot->swap_bytes, "hugetlb_bytes",
 	                 (json_int_t)snapshot->hugetlb_bytes, "page_table_bytes",
 	                 (json_int_t)snapshot->page_table_bytes, "peak_rss_bytes",
-	                 (json_int_t)snapshot->peak_rss_bytes, "live_blocks",
+	                 (json_int_t)snapshot->peak_rss_bytes, "purgeable_bytes",
+	                 (json_int_t)snapshot->purgeable_bytes, "lazy_free_bytes",
+	                 (json_int_t)snapshot->lazy_free_bytes, "anon_huge_bytes",
+	                 (json_int_t)snapshot->anon_huge_bytes, "live_blocks",
 	                 (json_int_t)snapshot->live_blocks, "process_peak_rss_bytes",
 	                 (json_int_t)snapshot->process_peak_bytes);
 }
@@ -61,9 +64,9 @@ static int read_meminfo(struct mt_rss_report *report, int64_t snapshot, json_t *
 	return next;
 }
 
-static const char all_owners_sql[] =
-        "SELECT kind, bytes, stack, file, tid, name, pinned_bytes FROM resident_owner"
-        " WHERE snapshot = ?1 ORDER BY bytes DESC, 1";
+static const char all_owners_sql[] = "SELECT kind, bytes, stack, file, tid, name, pinned_bytes, "
+                                     "returned_bytes FROM resident_owner"
+                                     " WHERE snapshot = ?1 ORDER BY bytes DESC, 1";
 
 static int print_owners(struct mt_rss_report *report, struct mt_json_out *out, int64_t snapshot)
 {
@@ -80,6 +83,8 @@ static int print_owners(struct mt_rss_report *report, struct mt_json_out *out, i
 		json_object_set_new(owner, "kind", mt_json_text(mt_rows_text(rows, 0)));
 		json_object_set_new(owner, "bytes", json_integer(mt_rows_integer(rows, 1)));
 		json_object_set_new(owner, "pinned_bytes", json_integer(mt_rows_integer(rows, 6)));
+		json_object_set_new(owner, "returned_bytes",
+		                    json_integer(mt_rows_integer(rows, 7)));
 		json_object_set_new(
 		        owner, "file",
 		        mt_json_text(mt_rows_is_null(rows, 3) ? NULL : mt_rows_text(rows, 3)));

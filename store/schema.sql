@@ -305,7 +305,8 @@ CREATE TABLE resident (
 	swap_bytes         INTEGER NOT NULL,
 	hugetlb_bytes      INTEGER NOT NULL,  -- not part of what is resident, as the kernel counts
 	page_table_bytes   INTEGER NOT NULL,  -- the same
-	peak_rss_bytes     INTEGER NOT NULL   -- VmHWM: the most that ever was resident
+	peak_rss_bytes     INTEGER NOT NULL,  -- VmHWM: the most that ever was resident
+	purgeable_bytes    INTEGER NOT NULL   -- of free, what an allocator that is not libc's has no reason to keep: further than 28 kB from any live block
 ) STRICT;
 
 -- The mappings at a snapshot, as /proc/PID/smaps has them; NULL: this kernel does not say.
@@ -356,6 +357,7 @@ CREATE TABLE mapping (
 --	free         an allocator's pages without a live block; stack: of the call for which the allocator took them from
 --	             the kernel, see growth; NULL: not known
 --	top          the same, behind the last live block of their mapping
+--	bloat        the same, of huge pages in which blocks live, shared out among their stacks by live bytes
 --	mmap         mapped by the program itself, by stack
 --	stack        of a thread; NULL: it is not known
 --	text, rodata, data, bss, file    of a file, see mapping
@@ -370,7 +372,9 @@ CREATE TABLE owner (
 	thread        INTEGER REFERENCES thread,
 	mapping       INTEGER NOT NULL,  -- mapping.start: the bytes are in it
 	bytes         INTEGER NOT NULL,
-	pinned_bytes  INTEGER NOT NULL   -- of 'live': pages on which no other stack has a live block, whole
+	pinned_bytes  INTEGER NOT NULL,  -- of 'live': pages on which no other stack has a live block, whole; huge ones, too
+	returned_bytes INTEGER NOT NULL  -- of 'live': what could go back if this stack freed all that it has: what it pins, and
+	                                 -- the free pages above all other stacks' blocks in a heap of libc's
 ) STRICT;
 CREATE INDEX owner_snapshot ON owner (snapshot);
 
@@ -499,8 +503,9 @@ GROUP BY process, stack, class;
 -- Whose the resident bytes of a snapshot are, over all its mappings: a call site's, a thread's or a file's.
 CREATE VIEW resident_owner AS
 SELECT owner.snapshot AS snapshot, owner.kind AS kind, owner.stack AS stack, thread.tid AS tid, thread.name AS name,
-       CASE WHEN owner.kind IN ('live', 'slack', 'mmap', 'stack') THEN NULL ELSE mapping.owner END AS file,
-       sum(owner.bytes) AS bytes, sum(owner.pinned_bytes) AS pinned_bytes
+       CASE WHEN owner.kind IN ('live', 'slack', 'bloat', 'mmap', 'stack') THEN NULL ELSE mapping.owner END AS file,
+       sum(owner.bytes) AS bytes, sum(owner.pinned_bytes) AS pinned_bytes,
+       sum(owner.returned_bytes) AS returned_bytes
 FROM owner LEFT JOIN mapping ON mapping.snapshot = owner.snapshot AND mapping.start = owner.mapping
      LEFT JOIN thread ON thread.id = owner.thread
 GROUP BY owner.snapshot, owner.kind, owner.stack, owner.thread, file;

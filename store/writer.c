@@ -125,8 +125,8 @@ static const char *const statement_sql[STATEMENTS] = {
                                              "," BLOCK_VALUES,
         [RESIDENT] = "INSERT INTO resident (snapshot, source, frozen, stopped_ns, tries,"
                      " smaps_rss_bytes, resident_bytes, unexplained_bytes, pss_bytes, uss_bytes,"
-                     " swap_bytes, hugetlb_bytes, page_table_bytes, peak_rss_bytes)"
-                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                     " swap_bytes, hugetlb_bytes, page_table_bytes, peak_rss_bytes,"
+                     " purgeable_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         /* the last columns: MT_SMAPS_FIELDS, in its order */
         [MAPPING] = "INSERT INTO mapping (snapshot, start, end, mode, offset_bytes, device_major,"
                     " device_minor, inode, kind, path, owner, flags, resident_bytes,"
@@ -138,8 +138,8 @@ static const char *const statement_sql[STATEMENTS] = {
                     " locked_bytes, thp_eligible, protection_key)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
                     " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [OWNER] = "INSERT INTO owner (snapshot, kind, stack, thread, mapping, bytes, pinned_bytes)"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [OWNER] = "INSERT INTO owner (snapshot, kind, stack, thread, mapping, bytes, pinned_bytes,"
+                  " returned_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [ANONYMOUS] = "INSERT INTO anonymous (snapshot, kind, stack, resident_bytes, swapped_bytes)"
                       " VALUES (?, ?, ?, ?, ?)",
         [PIN] = "INSERT INTO pin (snapshot, kind, start, end, addr, size_bytes, stack, above_bytes)"
@@ -702,11 +702,11 @@ int mt_writer_blocks(struct mt_writer *writer, const struct mt_writer_block *row
 
 int mt_writer_resident(struct mt_writer *writer, const struct mt_writer_resident *row)
 {
-	return run(writer, RESIDENT, "usuuuuuuuuuuuu", (uint64_t)row->snapshot, row->source,
+	return run(writer, RESIDENT, "usuuuuuuuuuuuuu", (uint64_t)row->snapshot, row->source,
 	           (uint64_t)row->is_frozen, row->stopped_ns, (uint64_t)row->tries,
 	           row->smaps_rss_bytes, row->resident_bytes, row->unexplained_bytes,
 	           row->pss_bytes, row->uss_bytes, row->swap_bytes, row->hugetlb_bytes,
-	           row->page_table_bytes, row->peak_rss_bytes);
+	           row->page_table_bytes, row->peak_rss_bytes, row->purgeable_bytes);
 }
 
 #define MAPPING_COLUMNS 13 /* before the fields of smaps */
@@ -733,8 +733,8 @@ int mt_writer_mapping(struct mt_writer *writer, const struct mt_writer_mapping *
 
 int mt_writer_owner(struct mt_writer *writer, const struct mt_writer_owner *row)
 {
-	return run(writer, OWNER, "usrriuu", (uint64_t)row->snapshot, row->kind, row->stack,
-	           row->thread, row->mapping, row->bytes, row->pinned_bytes);
+	return run(writer, OWNER, "usrriuuu", (uint64_t)row->snapshot, row->kind, row->stack,
+	           row->thread, row->mapping, row->bytes, row->pinned_bytes, row->returned_bytes);
 }
 
 int mt_writer_anonymous(struct mt_writer *writer, const struct mt_writer_anonymous *row)

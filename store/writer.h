@@ -234,6 +234,7 @@ struct mt_writer_resident {
 	uint64_t hugetlb_bytes;
 	uint64_t page_table_bytes;
 	uint64_t peak_rss_bytes;
+	uint64_t purgeable_bytes;
 };
 
 struct mt_writer_mapping {
@@ -261,6 +262,7 @@ struct mt_writer_owner {
 	int64_t mapping; /* its start */
 	uint64_t bytes;
 	uint64_t pinned_bytes;
+	uint64_t returned_bytes;
 };
 
 struct mt_writer_anonymous {

@@ -40,8 +40,9 @@ enum mt_event_type {
 	MT_EVENT_ALLOC,          /* addr was allocated: size bytes, stack, flags MT_ALLOC_* */
 	MT_EVENT_REALLOC,        /* addr is about to be reallocated: live no more ... */
 	MT_EVENT_REALLOC_FAILED, /* ... but the call failed: this thread's last REALLOC is undone */
-	MT_EVENT_MAP,   /* addr was mapped: size bytes, stack, flags = prot | map flags << 8 */
-	MT_EVENT_UNMAP, /* addr is about to be unmapped: size bytes */
+	MT_EVENT_MAP, /* addr was mapped: size bytes, stack, flags = prot | map flags << 8;
+	                   kind none: memtrace did */
+	MT_EVENT_UNMAP, /* addr is about to be unmapped: size bytes; kind shmat: all that was attached there */
 	MT_EVENT_UNMAP_FAILED, /* this thread's last UNMAP is undone */
 	MT_EVENT_BREAK,        /* the break is now addr; size: the signed change, stack */
 	MT_EVENT_THREAD_BEGIN, /* addr: tid; size: slot; stack: the slot's generation. First of a thread.
