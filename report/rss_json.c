@@ -116,8 +116,8 @@ int mt_rss_print_json(struct mt_rss_report *report)
 	mt_json_open(&out, json_pack("{s:s}", "state", mt_json_state(&report->file)), "snapshots");
 	for (size_t i = 0; i < report->file.process_count && error >= 0; i++) {
 		const struct mt_process *process = &report->file.processes[i];
-		struct mt_rss_snapshot *snapshots;
-		size_t count;
+		struct mt_rss_snapshot *snapshots = NULL;
+		size_t count = 0;
 
 		if (report->only_pid && process->pid != report->only_pid)
 			continue;

@@ -294,8 +294,8 @@ int mt_rss_print_text(struct mt_rss_report *report)
 {
 	for (size_t i = 0; i < report->file.process_count; i++) {
 		const struct mt_process *process = &report->file.processes[i];
-		struct mt_rss_snapshot *snapshots;
-		size_t count;
+		struct mt_rss_snapshot *snapshots = NULL;
+		size_t count = 0;
 		int error;
 
 		if (report->only_pid && process->pid != report->only_pid)

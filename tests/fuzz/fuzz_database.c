@@ -45,7 +45,29 @@ static const char *const questions[][3] = {
         {"sql", NULL, "SELECT * FROM site JOIN process_variance LIMIT 100"},
         {"sql", NULL, "SELECT * FROM note, sqlite_schema LIMIT 100"},
         {"rss", "--at=peak", NULL},
+        /* from here on with RESIDENT */
+        {"rss", NULL, NULL},
+        {"rss", "--limit=0", "--at=1"},
+        {"rss", "--diff=1,2", NULL},
+        {"rss", "--at=exit", NULL},
+        {"maps", NULL, NULL},
+        {"maps", "--at=1", NULL},
+        {"maps", "--wide", NULL},
+        {"maps", "--summary", "--sort=rss"},
+        {"top", "--by=growth", NULL},
+        {"top", "--by=growth", "--diff=1,2"},
+        {"tree", "--by=growth", NULL},
+        {"tree", "--by=growth", "--diff=1,2"},
+        {"timeline", NULL, NULL},
+        {"info", NULL, NULL},
+        {"sql", NULL, "SELECT * FROM resident_owner LIMIT 100"},
+        {"sql", NULL, "SELECT * FROM growth, anonymous, pin LIMIT 100"},
 };
+
+/* A bit of how the file is made: the later questions, and the tables that they read, too. */
+#define RESIDENT       0x80
+#define QUESTIONS      16u
+#define TABLES_OF_HEAP 18u
 
 static const char *const formats[] = {NULL, "--format=json", "--format=csv"};
 
@@ -163,10 +185,11 @@ static void patch(struct bytes *bytes)
 	free(image);
 }
 
-static const char *const tables[] = {"process",  "stack", "frame",    "symbol",  "module",
-                                     "total",    "block", "snapshot", "session", "note",
-                                     "timeline", "pause", "sample",   "weight",  "kind",
-                                     "thread",   "walk",  "tracing"};
+static const char *const tables[] = {
+        "process", "stack", "frame", "symbol", "module", "total", "block", "snapshot", "session",
+        "note", "timeline", "pause", "sample", "weight", "kind", "thread", "walk", "tracing",
+        /* with RESIDENT */
+        "resident", "mapping", "owner", "meminfo", "growth", "anonymous", "pin"};
 
 static const char *const texts[] = {"",
                                     "exit",
@@ -271,7 +294,7 @@ static const char *const statements[] = {
         "UPDATE note SET text = zeroblob(20000000) WHERE id = (SELECT min(id) FROM note)",
 };
 
-static void fill(struct bytes *bytes)
+static void fill(struct bytes *bytes, size_t table_count)
 {
 	uint32_t done = 0; /* of the statements, a bit each */
 	sqlite3 *db;
@@ -293,7 +316,7 @@ static void fill(struct bytes *bytes)
 			sqlite3_exec(db, statements[what & 15], NULL, NULL, NULL);
 			sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
 		} else {
-			insert(db, tables[what % (sizeof(tables) / sizeof(tables[0]))], bytes);
+			insert(db, tables[what % table_count], bytes);
 		}
 	}
 	sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
@@ -356,8 +379,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t count)
 	if (how & 1)
 		patch(&bytes);
 	else
-		fill(&bytes);
-	ask(questions[question & 15], formats[(question >> 4) % 3]);
+		fill(&bytes, how & RESIDENT ? sizeof(tables) / sizeof(tables[0]) : TABLES_OF_HEAP);
+	ask(questions[question % QUESTIONS + (how & RESIDENT ? QUESTIONS : 0)],
+	    formats[(question >> 4) % 3]);
 	snprintf(journal, sizeof(journal), "%s-wal", path);
 	unlink(journal);
 	snprintf(journal, sizeof(journal), "%s-shm", path);
