@@ -31,6 +31,9 @@ bool mt_kept_has_room(const struct mt_ledger *ledger, const struct mt_process *p
 	return !ledger->is_full && bytes <= ledger->bytes_max / 4;
 }
 
+/* The one that the session was begun for: it is what somebody wants to know of, however small. */
+#define FIRST_ROW 1u
+
 static bool is_wanted_at_end(const struct mt_ledger *ledger, const struct mt_process *process,
                              uint64_t stamp)
 {
@@ -40,7 +43,7 @@ static bool is_wanted_at_end(const struct mt_ledger *ledger, const struct mt_pro
 		return false;
 	return ledger->moments & MT_MOMENT_EXIT ||
 	       (ledger->moments & MT_MOMENT_AUTO &&
-	        mt_kept_is_worth(age_ns, process->totals.peak_bytes));
+	        (process->id == FIRST_ROW || mt_kept_is_worth(age_ns, process->totals.peak_bytes)));
 }
 
 void mt_kept_exit(struct mt_ledger *ledger, struct mt_process *process, uint64_t stamp)

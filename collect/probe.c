@@ -33,7 +33,7 @@
  * A snapshot of a peak is followed by this many times the time that it took: while smaps is read, the process cannot map
  * anything. Who asks for peaks gets every one that can be had.
  */
-#define AUTO_FACTOR 10u
+#define AUTO_FACTOR 20u
 #define PEAK_FACTOR 1u
 /* It was over when it could be looked at, or the kernel's figures do not agree: much later. */
 #define MISSED_FACTOR 100u

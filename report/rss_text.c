@@ -45,7 +45,9 @@ static void print_head(struct mt_rss_report *report, const struct mt_process *pr
 	       mt_text_clean(&report->file.arena, process->command), process->pid, snapshot->id,
 	       mt_text_clean(&report->file.arena, snapshot->reason),
 	       mt_units_duration(snapshot->time_ns).text);
-	if (snapshot->is_frozen)
+	if (snapshot->is_frozen && snapshot->stopped_ns == 0)
+		puts("; the process stood still at its end");
+	else if (snapshot->is_frozen)
 		printf("; the process stood still for %s\n",
 		       mt_units_duration(snapshot->stopped_ns).text);
 	else

@@ -284,7 +284,7 @@ is "no operand is wrong usage" $? 2
 "$memtrace" rss 999999999 >out 2>err
 is "no such process: 125" $? 125
 contains "and says so" err "no process 999999999"
-trace_run plain.db true
+MEMTRACE_OPTIONS=snapshot=off trace_run plain.db true
 "$memtrace" rss plain.db >out 2>err
 is "a file without a snapshot: 125" $? 125
 contains "and says what to do" err "memtrace rss PID"

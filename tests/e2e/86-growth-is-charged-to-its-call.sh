@@ -211,7 +211,7 @@ snapshot()
 takes_three()
 {
 	rm -f kernel
-	LD_PRELOAD="$library $2" MEMTRACE_OPTIONS=output=$work/$1 ./known <to >from &
+	LD_PRELOAD="$library $2" MEMTRACE_OPTIONS=output=$work/$1:snapshot=off ./known <to >from &
 	server=$!
 	exec 8>to 9<from
 	for i in 1 2 3; do
@@ -364,7 +364,7 @@ int main(void)
 }
 END_C
 ${CC:-cc} -g -O0 -o forked forked.c || exit 99
-LD_PRELOAD="$library" MEMTRACE_OPTIONS=output=$work/forked.db ./forked <to >from &
+LD_PRELOAD="$library" MEMTRACE_OPTIONS=output=$work/forked.db:snapshot=off ./forked <to >from &
 server=$!
 exec 8>to 9<from
 read -r child <&9
