@@ -31,10 +31,12 @@
 #define COST_FACTOR 200u
 /*
  * A snapshot of a peak is followed by this many times the time that it took: while smaps is read, the process cannot map
- * anything. Who asks for peaks gets every one that can be had.
+ * anything. Who asks for peaks gets every one that can be had. Nor is a process that grows quickly and is over soon kept
+ * waiting: the first of this much time are free.
  */
-#define AUTO_FACTOR 20u
-#define PEAK_FACTOR 1u
+#define AUTO_FACTOR  40u
+#define PEAK_FACTOR  1u
+#define AUTO_FREE_NS (60 * NS_PER_MS)
 /* It was over when it could be looked at, or the kernel's figures do not agree: much later. */
 #define MISSED_FACTOR 100u
 /* The drain thread is far behind: nothing more is put on it. */
@@ -307,8 +309,10 @@ void mt_probe_took(struct mt_probe *probe, const struct mt_resident *resident)
 		row->is_hopeless = resident->status != 0 && resident->status != -EAGAIN;
 	}
 	if (row && resident->reason == MT_RESIDENT_PEAK) {
-		uint64_t factor = probe->moments & MT_MOMENT_PEAK ? PEAK_FACTOR : AUTO_FACTOR;
+		bool is_free = probe->moments & MT_MOMENT_PEAK || row->took_ns < AUTO_FREE_NS;
+		uint64_t factor = is_free ? PEAK_FACTOR : AUTO_FACTOR;
 
+		row->took_ns += resident->took_ns;
 		if (bytes + bytes / 20 < row->wanted_bytes)
 			factor = MISSED_FACTOR;
 		if (bytes > row->peak_bytes)
