@@ -318,7 +318,10 @@ static uint64_t far_from_blocks(const struct sweep *sweep, uint64_t start, uint6
 	    in->blocks[sweep->block].addr < end + MT_OWNER_SLAB_BYTES)
 		end = max_of(in->blocks[sweep->block].addr, MT_OWNER_SLAB_BYTES) -
 		      MT_OWNER_SLAB_BYTES;
-	return end > start ? (end - start) / in->page_bytes * in->page_bytes : 0;
+	/* What is shorter may be an allocator's own small things between two that it gives back. */
+	if (end < start + MT_OWNER_SLAB_BYTES)
+		return 0;
+	return (end - start) / in->page_bytes * in->page_bytes;
 }
 
 /* Pages [start, end) of an allocator's, none of them with a live block; from `top` on they are a heap's top. */
