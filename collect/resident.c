@@ -39,10 +39,15 @@ static int fail(struct mt_resident *resident, int status, const char *format, ..
 {
 	va_list arguments;
 
-	resident->status = status;
-	va_start(arguments, format);
-	vsnprintf(resident->message, sizeof(resident->message), format, arguments);
-	va_end(arguments);
+	/* The drain thread may find that it cannot copy while the pages cannot be read: the first one says why. */
+	pthread_mutex_lock(&resident->mutex);
+	if (!resident->status) {
+		resident->status = status;
+		va_start(arguments, format);
+		vsnprintf(resident->message, sizeof(resident->message), format, arguments);
+		va_end(arguments);
+	}
+	pthread_mutex_unlock(&resident->mutex);
 	return status;
 }
 
