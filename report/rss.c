@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/stacktext.h"
+
 static const char snapshots_sql[] =
         "SELECT snapshot.id, reason, time_ns, source, frozen, stopped_ns, smaps_rss_bytes,"
         " resident.resident_bytes, unexplained_bytes, pss_bytes, uss_bytes, swap_bytes,"
@@ -116,6 +118,17 @@ int mt_rss_ask(struct mt_rss_report *report, const char *sql, int64_t snapshot,
 	if (error == 0)
 		mt_rows_bind(*ret_rows, 1, snapshot);
 	return error;
+}
+
+#define NAME_WIDTH  40
+#define PLACE_WIDTH 32
+
+void mt_rss_put_stack(struct mt_arena *arena, const struct mt_trim *trim, struct mt_value *row)
+{
+	row[0] = mt_value_text(mt_stacktext_function_at(arena, trim, 0, NAME_WIDTH));
+	row[1] = mt_value_text(trim->count ? mt_stacktext_place(arena, trim->lines, PLACE_WIDTH)
+	                                   : "");
+	row[2] = mt_value_text(mt_stacktext_function_at(arena, trim, 1, NAME_WIDTH));
 }
 
 /* What a kind of owner is, for a person. */

@@ -13,6 +13,8 @@
 
 #include "report/file.h"
 #include "report/stacks.h"
+#include "report/table.h"
+#include "report/trim.h"
 
 /* Rows of the tables snapshot and resident. */
 struct mt_rss_snapshot {
@@ -72,6 +74,9 @@ int mt_rss_ask(struct mt_rss_report *report, const char *sql, int64_t snapshot,
 /* rss_growth.c: for whom free pages of heaps were taken, and the blocks that pin them. 0 or -errno. */
 int mt_rss_print_growth(struct mt_rss_report *report, const struct mt_rss_snapshot *snapshot);
 int mt_rss_pins_json(struct mt_rss_report *report, int64_t snapshot, json_t *ret_pins);
+
+/* Three cells of a row: the function of a stack, where it is, and what called it. */
+void mt_rss_put_stack(struct mt_arena *arena, const struct mt_trim *trim, struct mt_value *row);
 
 /* What a kind of owner, or of mapping, is, for a person. */
 const char *mt_rss_describe(const char *kind);

@@ -14,8 +14,7 @@
 #include "report/table.h"
 #include "report/text.h"
 
-#define NAME_WIDTH  40
-#define PLACE_WIDTH 32
+#define NAME_WIDTH 40
 
 static const char free_sql[] =
         "SELECT stack, sum(bytes), sum(CASE kind WHEN 'top' THEN bytes ELSE 0 END) FROM owner"
@@ -57,13 +56,7 @@ static int print_free(struct mt_rss_report *report, const struct mt_rss_snapshot
 		row = mt_table_add(&table);
 		row[0] = mt_value_number(mt_rows_integer(rows, 1));
 		row[1] = mt_value_number(mt_rows_integer(rows, 2));
-		row[2] =
-		        mt_value_text(mt_stacktext_function_at(&table.arena, &trim, 0, NAME_WIDTH));
-		row[3] = mt_value_text(
-		        trim.count ? mt_stacktext_place(&table.arena, trim.lines, PLACE_WIDTH)
-		                   : "");
-		row[4] =
-		        mt_value_text(mt_stacktext_function_at(&table.arena, &trim, 1, NAME_WIDTH));
+		mt_rss_put_stack(&table.arena, &trim, row + 2);
 	}
 	mt_rows_close(rows);
 	if (next == 0 && table.row_count > 0) {

@@ -15,9 +15,6 @@
 #include "report/table.h"
 #include "report/text.h"
 
-#define NAME_WIDTH  40
-#define PLACE_WIDTH 32
-
 /* An allocator that is not libc's own is a library with a name, or in the program, where it cannot be told. */
 static const char allocator_sql[] =
         "SELECT owner FROM mapping WHERE snapshot = ?1 AND kind = 'text' AND (owner LIKE"
@@ -204,13 +201,7 @@ static int print_sites(struct mt_rss_report *report, const struct mt_rss_snapsho
 		row = mt_table_add(&table);
 		for (int i = 0; i < 6; i++)
 			row[i] = mt_value_number(mt_rows_integer(rows, i + 1));
-		row[6] =
-		        mt_value_text(mt_stacktext_function_at(&table.arena, &trim, 0, NAME_WIDTH));
-		row[7] = mt_value_text(
-		        trim.count ? mt_stacktext_place(&table.arena, trim.lines, PLACE_WIDTH)
-		                   : "");
-		row[8] =
-		        mt_value_text(mt_stacktext_function_at(&table.arena, &trim, 1, NAME_WIDTH));
+		mt_rss_put_stack(&table.arena, &trim, row + 6);
 	}
 	mt_rows_close(rows);
 	if (next == 0 && table.row_count > 0) {
