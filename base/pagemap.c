@@ -50,6 +50,10 @@ struct pm_scan_arg {
 #define SCAN_IS_HUGE    (1u << 6)
 static_assert(sizeof(struct pm_scan_arg) == 96, "as the kernel has it");
 
+/* Processes have addresses of so many bits: 56 with five levels of page tables, 47 or 48 with four, 46 and less elsewhere. */
+#define ADDRESS_BITS_MAX 56u
+#define ADDRESS_BITS_MIN 36u
+
 /* Of an entry of pagemap. */
 #define ENTRY_PRESENT (1ull << 63)
 #define ENTRY_SWAPPED (1ull << 62)
@@ -195,6 +199,47 @@ int mt_pagemap_add(int fd, uint64_t start, uint64_t end, struct mt_pages *pages)
 		pages->source = MT_PAGEMAP_READ; /* an older kernel */
 	}
 	return read_entries(fd, start, end, pages);
+}
+
+int mt_pagemap_add_all(int fd, struct mt_pages *pages)
+{
+	uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	int r = -EFAULT;
+
+	/* Where a process's addresses end, only the kernel knows: what is beyond is refused before anything is read. */
+	for (unsigned int bits = ADDRESS_BITS_MAX; r == -EFAULT && bits >= ADDRESS_BITS_MIN; bits--)
+		r = scan(fd, 0, (1ull << bits) - page_bytes, pages);
+	if (r == 0)
+		pages->source = MT_PAGEMAP_SCAN;
+	return r == -EINVAL ? -ENOTTY : r;
+}
+
+int mt_pages_remove(struct mt_pages *pages, uint64_t start, uint64_t end)
+{
+	size_t first = 0, last;
+	int r = MT_ARRAY_RESERVE(pages->runs, pages->capacity, pages->count + 1);
+
+	if (r < 0)
+		return r;
+	while (first < pages->count && pages->runs[first].end <= start)
+		first++;
+	if (first < pages->count && pages->runs[first].start < start) {
+		struct mt_page_run *run = &pages->runs[first];
+
+		/* It may reach over both ends: neighbouring mappings can have pages of one kind. */
+		memmove(run + 1, run, (pages->count++ - first) * sizeof(*run));
+		run[0].end = start;
+		run[1].start = start;
+		first++;
+	}
+	for (last = first; last < pages->count && pages->runs[last].end <= end; last++)
+		;
+	if (last < pages->count && pages->runs[last].start < end)
+		pages->runs[last].start = end;
+	memmove(&pages->runs[first], &pages->runs[last],
+	        (pages->count - last) * sizeof(*pages->runs));
+	pages->count -= last - first;
+	return 0;
 }
 
 void mt_pages_free(struct mt_pages *pages)

@@ -45,6 +45,15 @@ int mt_pagemap_open(const char *root, pid_t pid);
 /* Adds the pages of [start, end) to *pages, which starts as {0}; both are page-aligned. 0 or -errno. */
 int mt_pagemap_add(int fd, uint64_t start, uint64_t end, struct mt_pages *pages);
 
+/*
+ * Adds the pages of all mappings, in one call where the process has few; also of those that are no part of its Rss
+ * (hugetlb). -ENOTTY: this kernel has no PAGEMAP_SCAN; nothing was added.
+ */
+int mt_pagemap_add_all(int fd, struct mt_pages *pages);
+
+/* Takes out what lies in [start, end). 0 or -ENOMEM. */
+int mt_pages_remove(struct mt_pages *pages, uint64_t start, uint64_t end);
+
 void mt_pages_free(struct mt_pages *pages);
 
 /* What a report calls the source. */

@@ -265,11 +265,17 @@ int mt_smaps_parse(char *text, struct mt_smaps *ret_smaps)
 	return 0;
 }
 
-int mt_smaps_read(const char *root, pid_t pid, struct mt_smaps *ret_smaps)
+int mt_smaps_read_text(const char *root, pid_t pid, char **ret_text)
 {
 	size_t bytes;
+
+	return mt_procfs_read(root, pid, "smaps", TEXT_BYTES_MAX, ret_text, &bytes);
+}
+
+int mt_smaps_read(const char *root, pid_t pid, struct mt_smaps *ret_smaps)
+{
 	char *text;
-	int r = mt_procfs_read(root, pid, "smaps", TEXT_BYTES_MAX, &text, &bytes);
+	int r = mt_smaps_read_text(root, pid, &text);
 
 	return r < 0 ? r : mt_smaps_parse(text, ret_smaps);
 }

@@ -112,6 +112,9 @@ extern const char *const mt_vma_kinds[MT_VMA_KIND_COUNT];
  */
 int mt_smaps_read(const char *root, pid_t pid, struct mt_smaps *ret_smaps);
 
+/* Its first half, for who is in a hurry: the text alone. *ret_text is given (free()). 0 or -errno. */
+int mt_smaps_read_text(const char *root, pid_t pid, char **ret_text);
+
 /* The same from text that was read before; takes it (malloc'ed, NUL-terminated), also when it fails. */
 int mt_smaps_parse(char *text, struct mt_smaps *ret_smaps);
 

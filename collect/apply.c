@@ -8,6 +8,7 @@
 #include "collect/apply.h"
 
 #include "collect/books.h"
+#include "collect/charge.h"
 #include "collect/define.h"
 #include "collect/lifecycle.h"
 
@@ -51,14 +52,14 @@ static inline struct tail tail_of(const struct mt_drain *drain)
 static void cross_points(struct mt_ledger *ledger, struct mt_process *process, uint64_t stamp)
 {
 	uint64_t beyond = stamp - process->point_stamp;
-	uint64_t ticks = ledger->point_ticks;
+	uint64_t ticks = process->point_ticks;
 
 	if (process->events != process->point_events)
-		mt_process_point(process, mt_stamp_ns(&ledger->stamps, process->point_stamp));
+		mt_process_point(process, mt_stamp_ns(&ledger->stamps, process->point_stamp), NULL);
 	/* After a silence: the state just before this event. */
 	if (beyond >= ticks) {
 		process->point_stamp += beyond / ticks * ticks;
-		mt_process_point(process, mt_stamp_ns(&ledger->stamps, process->point_stamp));
+		mt_process_point(process, mt_stamp_ns(&ledger->stamps, process->point_stamp), NULL);
 	}
 	process->point_stamp += ticks;
 }
@@ -99,6 +100,8 @@ static ALWAYS_INLINE void apply_free(struct mt_ledger *ledger, struct mt_drain *
 		return;
 	}
 	judge_free(ledger, drain, process, block, head);
+	if (unlikely(block->size_bytes >= process->growth.chunk_min_bytes))
+		mt_growth_unmap(&process->growth, block->addr, NULL);
 	mt_books_release(drain, process, block, head.word);
 	mt_books_remove(process, block);
 }
@@ -169,6 +172,7 @@ static void apply_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		judge_free(ledger, drain, process, block, head);
 		begun.kind = MT_REALLOC_BLOCK;
 		begun.block = *block;
+		mt_growth_unmap(&process->growth, block->addr, &begun.chunk);
 		begun.was_temporary = mt_books_release(drain, process, block, head.word);
 		mt_books_remove(process, block);
 	} else {
@@ -220,6 +224,8 @@ static void undo_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		return;
 	}
 	*block = *old;
+	if (begun.chunk.addr)
+		mt_growth_undo(&process->growth, &begun.chunk);
 	if (old->total & MT_LIVE_FLAGS) {
 		mt_books_restore_flagged(process, old);
 		return;
@@ -231,32 +237,81 @@ static void undo_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
 		thread->last_alloc = old->addr;
 }
 
+/* The index of totals that a record's stack and kind lead to; 0: memory is out. */
+static uint32_t find_site(struct mt_ledger *ledger, struct mt_drain *drain,
+                          struct mt_process *process, uint32_t stack, unsigned int kind)
+{
+	uint32_t total = mt_totals_find(&process->totals, stack, kind);
+
+	if (!total)
+		total = mt_define_total(ledger, drain, process, stack, kind);
+	if (!total)
+		process->out_of_memory++;
+	return total;
+}
+
+static uint32_t node_of(const struct mt_process *process, uint32_t total)
+{
+	return total ? process->totals.rows[total].node : 0;
+}
+
+/* addr is the new break. */
+static void move_break(struct mt_ledger *ledger, struct mt_process *process, uint64_t addr,
+                       int64_t change, uint32_t node)
+{
+	if (change < 0 && change > -(int64_t)SIZE_LIMIT)
+		mt_regions_unmap(&process->regions, addr, (uint64_t)-change, ledger->page_bytes);
+	else if (change > 0 && (uint64_t)change <= addr)
+		mt_regions_put(&process->regions, addr - (uint64_t)change, (uint64_t)change,
+		               MT_REGION_BREAK, node, ledger->page_bytes);
+}
+
 static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct mt_process *process,
                       struct mt_event_head head)
 {
 	unsigned int kind = mt_event_kind(head.word);
 	struct tail tail = tail_of(drain);
 	bool is_break = mt_event_type(head.word) == MT_EVENT_BREAK;
-	uint32_t total;
+	int64_t change = (int64_t)tail.size_bytes; /* of the break */
+	uint32_t total, node;
 
+	if (kind == MT_KIND_NONE && mt_event_type(head.word) == MT_EVENT_MAP &&
+	    tail.size_bytes < SIZE_LIMIT) {
+		mt_regions_put(&process->regions, mt_event_addr(head.word), tail.size_bytes,
+		               MT_REGION_MEMTRACE, 0, ledger->page_bytes);
+		return true;
+	}
 	if (kind == MT_KIND_NONE || kind >= MT_KIND_COUNT || kind_is_heap[kind])
 		return false;
 	/* The break may shrink: that is no growth. */
-	if (is_break && (int64_t)tail.size_bytes < 0)
+	if (is_break && change < 0)
 		tail.size_bytes = 0;
 	if (tail.size_bytes >= SIZE_LIMIT)
 		return false;
-	total = mt_totals_find(&process->totals, tail.stack, kind);
-	if (!total)
-		total = mt_define_total(ledger, drain, process, tail.stack, kind);
+	total = find_site(ledger, drain, process, tail.stack, kind);
 	if (total)
 		mt_totals_map(&process->totals, total, tail.size_bytes);
-	else
-		process->out_of_memory++;
-	if (!is_break)
-		mt_regions_map(&process->regions, mt_event_addr(head.word), tail.size_bytes, total,
+	node = node_of(process, total);
+	if (is_break) {
+		move_break(ledger, process, mt_event_addr(head.word), change, node);
+		mt_charge_break(process, mt_event_addr(head.word), change, node);
+	} else {
+		mt_regions_map(&process->regions, mt_event_addr(head.word), tail.size_bytes, node,
 		               ledger->page_bytes);
+	}
 	return true;
+}
+
+static bool apply_growth(struct mt_ledger *ledger, struct mt_drain *drain,
+                         struct mt_process *process, struct mt_event_head head)
+{
+	struct tail tail = tail_of(drain);
+	uint32_t node = 0;
+
+	if (tail.stack)
+		node = node_of(process, find_site(ledger, drain, process, tail.stack,
+		                                  mt_event_kind(head.word)));
+	return mt_charge_growth(ledger, process, head, (int64_t)tail.size_bytes, tail.flags, node);
 }
 
 static void apply_unmap(struct mt_ledger *ledger, struct mt_drain *drain,
@@ -264,6 +319,13 @@ static void apply_unmap(struct mt_ledger *ledger, struct mt_drain *drain,
 {
 	struct tail tail = tail_of(drain);
 
+	/* shmdt() names no length. */
+	if (mt_event_kind(head.word) == MT_KIND_SHM)
+		tail.size_bytes =
+		        mt_event_type(head.word) == MT_EVENT_UNMAP
+		                ? mt_regions_bytes(&process->regions, mt_event_addr(head.word))
+		                : mt_regions_removed_bytes(&process->regions,
+		                                           mt_event_addr(head.word));
 	if (mt_event_type(head.word) == MT_EVENT_UNMAP)
 		mt_regions_unmap(&process->regions, mt_event_addr(head.word), tail.size_bytes,
 		                 ledger->page_bytes);
@@ -335,6 +397,7 @@ static bool makes_larger(unsigned int type)
 	case MT_EVENT_ALLOC:
 	case MT_EVENT_MAP:
 	case MT_EVENT_BREAK:
+	case MT_EVENT_GROWTH:
 	case MT_EVENT_FORK:
 	case MT_EVENT_STACK:
 	case MT_EVENT_MODULE: return true;
@@ -383,6 +446,7 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 		return true;
 	case MT_EVENT_MAP:
 	case MT_EVENT_BREAK: return apply_map(ledger, drain, process, head);
+	case MT_EVENT_GROWTH: return apply_growth(ledger, drain, process, head);
 	case MT_EVENT_UNMAP:
 	case MT_EVENT_UNMAP_FAILED: apply_unmap(ledger, drain, process, head); return true;
 	case MT_EVENT_THREAD_BEGIN: begin_thread(ledger, drain, head); return true;
@@ -406,6 +470,7 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 		return true;
 	case MT_EVENT_STACK: return mt_define_stack(ledger, drain, process, large);
 	case MT_EVENT_MODULE: return mt_define_module(ledger, process, large);
+	case MT_EVENT_NAME: return mt_define_name(ledger, drain, process, large);
 	case MT_EVENT_UNSEEN: return mt_define_unseen(ledger, process, large);
 	case MT_EVENT_UNTRACED: return mt_define_untraced(ledger, process, large);
 	default: return false;

@@ -8,6 +8,7 @@
 #include "collect/batch.h"
 
 #include "base/array.h"
+#include "collect/kept.h"
 #include "collect/lifecycle.h"
 #include "collect/resident.h"
 
@@ -41,9 +42,12 @@ static void free_batch(struct mt_batch *batch)
 	free(batch->threads);
 	free(batch->totals);
 	free(batch->samples);
+	free(batch->growths);
 	free(batch->pauses);
 	free(batch->bad_frees);
 	free(batch->timeline);
+	free(batch->thinned);
+	free(batch->dropped);
 	free(batch->notes);
 	free(batch->snapshots);
 	free(batch->members);
@@ -267,6 +271,27 @@ static void take_totals(struct mt_batch *batch, struct mt_process *process)
 	mt_totals_clean(totals);
 }
 
+static void take_growth(struct mt_batch *batch, struct mt_process *process)
+{
+	struct mt_growth *growth = &process->growth;
+
+	for (size_t i = 0; i < growth->dirty_count; i++) {
+		const struct mt_growth_sum *sum = &growth->sums[growth->dirty[i]];
+		bool is_unknown = process->estimate && sum->kind == MT_GROWTH_CHUNK;
+
+		*APPEND(batch, growths) = (struct mt_writer_growth){
+		        .process = process->id,
+		        .number = growth->dirty[i] + 1,
+		        .kind = mt_growth_kinds[sum->kind],
+		        .stack = sum->node,
+		        .calls = sum->calls,
+		        .grown_bytes = sum->grown_bytes,
+		        .returned_bytes =
+		                is_unknown ? MT_WRITER_NULL : (int64_t)sum->returned_bytes};
+	}
+	mt_growth_clean(growth);
+}
+
 static void take_threads(struct mt_batch *batch, struct mt_ledger *ledger,
                          struct mt_process *process)
 {
@@ -276,16 +301,7 @@ static void take_threads(struct mt_batch *batch, struct mt_ledger *ledger,
 		if (!thread->is_dirty)
 			continue;
 		thread->is_dirty = false;
-		if (!thread->id) {
-			thread->id = ++ledger->thread_ids;
-			if (!thread->has_ended && !process->has_ended)
-				mt_ledger_post(ledger,
-				               &(struct mt_mail){.type = MT_MAIL_NAME,
-				                                 .slot = process->slot,
-				                                 .generation = process->generation,
-				                                 .pid = process->pid,
-				                                 .tid = (int32_t)thread->tid});
-		}
+		mt_ledger_number_thread(ledger, process, thread);
 		*APPEND(batch, threads) = (struct mt_writer_thread){
 		        .id = thread->id,
 		        .process = process->id,
@@ -307,9 +323,16 @@ static void take_points(struct mt_batch *batch, struct mt_process *process)
 		                                    .time_ns = point->time_ns,
 		                                    .live_blocks = point->live_blocks,
 		                                    .live_bytes = point->live_bytes,
-		                                    .allocations = point->allocations};
+		                                    .allocations = point->allocations,
+		                                    .usage = point->usage};
 	}
+	process->points_written += process->point_count;
 	process->point_count = 0;
+	if (process->points_written < MT_PROCESS_POINTS_MAX)
+		return;
+	*APPEND(batch, thinned) = process->id;
+	process->points_written /= 2;
+	process->point_ticks *= 2;
 }
 
 static void take_pauses(struct mt_batch *batch, struct mt_process *process)
@@ -363,10 +386,11 @@ static int reserve_process(struct mt_batch *batch, const struct mt_process *proc
 	if (RESERVE(batch, processes, 1) < 0 || RESERVE(batch, members, 1) < 0 ||
 	    RESERVE(batch, totals, process->totals.dirty_count) < 0 ||
 	    (process->estimate && RESERVE(batch, samples, process->totals.dirty_count) < 0) ||
+	    RESERVE(batch, growths, process->growth.dirty_count) < 0 ||
 	    RESERVE(batch, pauses, process->pause_count) < 0 ||
 	    RESERVE(batch, bad_frees, process->frees.count) < 0 ||
 	    RESERVE(batch, threads, process->thread_count) < 0 ||
-	    RESERVE(batch, timeline, process->point_count) < 0 ||
+	    RESERVE(batch, timeline, process->point_count) < 0 || RESERVE(batch, thinned, 1) < 0 ||
 	    RESERVE(batch, snapshots, process->snapshot_reason != NULL) < 0)
 		return -ENOMEM;
 	return 0;
@@ -383,15 +407,15 @@ static int take_process(struct mt_batch *batch, struct mt_ledger *ledger,
 		if (process->events != process->point_events &&
 		    ledger->cut_stamp >= process->point_stamp) {
 			mt_process_point(process,
-			                 mt_stamp_ns(&ledger->stamps, process->point_stamp));
+			                 mt_stamp_ns(&ledger->stamps, process->point_stamp), NULL);
 			process->point_stamp +=
-			        ((ledger->cut_stamp - process->point_stamp) / ledger->point_ticks +
+			        ((ledger->cut_stamp - process->point_stamp) / process->point_ticks +
 			         1) *
-			        ledger->point_ticks;
+			        process->point_ticks;
 		}
 		mt_lifecycle_measure(ledger, process);
 	}
-	if (!mt_process_is_owed(process))
+	if (!mt_process_is_owed(process) || mt_kept_waits(ledger, process))
 		return 0;
 	mt_totals_follow_peak(&process->totals);
 	if (reserve_process(batch, process) < 0)
@@ -406,15 +430,17 @@ static int take_process(struct mt_batch *batch, struct mt_ledger *ledger,
 	if (process->snapshot_reason) {
 		member->is_end = true;
 		member->snapshot = batch->snapshots_count;
-		if (mt_snapshot_take(process, ledger->snapshot_ids + 1,
+		if (!process->snapshot_id)
+			process->snapshot_id = ++ledger->snapshot_ids;
+		if (mt_snapshot_take(process, process->snapshot_id,
 		                     &batch->snapshots[batch->snapshots_count]) < 0)
 			return -ENOMEM;
-		ledger->snapshot_ids++;
 		batch->snapshots_count++;
 	}
 	batch->members_count++;
 	take_row(batch, process);
 	take_totals(batch, process);
+	take_growth(batch, process);
 	take_pauses(batch, process);
 	take_bad_frees(batch, process);
 	take_points(batch, process);
@@ -439,6 +465,10 @@ struct mt_batch *mt_batch_build(struct mt_ledger *ledger)
 			break;
 	batch->residents = ledger->residents;
 	ledger->residents = NULL;
+	batch->dropped = ledger->dropped;
+	batch->dropped_count = ledger->dropped_count;
+	ledger->dropped = NULL;
+	ledger->dropped_count = ledger->dropped_capacity = 0;
 	return batch;
 }
 
@@ -448,7 +478,7 @@ bool mt_batch_is_empty(const struct mt_batch *batch)
 	         batch->processes_count || batch->threads_count || batch->totals_count ||
 	         batch->samples_count || batch->pauses_count || batch->bad_frees_count ||
 	         batch->timeline_count || batch->notes_count || batch->snapshots_count ||
-	         batch->residents);
+	         batch->dropped_count || batch->residents);
 }
 
 void mt_batch_settle(struct mt_batch *batch)

@@ -41,13 +41,19 @@ struct mt_batch {
 	MT_BATCH_LIST(mt_writer_thread, threads);
 	MT_BATCH_LIST(mt_writer_total, totals);
 	MT_BATCH_LIST(mt_writer_sample, samples);
+	MT_BATCH_LIST(mt_writer_growth, growths);
 	MT_BATCH_LIST(mt_writer_pause, pauses);
 	MT_BATCH_LIST(mt_writer_bad_free, bad_frees);
 	MT_BATCH_LIST(mt_writer_timeline, timeline);
 	MT_BATCH_LIST(mt_writer_note, notes);
 	MT_BATCH_LIST(mt_snapshot, snapshots);
 	MT_BATCH_LIST(mt_batch_member, members);
+	uint32_t *thinned; /* processes with more points of the timeline than they may have */
+	size_t thinned_count;
+	size_t thinned_capacity;
 	struct mt_resident *residents; /* snapshots of pages, a list */
+	uint32_t *dropped;             /* those that are taken out of the file */
+	size_t dropped_count;
 	bool is_last; /* as far as can be told: every process known has ended in an orderly way */
 };
 

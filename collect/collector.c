@@ -5,6 +5,7 @@
 #include "collect/collector.h"
 
 #include "collect/batch.h"
+#include "collect/kept.h"
 #include "collect/lifecycle.h"
 #include "collect/resident.h"
 
@@ -35,6 +36,7 @@ void mt_collector_init(struct mt_collector *collector, struct mt_segment *segmen
 	collector->service_event_fd = service_event_fd;
 	collector->commit = commit;
 	mt_ledger_init(&collector->ledger, segment, clock, point_ms, to_service);
+	collector->ledger.collector = collector;
 }
 
 void mt_collector_free(struct mt_collector *collector)
@@ -182,10 +184,12 @@ static bool read_one(struct mt_collector *collector, struct mt_mail *mail)
 		mail->resident = NULL;
 		break;
 	case MT_MAIL_RESIDENT:
-		mail->resident->next = ledger->residents;
-		ledger->residents = mail->resident;
+		mt_kept_arrived(ledger, mail->resident);
 		mail->resident = NULL;
-		ledger->is_urgent = true;
+		break;
+	case MT_MAIL_USAGE:
+		mt_kept_usage(ledger, mail);
+		atomic_fetch_sub(&collector->probe.unread, 1);
 		break;
 	case MT_MAIL_STOP: collector->is_stopping = true; break;
 	case MT_MAIL_REST: collector->wants_rest = true; break;
@@ -344,7 +348,7 @@ static bool is_last(struct mt_collector *collector)
 	    atomic_load_explicit(&ledger->segment->forks_in_flight, memory_order_relaxed))
 		return false;
 	for (struct mt_process *process = ledger->first; process; process = process->next)
-		if (!process->has_ended)
+		if (!process->has_ended || process->pages_until_ns)
 			return false;
 	return true;
 }
@@ -415,6 +419,7 @@ static void stop(struct mt_collector *collector)
 	settle_batch(collector, true);
 	mt_collector_round(collector);
 	mt_lifecycle_stop(&collector->ledger);
+	mt_kept_stop(&collector->ledger);
 	while (offer_batch(collector)) {
 		settle_batch(collector, true);
 		mt_lifecycle_settle(&collector->ledger, collector->drains, collector->drain_count);

@@ -11,6 +11,8 @@
 #include "collect/commit.h"
 #include "collect/ledger.h"
 #include "collect/merge.h"
+#include "collect/probe.h"
+#include "collect/snapshots.h"
 
 struct mt_collector {
 	struct mt_ledger ledger;
@@ -23,7 +25,10 @@ struct mt_collector {
 	struct mt_mailbox *to_service;
 	int service_event_fd;     /* an eventfd that wakes the service thread; -1: none */
 	struct mt_commit *commit; /* NULL: nothing is written (tests) */
-	uint32_t slot_claims;     /* as last looked at */
+	uint64_t segment_inode;   /* of the memfd: who has that mapped is of the session */
+	struct mt_snapshots snapshots;
+	struct mt_probe probe;
+	uint32_t slot_claims; /* as last looked at */
 	uint64_t begun_ns;
 	uint64_t last_batch_ns;
 	uint64_t last_tick_ns;

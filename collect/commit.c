@@ -93,8 +93,8 @@ static int write_mappings(struct mt_writer *writer, const struct mt_resident *re
 {
 	int r = 0;
 
-	for (size_t i = 0; i < resident->smaps.count && r == 0; i++) {
-		const struct mt_vma *vma = &resident->smaps.vmas[i];
+	for (size_t i = 0; i < resident->memory.smaps.count && r == 0; i++) {
+		const struct mt_vma *vma = &resident->memory.smaps.vmas[i];
 		struct mt_writer_mapping row = {.snapshot = resident->snapshot.id,
 		                                .start = vma->start,
 		                                .end = vma->end,
@@ -110,8 +110,9 @@ static int write_mappings(struct mt_writer *writer, const struct mt_resident *re
 		                                .resident_bytes = resident->owners.mappings[i]};
 
 		for (unsigned int f = 0; f < MT_SMAPS_KNOWN; f++)
-			row.fields[f] = mt_smaps_has(&resident->smaps, f) ? (int64_t)vma->fields[f]
-			                                                  : MT_WRITER_NULL;
+			row.fields[f] = mt_smaps_has(&resident->memory.smaps, f)
+			                        ? (int64_t)vma->fields[f]
+			                        : MT_WRITER_NULL;
 		r = mt_writer_mapping(writer, &row);
 	}
 	return r;
@@ -121,48 +122,84 @@ static int write_mappings(struct mt_writer *writer, const struct mt_resident *re
 static struct mt_writer_owner owner_of(const struct mt_resident *resident,
                                        const struct mt_owner *owner)
 {
-	struct mt_writer_owner row = {.snapshot = resident->snapshot.id,
-	                              .kind = mt_owner_kinds[owner->kind],
-	                              .mapping =
-	                                      (int64_t)resident->smaps.vmas[owner->mapping].start,
-	                              .bytes = owner->bytes,
-	                              .pinned_bytes = owner->pinned_bytes};
+	struct mt_writer_owner row = {
+	        .snapshot = resident->snapshot.id,
+	        .kind = mt_owner_kinds[owner->kind],
+	        .mapping = (int64_t)resident->memory.smaps.vmas[owner->mapping].start,
+	        .bytes = owner->bytes,
+	        .pinned_bytes = owner->pinned_bytes,
+	        .returned_bytes = owner->returned_bytes};
 
 	switch (mt_owner_keys[owner->kind]) {
 	case MT_OWNER_KEY_SITE: row.stack = resident->snapshot.nodes[owner->key]; break;
 	case MT_OWNER_KEY_THREAD:
 		row.thread = owner->key == MT_OWNER_NO_THREAD ? 0 : owner->key;
 		break;
-	case MT_OWNER_KEY_MAPPING: break;
+	case MT_OWNER_KEY_MAPPING: row.stack = owner->node; break;
 	}
 	return row;
 }
 
+static int write_growth(struct mt_writer *writer, const struct mt_resident *resident)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < resident->anonymous.count && r == 0; i++) {
+		const struct mt_anonymous_row *from = &resident->anonymous.rows[i];
+		struct mt_writer_anonymous row = {.snapshot = resident->snapshot.id,
+		                                  .kind = mt_anonymous_kinds[from->kind],
+		                                  .stack = from->node,
+		                                  .resident_bytes = from->resident_bytes,
+		                                  .swapped_bytes = from->swapped_bytes};
+
+		r = mt_writer_anonymous(writer, &row);
+	}
+	for (size_t i = 0; i < resident->pins.count && r == 0; i++) {
+		const struct mt_pin *from = &resident->pins.rows[i];
+		struct mt_writer_pin row = {.snapshot = resident->snapshot.id,
+		                            .kind = mt_growth_kinds[from->kind],
+		                            .start = from->start,
+		                            .end = from->end,
+		                            .addr = from->block.addr,
+		                            .size_bytes = from->block.size_bytes,
+		                            .stack = resident->snapshot.nodes[from->block.site],
+		                            .above_bytes = from->above_bytes};
+
+		r = mt_writer_pin(writer, &row);
+	}
+	return r;
+}
+
 static int write_resident(struct mt_writer *writer, struct mt_resident *resident)
 {
-	const struct mt_smaps *smaps = &resident->smaps;
-	struct mt_writer_resident row = {.snapshot = resident->snapshot.id,
-	                                 .source = mt_pagemap_source_name(resident->pages.source),
-	                                 .is_frozen = resident->is_frozen,
-	                                 .stopped_ns = resident->stopped_ns,
-	                                 .tries = resident->tries,
-	                                 .smaps_rss_bytes = mt_smaps_sum(smaps, MT_SMAPS_RSS),
-	                                 .resident_bytes = resident->owners.resident_bytes,
-	                                 .unexplained_bytes = resident->owners.unexplained_bytes,
-	                                 .pss_bytes = mt_smaps_sum(smaps, MT_SMAPS_PSS),
-	                                 .uss_bytes = mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_CLEAN) +
-	                                              mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_DIRTY),
-	                                 .swap_bytes = mt_smaps_sum(smaps, MT_SMAPS_SWAP),
-	                                 .hugetlb_bytes =
-	                                         mt_smaps_sum(smaps, MT_SMAPS_SHARED_HUGETLB) +
-	                                         mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_HUGETLB),
-	                                 .page_table_bytes = resident->page_table_bytes,
-	                                 .peak_rss_bytes = resident->rss_peak_bytes};
+	const struct mt_smaps *smaps = &resident->memory.smaps;
+	struct mt_writer_resident row = {
+	        .snapshot = resident->snapshot.id,
+	        .source = mt_pagemap_source_name(resident->memory.pages.source),
+	        .is_frozen = resident->is_frozen,
+	        .stopped_ns = resident->stopped_ns,
+	        .tries = resident->tries,
+	        .smaps_rss_bytes = mt_smaps_sum(smaps, MT_SMAPS_RSS),
+	        .resident_bytes = resident->owners.resident_bytes,
+	        .unexplained_bytes = resident->owners.unexplained_bytes,
+	        .pss_bytes = mt_smaps_sum(smaps, MT_SMAPS_PSS),
+	        .uss_bytes = mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_CLEAN) +
+	                     mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_DIRTY),
+	        .swap_bytes = mt_smaps_sum(smaps, MT_SMAPS_SWAP),
+	        .hugetlb_bytes = mt_smaps_sum(smaps, MT_SMAPS_SHARED_HUGETLB) +
+	                         mt_smaps_sum(smaps, MT_SMAPS_PRIVATE_HUGETLB),
+	        .page_table_bytes = resident->page_table_bytes,
+	        .peak_rss_bytes = resident->usage.peak_rss_bytes == MT_USAGE_UNKNOWN
+	                                  ? 0
+	                                  : (uint64_t)resident->usage.peak_rss_bytes,
+	        .purgeable_bytes = resident->owners.purgeable_bytes};
 	int r;
 
 	if (resident->status)
 		return 0;
-	r = write_snapshot_row(writer, &resident->snapshot);
+	/* That of the end stands there with the live blocks. */
+	r = resident->reason == MT_RESIDENT_EXIT ? 0
+	                                         : write_snapshot_row(writer, &resident->snapshot);
 	if (r == 0)
 		r = mt_writer_resident(writer, &row);
 	if (r == 0)
@@ -171,6 +208,17 @@ static int write_resident(struct mt_writer *writer, struct mt_resident *resident
 		struct mt_writer_owner owner = owner_of(resident, &resident->owners.rows[i]);
 
 		r = mt_writer_owner(writer, &owner);
+	}
+	if (r == 0)
+		r = write_growth(writer, resident);
+	for (size_t i = 0; i < resident->meminfo.count && r == 0; i++) {
+		const struct mt_meminfo_row *from = &resident->meminfo.rows[i];
+		struct mt_writer_meminfo to = {.snapshot = resident->snapshot.id,
+		                               .source = from->source,
+		                               .name = from->name,
+		                               .value = from->value};
+
+		r = mt_writer_meminfo(writer, &to);
 	}
 	return r;
 }
@@ -187,12 +235,16 @@ static int write_processes(struct mt_writer *writer, const struct mt_batch *batc
 		r = mt_writer_total(writer, &batch->totals[i]);
 	for (size_t i = 0; i < batch->samples_count && r == 0; i++)
 		r = mt_writer_sample(writer, &batch->samples[i]);
+	for (size_t i = 0; i < batch->growths_count && r == 0; i++)
+		r = mt_writer_growth(writer, &batch->growths[i]);
 	for (size_t i = 0; i < batch->pauses_count && r == 0; i++)
 		r = mt_writer_pause(writer, &batch->pauses[i]);
 	for (size_t i = 0; i < batch->bad_frees_count && r == 0; i++)
 		r = mt_writer_bad_free(writer, &batch->bad_frees[i]);
 	for (size_t i = 0; i < batch->timeline_count && r == 0; i++)
 		r = mt_writer_timeline(writer, &batch->timeline[i]);
+	for (size_t i = 0; i < batch->thinned_count && r == 0; i++)
+		r = mt_writer_thin_timeline(writer, batch->thinned[i]);
 	for (size_t i = 0; i < batch->notes_count && r == 0; i++)
 		r = mt_writer_note(writer, &batch->notes[i]);
 	return r;
@@ -220,6 +272,8 @@ int mt_commit_write(struct mt_writer *writer, struct mt_batch *batch)
 
 	if (r == 0)
 		r = write_code(writer, batch);
+	for (size_t i = 0; i < batch->dropped_count && r == 0; i++)
+		r = mt_writer_drop_snapshot(writer, batch->dropped[i]);
 	for (size_t i = 0; i < batch->snapshots_count && r == 0; i++)
 		r = write_snapshot(writer, &batch->snapshots[i]);
 	for (struct mt_resident *resident = batch->residents; resident && r == 0;
@@ -292,11 +346,15 @@ static void announce_residents(struct mt_commit *commit, const struct mt_batch *
 {
 	for (const struct mt_resident *resident = batch->residents; resident;
 	     resident = resident->next) {
-		struct mt_mail mail = {.type = MT_MAIL_WRITTEN,
-		                       .stamp = resident->serial,
-		                       .status = resident->status ? resident->status
-		                                                  : commit->failure,
-		                       .text = strdup(resident->message)};
+		struct mt_mail mail;
+
+		if (!resident->serial)
+			continue;
+		mail = (struct mt_mail){.type = MT_MAIL_WRITTEN,
+		                        .stamp = resident->serial,
+		                        .status = resident->status ? resident->status
+		                                                   : commit->failure,
+		                        .text = strdup(resident->message)};
 
 		mt_mailbox_post(commit->to_service, &mail);
 	}

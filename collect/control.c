@@ -48,18 +48,16 @@ static void switch_tracing(struct mt_session *session, const struct mt_request *
 	mt_watch_switched(session, index, generation, is_start);
 	/* Its other bits are the drain thread's. */
 	if (is_start)
-		atomic_fetch_and_explicit(&slot->gate, ~MT_GATE_UNFOLLOWED,
-		                          memory_order_relaxed);
+		atomic_fetch_and_explicit(&slot->gate, ~MT_GATE_UNFOLLOWED, memory_order_relaxed);
 	else
 		atomic_fetch_or_explicit(&slot->gate, MT_GATE_STOPPED, memory_order_relaxed);
 }
 
-/* One at a time: it takes milliseconds, and each has the process stand still. */
 static void take_snapshot(struct mt_session *session, struct mt_client *client,
                           const struct mt_request *request, struct mt_answer *answer)
 {
+	struct mt_resident *resident;
 	uint32_t index, generation;
-	int r;
 
 	index = mt_watch_find(session, (pid_t)request->pid, &generation);
 	if (index == MT_SLOTS) {
@@ -67,25 +65,18 @@ static void take_snapshot(struct mt_session *session, struct mt_client *client,
 		     request->pid, session->output);
 		return;
 	}
-	if (session->has_snapshot) {
-		fail(answer, -EBUSY, "another snapshot is being taken; try again");
+	if (client->snapshot) {
+		fail(answer, -EBUSY, "a snapshot was asked for already");
 		return;
 	}
-	r = mt_resident_start(session->collector, index, generation, session->watches[index].pid,
-	                      "asked", session->snapshots + 1, &session->snapshot_thread);
-	if (r < 0) {
-		fail(answer, r, "the collector cannot start a thread: %s", strerror(-r));
+	resident = mt_resident_new(session->collector, index, generation,
+	                           session->watches[index].pid, MT_RESIDENT_ASKED);
+	if (!resident) {
+		fail(answer, -ENOMEM, "the collector has no memory for it");
 		return;
 	}
-	session->has_snapshot = true;
-	client->snapshot = ++session->snapshots;
-}
-
-void mt_control_finish(struct mt_session *session)
-{
-	if (session->has_snapshot)
-		pthread_join(session->snapshot_thread, NULL);
-	session->has_snapshot = false;
+	client->snapshot = resident->serial = ++session->snapshots;
+	mt_snapshots_add(&session->collector->snapshots, resident);
 }
 
 static bool send_answer(const struct mt_client *client, const struct mt_answer *answer)
@@ -98,7 +89,6 @@ void mt_control_written(struct mt_session *session, const struct mt_mail *mail)
 {
 	struct mt_answer answer = {.magic = MT_CONTROL_MAGIC, .version = MT_CONTROL_VERSION};
 
-	mt_control_finish(session);
 	strcpy(answer.output, session->output);
 	if (mail->status)
 		fail(&answer, (int)mail->status, "no snapshot was taken: %.200s",

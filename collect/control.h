@@ -17,7 +17,4 @@ bool mt_control_answer(struct mt_session *session, struct mt_client *client,
 /* A snapshot is in the file, or failed: mail of type MT_MAIL_WRITTEN. Answers who asked for it. */
 void mt_control_written(struct mt_session *session, const struct mt_mail *mail);
 
-/* Waits for the thread of a snapshot that is under way. */
-void mt_control_finish(struct mt_session *session);
-
 #endif

@@ -5,6 +5,7 @@
 #include "collect/define.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 uint32_t mt_define_total(struct mt_ledger *ledger, const struct mt_drain *drain,
@@ -102,6 +103,23 @@ bool mt_define_module(struct mt_ledger *ledger, struct mt_process *process,
 	               &range.module) < 0 ||
 	    mt_ranges_add(&process->ranges, &range) < 0)
 		process->out_of_memory++;
+	return true;
+}
+
+bool mt_define_name(struct mt_ledger *ledger, const struct mt_drain *drain,
+                    struct mt_process *process, const struct mt_event_large *large)
+{
+	struct mt_thread *thread = &process->threads[drain->thread];
+	char *name;
+
+	if (large->length_bytes > MT_EVENT_NAME_MAX)
+		return false;
+	name = strndup((const char *)ledger->payload, large->length_bytes);
+	if (!name)
+		return true;
+	free(thread->name);
+	thread->name = name;
+	thread->is_dirty = process->has_dirty_threads = process->is_dirty = true;
 	return true;
 }
 

@@ -25,6 +25,10 @@ bool mt_define_module(struct mt_ledger *ledger, struct mt_process *process,
 uint32_t mt_define_total(struct mt_ledger *ledger, const struct mt_drain *drain,
                          struct mt_process *process, uint32_t stack, unsigned int kind);
 
+/* The ring's thread has another name. False: the record is impossible. */
+bool mt_define_name(struct mt_ledger *ledger, const struct mt_drain *drain,
+                    struct mt_process *process, const struct mt_event_large *large);
+
 /* Some of the process's code allocates past the hooks: a note says which. False: the record is impossible. */
 bool mt_define_unseen(struct mt_ledger *ledger, struct mt_process *process,
                       const struct mt_event_large *large);

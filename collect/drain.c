@@ -47,6 +47,7 @@ bool mt_drain_open(struct mt_drain *drain, struct mt_segment *segment, uint32_t 
 	    offset_bytes > MT_SEGMENT_BYTES || size_bytes > MT_SEGMENT_BYTES - offset_bytes ||
 	    !take_area(areas, offset_bytes, size_bytes)) {
 		drain->broken = "its place in the segment is impossible";
+		atomic_store(&ring->state, MT_RING_BROKEN);
 		return false;
 	}
 	drain->is_shared = *(volatile uint32_t *)&ring->is_shared != 0;
@@ -108,6 +109,9 @@ void mt_drain_release(struct mt_drain *drain)
 void mt_drain_break(struct mt_drain *drain, const char *why)
 {
 	drain->broken = why;
-	if (drain->ring)
-		skip(drain);
+	if (!drain->ring)
+		return;
+	/* Whoever waits for what it holds to be read need not. */
+	atomic_store(&drain->ring->state, MT_RING_BROKEN);
+	skip(drain);
 }

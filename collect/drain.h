@@ -74,12 +74,15 @@ static inline uint64_t mt_drain_pending_bytes(const struct mt_drain *drain)
 /* The 16 bytes at `at`, which lie in one piece. The caller knows that they are published. */
 static inline struct mt_event_head mt_drain_head(const struct mt_drain *drain, uint64_t at)
 {
-	struct mt_event_head head;
+	const unsigned char *unit = drain->data + (at & drain->mask);
+	uint64_t stamp, word;
 
-	memcpy(&head, drain->data + (at & drain->mask), sizeof(head));
-	MT_DRAIN_ONCE(head.stamp);
-	MT_DRAIN_ONCE(head.word);
-	return head;
+	/* Word by word: gcc 12 sends a struct through memory, where each event waits for it. */
+	memcpy(&stamp, unit, sizeof(stamp));
+	memcpy(&word, unit + sizeof(stamp), sizeof(word));
+	MT_DRAIN_ONCE(stamp);
+	MT_DRAIN_ONCE(word);
+	return (struct mt_event_head){stamp, word};
 }
 
 static inline void mt_drain_copy(const struct mt_drain *drain, uint64_t at, void *to,

@@ -58,7 +58,9 @@ static void count(const struct mt_process *parent, struct mt_fork *fork)
 int mt_forks_add(struct mt_forks *forks, struct mt_process *parent, uint64_t serial,
                  uint64_t now_ns)
 {
-	uint64_t bytes = MT_FORKS_SMALL_BYTES + parent->ranges.count * sizeof(*parent->ranges.rows);
+	uint64_t bytes = MT_FORKS_SMALL_BYTES +
+	                 parent->ranges.count * sizeof(*parent->ranges.rows) +
+	                 mt_growth_bytes(&parent->growth);
 	struct mt_fork *fork;
 
 	if (forks->round_bytes + bytes > forks->bytes_max && forks->round_bytes) {
@@ -69,6 +71,8 @@ int mt_forks_add(struct mt_forks *forks, struct mt_process *parent, uint64_t ser
 	fork = calloc(1, sizeof(*fork));
 	if (!fork)
 		return -ENOMEM;
+	/* Its mappings cost something as soon as the parent changes its own. */
+	bytes += parent->regions.count * sizeof(*parent->regions.rows);
 	fork->memory_bytes = bytes;
 	fork->parent_slot = parent->slot;
 	fork->parent_generation = parent->generation;
@@ -79,6 +83,8 @@ int mt_forks_add(struct mt_forks *forks, struct mt_process *parent, uint64_t ser
 	count(parent, fork);
 	fork->past = mt_past_new(parent);
 	if (!fork->past || mt_ranges_copy(&parent->ranges, &fork->ranges) < 0 ||
+	    mt_growth_inherit(&parent->growth, &fork->growth) < 0 ||
+	    mt_regions_share(&parent->regions, &fork->regions) < 0 ||
 	    mt_identity_copy(&parent->identity, &fork->identity) < 0) {
 		mt_fork_free(fork);
 		return -ENOMEM;
@@ -137,6 +143,8 @@ void mt_fork_free(struct mt_fork *fork)
 {
 	mt_past_free(fork->past);
 	mt_ranges_free(&fork->ranges);
+	mt_growth_free(&fork->growth);
+	mt_regions_free(&fork->regions);
 	mt_identity_free(&fork->identity);
 	free(fork);
 }
@@ -148,8 +156,12 @@ void mt_fork_inherit(struct mt_fork *fork, struct mt_process *child)
 	child->inherited_bytes = fork->bytes;
 	child->was_off = child->was_off || fork->was_off;
 	child->ranges = fork->ranges;
+	child->regions = fork->regions;
+	child->growth = fork->growth;
 	child->identity = fork->identity;
 	fork->past = NULL;
 	memset(&fork->ranges, 0, sizeof(fork->ranges));
+	mt_growth_init(&fork->growth);
+	memset(&fork->regions, 0, sizeof(fork->regions));
 	memset(&fork->identity, 0, sizeof(fork->identity));
 }

@@ -27,6 +27,8 @@ struct mt_fork {
 	uint64_t bytes;
 	uint64_t memory_bytes; /* that the record takes, but for what has changed since */
 	struct mt_ranges ranges;
+	struct mt_growth growth;
+	struct mt_regions regions;
 	struct mt_identity identity;
 };
 

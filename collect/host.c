@@ -4,12 +4,14 @@
  */
 #include "collect/host.h"
 
+#include "base/cgroup.h"
 #include "base/cleanup.h"
 #include "base/procfs.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,21 +70,51 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/* The kernel cuts a name off after this. */
+#define COMM_LENGTH 15u
+
+static bool is_whole(const char *name, const char *comm)
+{
+	size_t length = strlen(comm);
+
+	return strncmp(name, comm, length) == 0 && (!name[length] || length == COMM_LENGTH);
+}
+
+/*
+ * As ps has it: a program goes by the name that it was started by, which the file that it is in may not have (redis-server is
+ * a link to redis-check-rdb). Where that name is cut off, the file or the first argument has it whole.
+ */
+static char *command_of(pid_t pid, const char *executable)
+{
+	char *comm, *arguments;
+	size_t bytes;
+
+	if (mt_procfs_read(mt_host_root(), pid, "comm", 64, &comm, &bytes) < 0)
+		return executable ? strdup(base_name(executable)) : NULL;
+	comm[strcspn(comm, "\n")] = '\0';
+	if (executable && is_whole(base_name(executable), comm)) {
+		free(comm);
+		return strdup(base_name(executable));
+	}
+	if (mt_procfs_read(mt_host_root(), pid, "cmdline", PATH_MAX, &arguments, &bytes) < 0)
+		return comm;
+	if (is_whole(base_name(arguments), comm)) {
+		free(comm);
+		comm = strdup(base_name(arguments));
+	}
+	free(arguments);
+	return comm;
+}
+
 void mt_host_identify(pid_t pid, struct mt_identity *ret_identity)
 {
 	struct mt_identity identity = {0};
-	size_t bytes;
 
 	mt_procfs_link(mt_host_root(), pid, "exe", &identity.executable);
 	mt_procfs_link(mt_host_root(), pid, "cwd", &identity.folder);
 	mt_procfs_arguments(mt_host_root(), pid, &identity.arguments);
-	if (identity.executable) {
-		identity.command = strdup(base_name(identity.executable));
-	} else if (mt_procfs_read(mt_host_root(), pid, "comm", 64, &identity.command, &bytes) ==
-	           0) {
-		/* Another user's process: its name is all there is. */
-		identity.command[strcspn(identity.command, "\n")] = '\0';
-	}
+	/* Of another user's process its name is all there is. */
+	identity.command = command_of(pid, identity.executable);
 	*ret_identity = identity;
 }
 
@@ -166,41 +198,9 @@ pid_t mt_host_find(pid_t inner_pid, ino_t segment_inode)
 	return found;
 }
 
-/* The last field of a line of /proc/PID/cgroup: "4:memory:/a/b", or of the unified hierarchy, "0::/a/b". */
-static char *oom_file_of(const char *root, char *line)
-{
-	char *controllers = strchr(line, ':');
-	char *path = controllers ? strchr(controllers + 1, ':') : NULL;
-	char *file = NULL;
-	bool is_unified;
-
-	if (!path)
-		return NULL;
-	*path++ = '\0';
-	controllers++;
-	is_unified = strncmp(line, "0:", 2) == 0 && !*controllers;
-	if (!is_unified && strcmp(controllers, "memory") != 0)
-		return NULL;
-	if (asprintf(&file, "%s/sys/fs/cgroup%s%s/%s", root, is_unified ? "" : "/memory", path,
-	             is_unified ? "memory.events" : "memory.oom_control") < 0)
-		return NULL;
-	if (access(file, R_OK) == 0)
-		return file;
-	free(file);
-	return NULL;
-}
-
 char *mt_host_oom_file(const char *root, pid_t pid)
 {
-	MT_CLEANUP_FREE char *text = NULL;
-	char *line, *rest, *file = NULL;
-	size_t bytes;
-
-	if (mt_procfs_read(root, pid, "cgroup", 65536, &text, &bytes) < 0)
-		return NULL;
-	for (line = strtok_r(text, "\n", &rest); line && !file; line = strtok_r(NULL, "\n", &rest))
-		file = oom_file_of(root, line);
-	return file;
+	return mt_cgroup_find(root, pid, "memory.events", "memory.oom_control");
 }
 
 uint64_t mt_host_oom_kills(const char *oom_file)

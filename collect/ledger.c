@@ -91,6 +91,7 @@ void mt_ledger_free(struct mt_ledger *ledger)
 		mt_process_free(ledger->first);
 		ledger->first = next;
 	}
+	free(ledger->dropped);
 	mt_forks_free(&ledger->forks);
 	mt_notes_free(&ledger->notes);
 	mt_stacks_free(&ledger->stacks);
@@ -101,4 +102,18 @@ void mt_ledger_post(struct mt_ledger *ledger, const struct mt_mail *mail)
 {
 	mt_mailbox_post(ledger->to_service, mail);
 	ledger->service_has_mail = true;
+}
+
+void mt_ledger_number_thread(struct mt_ledger *ledger, const struct mt_process *process,
+                             struct mt_thread *thread)
+{
+	if (thread->id)
+		return;
+	thread->id = ++ledger->thread_ids;
+	if (!thread->has_ended && !process->has_ended)
+		mt_ledger_post(ledger, &(struct mt_mail){.type = MT_MAIL_NAME,
+		                                         .slot = process->slot,
+		                                         .generation = process->generation,
+		                                         .pid = process->pid,
+		                                         .tid = (int32_t)thread->tid});
 }

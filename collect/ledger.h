@@ -17,6 +17,8 @@
 #include "collect/stacks.h"
 #include "collect/stamp.h"
 
+struct mt_snapshots;
+
 struct mt_ledger {
 	struct mt_segment *segment; /* not NULL */
 	uint64_t sample_bytes;      /* the segment's, as it was before anybody joined */
@@ -38,6 +40,12 @@ struct mt_ledger {
 	uint32_t thread_ids;
 	uint32_t snapshot_ids;
 	struct mt_resident *residents; /* snapshots of pages that wait for a batch */
+	uint32_t *dropped;             /* of those in the file, which are to be taken out */
+	size_t dropped_count;
+	size_t dropped_capacity;
+	uint64_t moments;               /* wire/moments.h: when pages are looked at unasked */
+	struct mt_snapshots *snapshots; /* takes them; NULL: nobody does */
+	struct mt_collector *collector;
 	uint64_t page_bytes;
 	uint64_t orphans;   /* events before anybody said whose they are */
 	bool wants_round;   /* the next round has something to do already: do not sleep */
@@ -61,5 +69,9 @@ void mt_ledger_free(struct mt_ledger *ledger);
 
 /* Asks the service thread for something. */
 void mt_ledger_post(struct mt_ledger *ledger, const struct mt_mail *mail);
+
+/* The thread's row in the file has a number from now on, and its name is asked for. */
+void mt_ledger_number_thread(struct mt_ledger *ledger, const struct mt_process *process,
+                             struct mt_thread *thread);
 
 #endif

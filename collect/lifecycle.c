@@ -8,6 +8,8 @@
  */
 #include "collect/lifecycle.h"
 
+#include "collect/kept.h"
+
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -43,13 +45,14 @@ static void enter(struct mt_ledger *ledger, struct mt_process *process, uint64_t
 		process->out_of_memory += !process->estimate;
 	}
 	process->started_ns = mt_stamp_ns(&ledger->stamps, stamp);
+	process->point_ticks = ledger->point_ticks;
 	process->point_stamp = stamp + ledger->point_ticks;
 	gate = *(volatile uint32_t *)&slot_of(ledger, process)->first_gate;
 	if (gate & MT_GATE_LEFT_OUT)
 		leave_out(ledger, process);
 	else if (gate & MT_GATE_STOPPED)
 		mt_process_stop(process, process->started_ns);
-	mt_process_point(process, process->started_ns);
+	mt_process_point(process, process->started_ns, NULL);
 	if (ledger->is_full)
 		process->attention |= MT_ATTEND_FULL;
 	process->next = ledger->first;
@@ -324,7 +327,7 @@ static void end(struct mt_ledger *ledger, struct mt_process *process, const char
 		return;
 	mt_lifecycle_measure(ledger, process);
 	note_losses(ledger, process);
-	mt_process_point(process, now_ns);
+	mt_process_point(process, now_ns, NULL);
 	process->snapshot_reason = snapshot_reason;
 	process->snapshot_ns = now_ns;
 	ledger->is_urgent = true;
@@ -339,6 +342,7 @@ void mt_lifecycle_exit(struct mt_ledger *ledger, struct mt_process *process, uin
 
 	/* What the parent gets to see of it. */
 	process->exit_status = (int64_t)(status & 0xff);
+	mt_kept_exit(ledger, process, stamp);
 	end(ledger, process, reason, (int64_t)mt_stamp_ns(&ledger->stamps, stamp), "exit");
 }
 
@@ -485,6 +489,8 @@ void mt_lifecycle_settle(struct mt_ledger *ledger, struct mt_drain *drains, uint
 			                                         .generation = process->generation,
 			                                         .pid = process->pid});
 		}
+		/* So that it is noticed when it has waited long enough. */
+		mt_kept_waits(ledger, process);
 		if (process->has_ended && !process->id && !process->is_committed)
 			commit_quiet(ledger, process);
 		if (process->is_settled && process->is_committed && !process->is_in_batch) {

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/usage.h"
+
 /* Who a process is, as /proc said when it joined. All strings are owned. */
 struct mt_identity {
 	char *command;
@@ -45,6 +47,7 @@ enum mt_mail_type {
 	MT_MAIL_NOTE,     /* reason (the note's kind), text: of the session */
 	MT_MAIL_COPY,     /* resident: its process's live blocks are wanted */
 	MT_MAIL_RESIDENT, /* resident: done, to be written; or failed */
+	MT_MAIL_USAGE,    /* slot, generation, usage: for the timeline */
 	MT_MAIL_STOP,     /* finish what is published, then rest */
 	MT_MAIL_REST,     /* is there anything left to do? answered by RESTING or BUSY */
 	/* drain or writer to service */
@@ -77,6 +80,7 @@ struct mt_mail {
 	char *text;
 	struct mt_identity identity;
 	struct mt_outcome outcome;
+	struct mt_usage usage;
 	struct mt_resident *resident; /* MT_MAIL_COPY borrows it, MT_MAIL_RESIDENT gives it */
 };
 

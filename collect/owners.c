@@ -30,22 +30,36 @@ struct share {
 	uint64_t bytes;
 };
 
+struct shares {
+	struct share *rows;
+	size_t count;
+	size_t capacity;
+	uint64_t live_bytes; /* of all */
+	size_t largest;
+};
+
 struct sweep {
 	const struct mt_owner_input *in;
 	struct mt_owners *out;
-	size_t block;  /* the first that ends behind the current address */
-	size_t region; /* the same */
+	size_t block;             /* the first that ends behind the current address */
+	size_t region;            /* the same */
+	size_t grower;            /* the same */
+	uint32_t node;            /* of what is added next: for whom it grew */
+	bool has_blocks_in_break; /* in one that was got by sbrk() itself, not by libc */
 	/* of the current mapping */
 	size_t mapping;
 	bool has_blocks;
 	uint64_t last_block_end;
+	uint32_t last_site;         /* of the last block */
+	uint64_t above_bytes;       /* free pages above other_site_end */
+	uint64_t other_site_end;    /* behind the last block of any other site */
 	struct mt_owner_site *here; /* each site's in this mapping */
 	uint32_t *sites_here;       /* those that have any */
 	size_t sites_here_count;
 	size_t capacity;
-	struct share *shares;
-	size_t share_count;
-	size_t share_capacity;
+	struct shares shares; /* on the current page */
+	struct shares huge;   /* in the current huge page */
+	uint64_t bloat_bytes; /* of it, so far */
 };
 
 static uint64_t min_of(uint64_t a, uint64_t b)
@@ -74,45 +88,50 @@ static int own(struct sweep *sweep, enum mt_owner_kind kind, uint32_t key, uint6
 	if (bytes == 0)
 		return 0;
 	out->kinds[kind] += bytes;
-	if (last && last->mapping == sweep->mapping && last->kind == kind && last->key == key) {
+	if (last && last->mapping == sweep->mapping && last->kind == kind && last->key == key &&
+	    last->node == sweep->node) {
 		last->bytes += bytes;
 		return 0;
 	}
 	r = MT_ARRAY_RESERVE(out->rows, sweep->capacity, out->count + 1);
 	if (r < 0)
 		return r;
-	out->rows[out->count++] = (struct mt_owner){
-	        .kind = kind, .key = key, .mapping = (uint32_t)sweep->mapping, .bytes = bytes};
+	out->rows[out->count++] = (struct mt_owner){.kind = kind,
+	                                            .key = key,
+	                                            .mapping = (uint32_t)sweep->mapping,
+	                                            .node = sweep->node,
+	                                            .bytes = bytes};
 	return 0;
 }
 
 /* ---- Pages with live blocks ---- */
 
-static int add_share(struct sweep *sweep, uint32_t site, uint64_t bytes)
+static int add_share(struct shares *shares, uint32_t site, uint64_t bytes)
 {
 	int r;
 
-	for (size_t i = 0; i < sweep->share_count; i++) {
-		if (sweep->shares[i].site == site) {
-			sweep->shares[i].bytes += bytes;
+	for (size_t i = 0; i < shares->count; i++) {
+		if (shares->rows[i].site == site) {
+			shares->rows[i].bytes += bytes;
 			return 0;
 		}
 	}
-	r = MT_ARRAY_RESERVE(sweep->shares, sweep->share_capacity, sweep->share_count + 1);
+	r = MT_ARRAY_RESERVE(shares->rows, shares->capacity, shares->count + 1);
 	if (r < 0)
 		return r;
-	sweep->shares[sweep->share_count++] = (struct share){site, bytes};
+	shares->rows[shares->count++] = (struct share){site, bytes};
 	return 0;
 }
 
-/* The blocks' bytes on [start, end), which is one page or, where one block covers it all, many. */
-static int own_by_blocks(struct sweep *sweep, uint64_t start, uint64_t end)
+/* The sites on [start, end), by the bytes of their blocks. */
+static int find_shares(const struct sweep *sweep, uint64_t start, uint64_t end,
+                       struct shares *shares)
 {
 	const struct mt_owner_input *in = sweep->in;
-	uint64_t covered = start, live = 0, slack, given = 0;
-	struct share *largest;
+	uint64_t covered = start;
 
-	sweep->share_count = 0;
+	shares->count = shares->largest = 0;
+	shares->live_bytes = 0;
 	for (size_t i = sweep->block; i < in->block_count && in->blocks[i].addr < end; i++) {
 		uint64_t from = max_of(in->blocks[i].addr, covered);
 		uint64_t to = min_of(block_end(&in->blocks[i]), end);
@@ -120,37 +139,97 @@ static int own_by_blocks(struct sweep *sweep, uint64_t start, uint64_t end)
 
 		if (to <= from)
 			continue; /* blocks that overlap are not to be believed twice */
-		r = add_share(sweep, in->blocks[i].site, to - from);
+		r = add_share(shares, in->blocks[i].site, to - from);
 		if (r < 0)
 			return r;
-		live += to - from;
+		shares->live_bytes += to - from;
 		covered = to;
 	}
-	slack = end - start - live;
-	largest = sweep->shares;
-	for (size_t i = 0; i < sweep->share_count; i++) {
-		struct share *share = &sweep->shares[i];
-		/* a page's bytes are few: this cannot overflow where there is slack */
-		uint64_t part = slack ? slack * share->bytes / live : 0;
+	for (size_t i = 1; i < shares->count; i++)
+		if (shares->rows[i].bytes > shares->rows[shares->largest].bytes)
+			shares->largest = i;
+	return 0;
+}
+
+/* What of `bytes` falls to one of them; the largest has what is left over, too. They are few: this cannot overflow. */
+static uint64_t part_of(const struct shares *shares, size_t index, uint64_t bytes)
+{
+	uint64_t given = 0;
+
+	if (index != shares->largest)
+		return bytes * shares->rows[index].bytes / shares->live_bytes;
+	for (size_t i = 0; i < shares->count; i++)
+		if (i != index)
+			given += bytes * shares->rows[i].bytes / shares->live_bytes;
+	return bytes - given;
+}
+
+/* The site has something in the current mapping. */
+static void note_site(struct sweep *sweep, uint32_t site)
+{
+	if (sweep->here[site].live_bytes == 0 && sweep->here[site].bloat_bytes == 0)
+		sweep->sites_here[sweep->sites_here_count++] = site;
+}
+
+/* The blocks' bytes on [start, end), which is one page or, where one block covers it all, many. */
+static int own_by_blocks(struct sweep *sweep, uint64_t start, uint64_t end)
+{
+	struct shares *shares = &sweep->shares;
+	int r = find_shares(sweep, start, end, shares);
+	uint64_t slack;
+
+	if (r < 0)
+		return r;
+	slack = end - start - shares->live_bytes;
+	for (size_t i = 0; i < shares->count; i++) {
+		const struct share *share = &shares->rows[i];
 		struct mt_owner_site *site = &sweep->here[share->site];
 
-		if (site->live_bytes == 0)
-			sweep->sites_here[sweep->sites_here_count++] = share->site;
+		note_site(sweep, share->site);
 		site->live_bytes += share->bytes;
-		site->slack_bytes += part;
-		given += part;
-		if (share->bytes > largest->bytes)
-			largest = share;
+		site->slack_bytes += slack ? part_of(shares, i, slack) : 0;
 	}
-	sweep->here[largest->site].slack_bytes += slack - given;
-	if (sweep->share_count == 1)
-		sweep->here[largest->site].pinned_bytes += end - start;
+	if (shares->count == 1)
+		sweep->here[shares->rows[0].site].pinned_bytes += end - start;
 	return 0;
+}
+
+/* ---- Huge pages ---- */
+
+static uint64_t huge_bytes(const struct mt_owner_input *in)
+{
+	return in->page_bytes / sizeof(uint64_t) * in->page_bytes;
+}
+
+/* All of [start, end) is one huge page's. */
+static int enter_huge(struct sweep *sweep, uint64_t start, uint64_t end)
+{
+	const struct mt_owner_input *in = sweep->in;
+
+	sweep->bloat_bytes = 0;
+	while (sweep->block < in->block_count && block_end(&in->blocks[sweep->block]) <= start)
+		sweep->block++;
+	return find_shares(sweep, start, end, &sweep->huge);
+}
+
+static void leave_huge(struct sweep *sweep)
+{
+	struct shares *huge = &sweep->huge;
+
+	for (size_t i = 0; i < huge->count && sweep->bloat_bytes; i++)
+		sweep->here[huge->rows[i].site].bloat_bytes += part_of(huge, i, sweep->bloat_bytes);
+	if (huge->count == 1)
+		sweep->here[huge->rows[0].site].pinned_bytes += sweep->bloat_bytes;
+	huge->count = 0;
 }
 
 /* What the sites have in the mapping becomes rows. */
 static int leave_mapping(struct sweep *sweep)
 {
+	/* A site of which nothing is resident has no row. */
+	if (sweep->has_blocks && sweep->here[sweep->last_site].live_bytes)
+		sweep->here[sweep->last_site].above_bytes = sweep->above_bytes;
+	sweep->above_bytes = 0;
 	for (size_t i = 0; i < sweep->sites_here_count; i++) {
 		uint32_t key = sweep->sites_here[i];
 		struct mt_owner_site *here = &sweep->here[key], *site = &sweep->out->sites[key];
@@ -158,13 +237,22 @@ static int leave_mapping(struct sweep *sweep)
 
 		if (r < 0)
 			return r;
-		sweep->out->rows[sweep->out->count - 1].pinned_bytes = here->pinned_bytes;
+		if (here->live_bytes) {
+			struct mt_owner *row = &sweep->out->rows[sweep->out->count - 1];
+
+			row->pinned_bytes = here->pinned_bytes;
+			row->returned_bytes = here->pinned_bytes + here->above_bytes;
+		}
 		r = own(sweep, MT_OWNER_SLACK, key, here->slack_bytes);
+		if (r == 0)
+			r = own(sweep, MT_OWNER_BLOAT, key, here->bloat_bytes);
 		if (r < 0)
 			return r;
 		site->live_bytes += here->live_bytes;
 		site->slack_bytes += here->slack_bytes;
 		site->pinned_bytes += here->pinned_bytes;
+		site->bloat_bytes += here->bloat_bytes;
+		site->above_bytes += here->above_bytes;
 		memset(here, 0, sizeof(*here));
 	}
 	sweep->sites_here_count = 0;
@@ -192,49 +280,134 @@ static enum mt_owner_kind kind_of_mapping(enum mt_vma_kind kind)
 	return MT_OWNER_UNEXPLAINED;
 }
 
-/* An allocator's pages [start, end), none of them with a live block. */
-static int own_by_allocator(struct sweep *sweep, uint64_t start, uint64_t end)
+/* [start, end) is of that kind, for those for whom it grew; what is not known to have grown is `otherwise`. */
+static int own_by_growth(struct sweep *sweep, enum mt_owner_kind kind, enum mt_owner_kind otherwise,
+                         uint64_t start, uint64_t end)
 {
-	uint64_t top = sweep->has_blocks ? max_of(sweep->last_block_end, start) : start;
-	bool has_top =
-	        sweep->in->smaps->vmas[sweep->mapping].kind == MT_VMA_HEAP || sweep->has_blocks;
-	uint32_t key = (uint32_t)sweep->mapping;
-	int r;
+	const struct mt_owner_input *in = sweep->in;
+	uint64_t to;
+	int r = 0;
 
-	if (!has_top || top >= end)
-		return own(sweep, MT_OWNER_FREE, key, end - start);
-	r = own(sweep, MT_OWNER_FREE, key, top - start);
-	return r < 0 ? r : own(sweep, MT_OWNER_TOP, key, end - top);
+	for (uint64_t at = start; at < end && r == 0; at = to) {
+		const struct mt_growth_range *grower;
+		bool has_grown;
+
+		while (sweep->grower < in->grower_count && in->growers[sweep->grower].end <= at)
+			sweep->grower++;
+		grower = sweep->grower < in->grower_count ? &in->growers[sweep->grower] : NULL;
+		has_grown = grower && grower->start <= at;
+		to = has_grown ? min_of(end, grower->end)
+		     : grower  ? min_of(end, grower->start)
+		               : end;
+		sweep->node = has_grown ? grower->node : 0;
+		r = own(sweep, has_grown ? kind : otherwise, (uint32_t)sweep->mapping, to - at);
+		sweep->node = 0;
+	}
+	return r;
 }
 
-/* Blocks live in what was mapped: then it was mapped by an allocator, to hand it out in pieces. */
-static bool has_live_block(const struct mt_owner_input *in, const struct mt_region *region)
+/* How much of [start, end), in which no block lives, is so far from the next ones that no slab of theirs reaches there. */
+static uint64_t far_from_blocks(const struct sweep *sweep, uint64_t start, uint64_t end)
+{
+	const struct mt_owner_input *in = sweep->in;
+
+	if (sweep->block > 0)
+		start = max_of(start,
+		               block_end(&in->blocks[sweep->block - 1]) + MT_OWNER_SLAB_BYTES);
+	if (sweep->block < in->block_count &&
+	    in->blocks[sweep->block].addr < end + MT_OWNER_SLAB_BYTES)
+		end = max_of(in->blocks[sweep->block].addr, MT_OWNER_SLAB_BYTES) -
+		      MT_OWNER_SLAB_BYTES;
+	/* What is shorter may be an allocator's own small things between two that it gives back. */
+	if (end < start + MT_OWNER_SLAB_BYTES)
+		return 0;
+	return (end - start) / in->page_bytes * in->page_bytes;
+}
+
+/* Pages [start, end) of an allocator's, none of them with a live block; from `top` on they are a heap's top. */
+static int own_free(struct sweep *sweep, uint64_t start, uint64_t end, uint64_t top)
+{
+	int r;
+
+	if (sweep->huge.count > 0) {
+		sweep->bloat_bytes += end - start;
+		return 0;
+	}
+	top = max_of(start, min_of(top, end));
+	r = own_by_growth(sweep, MT_OWNER_FREE, MT_OWNER_FREE, start, top);
+	return r < 0 ? r : own_by_growth(sweep, MT_OWNER_TOP, MT_OWNER_TOP, top, end);
+}
+
+/* The same of an allocator that gets its memory inside libc: free pages above the last other site's block go with it. */
+static int own_by_allocator(struct sweep *sweep, uint64_t start, uint64_t end)
+{
+	bool is_heap = sweep->in->smaps->vmas[sweep->mapping].kind == MT_VMA_HEAP;
+
+	if (sweep->has_blocks && sweep->huge.count == 0 && end > sweep->other_site_end)
+		sweep->above_bytes += end - max_of(start, sweep->other_site_end);
+	if (sweep->has_blocks)
+		return own_free(sweep, start, end, sweep->last_block_end);
+	return own_free(sweep, start, end, is_heap ? start : end);
+}
+
+static bool has_block_in(const struct mt_owner_input *in, uint64_t start, uint64_t end)
 {
 	size_t low = 0, high = in->block_count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (in->blocks[middle].addr < region->start)
+		if (in->blocks[middle].addr < start)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < in->block_count && in->blocks[low].addr < region->end;
+	return low < in->block_count && in->blocks[low].addr < end;
+}
+
+/* Blocks live in what was mapped: then it was mapped by an allocator, to hand it out in pieces. */
+static bool has_live_block(const struct mt_owner_input *in, const struct mt_region *region)
+{
+	return has_block_in(in, region->start, region->end);
+}
+
+/* The same of the break. The first and the last page may be half malloc's. */
+static bool has_blocks_in_break(const struct mt_owner_input *in)
+{
+	for (size_t i = 0; i < in->region_count; i++) {
+		const struct mt_region *region = &in->regions[i];
+
+		if (region->kind == MT_REGION_BREAK &&
+		    has_block_in(in, region->start + in->page_bytes, region->end - in->page_bytes))
+			return true;
+	}
+	return false;
 }
 
 static int own_by_region(struct sweep *sweep, const struct mt_region *region, uint64_t start,
                          uint64_t end)
 {
 	switch (region->kind) {
-	case MT_REGION_MMAP:
-		if (has_live_block(sweep->in, region))
-			return own(sweep, MT_OWNER_FREE, (uint32_t)sweep->mapping, end - start);
+	case MT_REGION_BREAK:
+		if (sweep->has_blocks_in_break)
+			break;
 		sweep->out->sites[region->key].mapped_bytes += end - start;
 		return own(sweep, MT_OWNER_MMAP, region->key, end - start);
+	case MT_REGION_MMAP:
+		if (has_live_block(sweep->in, region))
+			return own_free(sweep, start, end, end);
+		sweep->out->sites[region->key].mapped_bytes += end - start;
+		return own(sweep, MT_OWNER_MMAP, region->key, end - start);
+	case MT_REGION_POOL:
+		/* In one without any block may be what the allocator keeps books in. */
+		if (has_live_block(sweep->in, region))
+			sweep->out->purgeable_bytes += far_from_blocks(sweep, start, end);
+		return own_free(sweep, start, end, end);
 	case MT_REGION_STACK: return own(sweep, MT_OWNER_STACK, region->key, end - start);
 	case MT_REGION_MEMTRACE:
 		return own(sweep, MT_OWNER_MEMTRACE, (uint32_t)sweep->mapping, end - start);
+	case MT_REGION_LOADER:
+		return own(sweep, MT_OWNER_OTHER, (uint32_t)sweep->mapping, end - start);
 	case MT_REGION_ALLOCATOR: break;
 	}
 	return own_by_allocator(sweep, start, end);
@@ -257,6 +430,8 @@ static int own_by_mapping(struct sweep *sweep, uint64_t start, uint64_t end)
 		return own_by_allocator(sweep, start, end);
 	if (kind == MT_VMA_STACK)
 		return own(sweep, MT_OWNER_STACK, MT_OWNER_NO_THREAD, end - start);
+	if (kind == MT_VMA_ANONYMOUS)
+		return own_by_growth(sweep, MT_OWNER_FREE, MT_OWNER_UNEXPLAINED, start, end);
 	return own(sweep, kind_of_mapping(kind), (uint32_t)sweep->mapping, end - start);
 }
 
@@ -320,6 +495,11 @@ static int sweep_run(struct sweep *sweep, uint64_t start, uint64_t end)
 	return 0;
 }
 
+static uint64_t page_end(const struct mt_owner_input *in, const struct mt_owner_block *block)
+{
+	return (block_end(block) + in->page_bytes - 1) / in->page_bytes * in->page_bytes;
+}
+
 /* The blocks of a mapping tell what it is for. */
 static void look_at_mapping(struct sweep *sweep, size_t mapping)
 {
@@ -343,9 +523,31 @@ static void look_at_mapping(struct sweep *sweep, size_t mapping)
 		else
 			high = middle;
 	}
-	sweep->last_block_end = block_end(&in->blocks[low]);
-	sweep->last_block_end =
-	        (sweep->last_block_end + in->page_bytes - 1) / in->page_bytes * in->page_bytes;
+	sweep->last_block_end = page_end(in, &in->blocks[low]);
+	sweep->last_site = in->blocks[low].site;
+	while (low > sweep->block && in->blocks[low].site == sweep->last_site)
+		low--;
+	sweep->other_site_end = in->blocks[low].site == sweep->last_site
+	                                ? vma->start
+	                                : page_end(in, &in->blocks[low]);
+}
+
+/* Resident pages of the current mapping; those of huge pages one huge page at a time. */
+static int sweep_pages(struct sweep *sweep, uint64_t start, uint64_t end, bool is_huge)
+{
+	uint64_t huge = huge_bytes(sweep->in);
+	int r = 0;
+
+	if (!is_huge)
+		return sweep_run(sweep, start, end);
+	for (uint64_t at = start, to; at < end && r == 0; at = to) {
+		to = min_of(end, at / huge * huge + huge);
+		r = enter_huge(sweep, at, to);
+		if (r == 0)
+			r = sweep_run(sweep, at, to);
+		leave_huge(sweep);
+	}
+	return r;
 }
 
 static int sweep_all(struct sweep *sweep)
@@ -353,6 +555,7 @@ static int sweep_all(struct sweep *sweep)
 	const struct mt_owner_input *in = sweep->in;
 	size_t run = 0;
 
+	sweep->has_blocks_in_break = has_blocks_in_break(in);
 	for (size_t i = 0; i < in->smaps->count; i++) {
 		const struct mt_vma *vma = &in->smaps->vmas[i];
 		int r;
@@ -372,7 +575,7 @@ static int sweep_all(struct sweep *sweep)
 				continue;
 			sweep->out->mappings[i] += end - start;
 			sweep->out->resident_bytes += end - start;
-			r = sweep_run(sweep, start, end);
+			r = sweep_pages(sweep, start, end, pages->bits & MT_PAGE_HUGE);
 			if (r < 0)
 				return r;
 		}
@@ -391,6 +594,8 @@ static int by_owner(const void *left, const void *right)
 		return a->mapping < b->mapping ? -1 : 1;
 	if (a->kind != b->kind)
 		return a->kind < b->kind ? -1 : 1;
+	if (a->node != b->node)
+		return a->node < b->node ? -1 : 1;
 	return (a->key > b->key) - (a->key < b->key);
 }
 
@@ -423,7 +628,8 @@ int mt_owners_find(const struct mt_owner_input *input, struct mt_owners *ret_own
 	sweep.sites_here = calloc(input->sites + 1u, sizeof(*sweep.sites_here));
 	if (owners.sites && owners.mappings && sweep.here && sweep.sites_here)
 		r = sweep_all(&sweep);
-	free(sweep.shares);
+	free(sweep.shares.rows);
+	free(sweep.huge.rows);
 	free(sweep.here);
 	free(sweep.sites_here);
 	if (r < 0) {

@@ -24,6 +24,7 @@ struct mt_process *mt_process_new(uint32_t slot, uint32_t generation, int32_t pi
 	process->exit_status = MT_MAIL_UNKNOWN;
 	process->exit_signal = MT_MAIL_UNKNOWN;
 	process->ended_ns = MT_MAIL_UNKNOWN;
+	mt_growth_init(&process->growth);
 	process->is_dirty = true;
 	return process;
 }
@@ -39,6 +40,7 @@ void mt_process_free(struct mt_process *process)
 	free(process->pauses);
 	mt_ranges_free(&process->ranges);
 	mt_regions_free(&process->regions);
+	mt_growth_free(&process->growth);
 	for (size_t i = 0; i < process->thread_count; i++) {
 		free(process->threads[i].name);
 		free(process->threads[i].reallocs);
@@ -47,6 +49,7 @@ void mt_process_free(struct mt_process *process)
 	free(process->idle_threads);
 	mt_map_free(&process->thread_index);
 	free(process->points);
+	free(process->periodic);
 	free(process);
 }
 
@@ -152,7 +155,7 @@ bool mt_process_is_owed(const struct mt_process *process)
 	                       process->point_count || process->events != process->events_written);
 }
 
-void mt_process_point(struct mt_process *process, uint64_t time_ns)
+void mt_process_point(struct mt_process *process, uint64_t time_ns, const struct mt_usage *usage)
 {
 	struct mt_point *point;
 	size_t kept = 0;
@@ -171,6 +174,7 @@ void mt_process_point(struct mt_process *process, uint64_t time_ns)
 	point->live_blocks = process->totals.live_blocks;
 	point->live_bytes = process->totals.live_bytes;
 	point->allocations = process->totals.allocations;
+	point->usage = usage ? *usage : mt_usage_nothing();
 	if (process->estimate) {
 		point->live_blocks = mt_estimate_live_blocks(process->estimate);
 		point->allocations = mt_estimate_allocations(process->estimate);

@@ -11,8 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/usage.h"
 #include "collect/estimate.h"
 #include "collect/frees.h"
+#include "collect/growth.h"
 #include "collect/live.h"
 #include "collect/mail.h"
 #include "collect/modules.h"
@@ -28,8 +30,10 @@ struct mt_drain;
  */
 #define MT_PROCESS_THREADS_KEPT 4096u
 
-/* Points of the timeline that may wait for the writer; then every second one is given up. */
+/* Points of the timeline that may wait for the writer, and that a process has in the file; then every second one is given up. */
 #define MT_PROCESS_POINTS_MAX 4096u
+/* The same of periodic snapshots of pages. */
+#define MT_PROCESS_PERIODIC_MAX 128u
 
 /* What an MT_EVENT_REALLOC took out, as long as the call may still fail. */
 enum mt_realloc_kind { MT_REALLOC_NONE, MT_REALLOC_BLOCK, MT_REALLOC_UNMATCHED };
@@ -38,6 +42,7 @@ struct mt_realloc {
 	enum mt_realloc_kind kind;
 	bool was_temporary;
 	struct mt_live_entry block; /* of UNMATCHED only the address */
+	struct mt_live_entry chunk; /* that was mapped for it; addr 0: none was */
 };
 
 /* A signal handler may call realloc() while the thread is in it: the last few are kept. */
@@ -58,7 +63,7 @@ struct mt_thread {
 	uint64_t ended_ns;
 	bool has_ended;
 	bool is_dirty;
-	char *name;                          /* NULL: not known; set once */
+	char *name;                          /* NULL: not known */
 	struct mt_thread_reallocs *reallocs; /* NULL: it has called none */
 };
 
@@ -67,6 +72,7 @@ struct mt_point {
 	uint64_t live_blocks;
 	uint64_t live_bytes;
 	uint64_t allocations;
+	struct mt_usage usage;
 };
 
 /* Tracing was off. */
@@ -105,7 +111,10 @@ struct mt_process {
 	struct mt_estimate *estimate; /* NULL: everything is recorded */
 	struct mt_frees frees;
 	struct mt_ranges ranges;
-	struct mt_regions regions; /* its own mappings; the site is an index of totals */
+	struct mt_regions
+	        regions; /* its own mappings, and those from before the fork; keys are stacks */
+	struct mt_growth growth; /* what libc's allocator took */
+	bool lost_growth;        /* of heaps; it is noted */
 	struct mt_thread *threads;
 	size_t thread_count;
 	size_t thread_capacity;
@@ -146,10 +155,13 @@ struct mt_process {
 	uint64_t stack_table_bytes;
 
 	uint64_t point_stamp;  /* the next point of the timeline is due at this stamp */
+	uint64_t point_ticks;  /* between two of them */
+	uint64_t usage_stamp;  /* what /proc says is taken from this stamp on */
 	uint64_t point_events; /* `events` at the last point */
 	struct mt_point *points;
 	size_t point_count;
 	size_t point_capacity;
+	size_t points_written; /* into the file, less those that were given up there */
 
 	struct mt_pause *pauses; /* in order */
 	size_t pause_count;
@@ -179,6 +191,13 @@ struct mt_process {
 	bool is_known; /* the row is in the file, or in a batch on its way */
 	const char *snapshot_reason; /* its live blocks have to go into the file; NULL: not now */
 	uint64_t snapshot_ns;
+	uint32_t snapshot_id; /* that its pages at the end have already; 0: none */
+	uint64_t
+	        pages_until_ns; /* its end waits for them, until this time at most; 0: it does not */
+	uint32_t peak_snapshot;       /* of its pages, that is kept; 0: none */
+	uint64_t peak_resident_bytes; /* in it */
+	uint32_t *periodic;           /* snapshots of its pages that are kept, by age */
+	uint32_t periodic_count;
 	bool is_counted; /* the snapshot's rows were counted: these are the live figures */
 	uint64_t counted_blocks;
 	uint64_t counted_bytes;
@@ -210,7 +229,7 @@ void mt_process_start(struct mt_process *process, uint64_t now_ns);
 /* Does the file lack something of its row? */
 bool mt_process_is_owed(const struct mt_process *process);
 
-/* Notes the figures of the moment for the timeline. */
-void mt_process_point(struct mt_process *process, uint64_t time_ns);
+/* Notes the figures of the moment for the timeline; usage: what /proc said, NULL: it was not asked. */
+void mt_process_point(struct mt_process *process, uint64_t time_ns, const struct mt_usage *usage);
 
 #endif

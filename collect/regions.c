@@ -26,6 +26,29 @@ static size_t find(const struct mt_regions *regions, uint64_t addr)
 	return low;
 }
 
+/* Who changes rows has them for itself. False: there is no memory, and nothing has changed. */
+static bool make_own(struct mt_regions *regions)
+{
+	struct mt_region *rows;
+
+	if (!regions->users)
+		return true;
+	if (*regions->users == 1) {
+		free(regions->users);
+		regions->users = NULL;
+		return true;
+	}
+	if (mt_regions_copy(regions, &rows, &regions->count) < 0) {
+		regions->lost++;
+		return false;
+	}
+	--*regions->users;
+	regions->users = NULL;
+	regions->rows = rows;
+	regions->capacity = regions->count + 1;
+	return true;
+}
+
 /* False: there is no room; then nothing has changed. */
 static bool insert(struct mt_regions *regions, size_t at, struct mt_region row)
 {
@@ -85,16 +108,16 @@ static bool round_out(uint64_t *start, uint64_t *ret_end, uint64_t bytes, uint64
 	return true;
 }
 
-void mt_regions_map(struct mt_regions *regions, uint64_t start, uint64_t bytes, uint32_t total,
-                    uint64_t page_bytes)
+void mt_regions_put(struct mt_regions *regions, uint64_t start, uint64_t bytes,
+                    enum mt_region_kind kind, uint32_t key, uint64_t page_bytes)
 {
 	uint64_t end;
 	size_t at;
 
-	if (!round_out(&start, &end, bytes, page_bytes))
+	if (!round_out(&start, &end, bytes, page_bytes) || !make_own(regions))
 		return;
 	at = cut(regions, start, end);
-	insert(regions, at, (struct mt_region){start, end, MT_REGION_MMAP, total});
+	insert(regions, at, (struct mt_region){start, end, kind, key});
 }
 
 /* Keeps what is about to go. */
@@ -122,7 +145,8 @@ void mt_regions_unmap(struct mt_regions *regions, uint64_t start, uint64_t bytes
 	if (!round_out(&start, &end, bytes, page_bytes))
 		return;
 	keep_removed(regions, start, end);
-	cut(regions, start, end);
+	if (make_own(regions))
+		cut(regions, start, end);
 }
 
 void mt_regions_undo(struct mt_regions *regions, uint64_t start, uint64_t bytes,
@@ -130,7 +154,7 @@ void mt_regions_undo(struct mt_regions *regions, uint64_t start, uint64_t bytes,
 {
 	uint64_t end;
 
-	if (!round_out(&start, &end, bytes, page_bytes))
+	if (!round_out(&start, &end, bytes, page_bytes) || !make_own(regions))
 		return;
 	for (size_t i = 0; i < regions->removed_count; i++) {
 		const struct mt_region *row = &regions->removed[i];
@@ -141,6 +165,52 @@ void mt_regions_undo(struct mt_regions *regions, uint64_t start, uint64_t bytes,
 		insert(regions, cut(regions, row->start, row->end), *row);
 	}
 	regions->removed_count = 0;
+}
+
+bool mt_regions_has(const struct mt_regions *regions, uint64_t start, uint64_t end)
+{
+	size_t at = find(regions, start);
+
+	return at < regions->count && regions->rows[at].start < end;
+}
+
+/* Of rows from `first` on, as far as they are of one stack and next to each other. */
+static uint64_t bytes_from(const struct mt_region *rows, size_t count, size_t first, uint64_t start)
+{
+	size_t last = first;
+
+	if (first >= count || rows[first].start != start)
+		return 0;
+	while (last + 1 < count && rows[last + 1].start == rows[last].end &&
+	       rows[last + 1].key == rows[first].key)
+		last++;
+	return rows[last].end - start;
+}
+
+uint64_t mt_regions_bytes(const struct mt_regions *regions, uint64_t start)
+{
+	return bytes_from(regions->rows, regions->count, find(regions, start), start);
+}
+
+uint64_t mt_regions_removed_bytes(const struct mt_regions *regions, uint64_t start)
+{
+	return bytes_from(regions->removed, regions->removed_count, 0, start);
+}
+
+int mt_regions_share(struct mt_regions *regions, struct mt_regions *ret_child)
+{
+	if (!regions->users) {
+		regions->users = malloc(sizeof(*regions->users));
+		if (!regions->users)
+			return -ENOMEM;
+		*regions->users = 1;
+	}
+	++*regions->users;
+	*ret_child = (struct mt_regions){.rows = regions->rows,
+	                                 .count = regions->count,
+	                                 .capacity = regions->capacity,
+	                                 .users = regions->users};
+	return 0;
 }
 
 int mt_regions_copy(const struct mt_regions *regions, struct mt_region **ret_rows,
@@ -159,7 +229,10 @@ int mt_regions_copy(const struct mt_regions *regions, struct mt_region **ret_row
 
 void mt_regions_free(struct mt_regions *regions)
 {
-	free(regions->rows);
+	if (!regions->users || --*regions->users == 0) {
+		free(regions->rows);
+		free(regions->users);
+	}
 	free(regions->removed);
 	memset(regions, 0, sizeof(*regions));
 }

@@ -17,17 +17,20 @@
 #include "base/procfs.h"
 #include "collect/collector.h"
 #include "collect/host.h"
+#include "collect/kept.h"
+#include "collect/libc.h"
 #include "collect/lifecycle.h"
+#include "collect/pools.h"
 
 /* The process does not stand still for longer than this, whatever happens. */
 #define FREEZE_NS 2000000000ull
 /* Of a process that runs: so often, if mappings and pages do not belong together. */
 #define TRIES 3u
-/*
- * What a thread has above its thread pointer: glibc's struct pthread, 2304 bytes in 2.36 and 1800 in 2.41, with room
- * for a larger one. Behind it another mapping may follow that the kernel shows as one with the stack.
- */
-#define ABOVE_THREAD_POINTER 2304u
+
+static const char *const reasons[] = {[MT_RESIDENT_ASKED] = "asked",
+                                      [MT_RESIDENT_EXIT] = "exit",
+                                      [MT_RESIDENT_PEAK] = "peak",
+                                      [MT_RESIDENT_PERIODIC] = "periodic"};
 
 static int fail(struct mt_resident *resident, int status, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
@@ -36,26 +39,52 @@ static int fail(struct mt_resident *resident, int status, const char *format, ..
 {
 	va_list arguments;
 
-	resident->status = status;
-	va_start(arguments, format);
-	vsnprintf(resident->message, sizeof(resident->message), format, arguments);
-	va_end(arguments);
+	/* The drain thread may find that it cannot copy while the pages cannot be read: the first one says why. */
+	pthread_mutex_lock(&resident->mutex);
+	if (!resident->status) {
+		resident->status = status;
+		va_start(arguments, format);
+		vsnprintf(resident->message, sizeof(resident->message), format, arguments);
+		va_end(arguments);
+	}
+	pthread_mutex_unlock(&resident->mutex);
 	return status;
 }
 
 /* ---- The drain thread's part ---- */
 
+/* A thread that has never called anything of interest is seen now for the first time. */
+static int know_threads(struct mt_process *process, const struct mt_freeze *freeze, uint64_t now_ns)
+{
+	for (size_t i = 0; i < freeze->count; i++) {
+		uint32_t tid = (uint32_t)freeze->threads[i].tid, index;
+		int r;
+
+		if (mt_map_find(&process->thread_index, tid, 0, &index) &&
+		    process->threads[index].tid == tid && !process->threads[index].has_ended)
+			continue;
+		r = mt_process_thread(process, tid, now_ns, &index);
+		if (r < 0)
+			return r;
+		process->threads[index].rings = 0;
+	}
+	return 0;
+}
+
 static int copy_live(struct mt_process *process, struct mt_ledger *ledger,
                      struct mt_resident *resident)
 {
 	struct mt_snapshot *snapshot = &resident->snapshot;
-	uint32_t totals = (uint32_t)process->totals.count;
-	uint32_t threads = (uint32_t)process->thread_count;
+	uint32_t totals = (uint32_t)process->totals.count, threads;
 	int r;
 
 	snapshot->process = process->id;
-	snapshot->reason = resident->reason;
+	snapshot->reason = reasons[resident->reason];
 	snapshot->time_ns = mt_stamp_ns(&ledger->stamps, ledger->cut_stamp);
+	r = resident->freeze ? know_threads(process, resident->freeze, snapshot->time_ns) : 0;
+	if (r < 0)
+		return r;
+	threads = (uint32_t)process->thread_count;
 	snapshot->sample_bytes = process->estimate ? process->estimate->mean_bytes : 0;
 	snapshot->total_count = totals ? totals : 1;
 	snapshot->thread_count = threads;
@@ -70,15 +99,23 @@ static int copy_live(struct mt_process *process, struct mt_ledger *ledger,
 	r = mt_live_copy(&process->live, &snapshot->live);
 	if (r == 0)
 		r = mt_regions_copy(&process->regions, &resident->regions, &resident->region_count);
+	if (r == 0)
+		r = mt_growth_copy(&process->growth, &resident->growth, &resident->growth_count);
 	if (r < 0)
 		return r;
+	resident->region_modules =
+	        mt_pools_modules(resident->regions, resident->region_count, &ledger->stacks,
+	                         &ledger->modules, process->identity.executable);
+	if (!resident->region_modules)
+		return -ENOMEM;
 	for (uint32_t i = 1; i < totals; i++) {
 		snapshot->nodes[i] = process->totals.rows[i].node;
 		snapshot->kinds[i] = process->totals.rows[i].kind;
 	}
 	for (uint32_t i = 0; i < threads; i++) {
-		const struct mt_thread *thread = &process->threads[i];
+		struct mt_thread *thread = &process->threads[i];
 
+		mt_ledger_number_thread(ledger, process, thread);
 		snapshot->threads[i] = thread->id;
 		if (!thread->has_ended)
 			resident->threads[resident->thread_count++] =
@@ -94,6 +131,15 @@ static void settle(struct mt_resident *resident, enum mt_copy_state state)
 	resident->state = state;
 	pthread_cond_signal(&resident->changed);
 	pthread_mutex_unlock(&resident->mutex);
+}
+
+int mt_resident_copy_end(struct mt_ledger *ledger, struct mt_process *process,
+                         struct mt_resident *resident)
+{
+	memcpy(resident->own, mt_segment_slots(ledger->segment)[resident->slot].own,
+	       sizeof(resident->own));
+	resident->state = MT_COPY_DONE;
+	return copy_live(process, ledger, resident);
 }
 
 bool mt_resident_copy(struct mt_ledger *ledger, struct mt_resident *resident)
@@ -116,6 +162,16 @@ bool mt_resident_copy(struct mt_ledger *ledger, struct mt_resident *resident)
 		fail(resident, -ENOTSUP,
 		     "of a sampled heap (option sample=) most blocks are not known, so "
 		     "pages cannot be given to them; memtrace maps shows the mappings");
+		settle(resident, MT_COPY_REFUSED);
+		return true;
+	}
+	if (process->attention & MT_ATTEND_QUIET && resident->reason != MT_RESIDENT_ASKED) {
+		fail(resident, -EAGAIN, "the process has done nothing yet");
+		settle(resident, MT_COPY_REFUSED);
+		return true;
+	}
+	if (resident->reason != MT_RESIDENT_ASKED && !mt_kept_has_room(ledger, process)) {
+		fail(resident, -ENOMEM, "too many blocks are live");
 		settle(resident, MT_COPY_REFUSED);
 		return true;
 	}
@@ -157,62 +213,52 @@ static void read_status(struct mt_resident *resident)
 	if (mt_procfs_read("", resident->pid, "status", 65536, &text, &bytes) < 0)
 		return;
 	resident->page_table_bytes = status_kb(text, "\nVmPTE:");
-	resident->rss_peak_bytes = status_kb(text, "\nVmHWM:");
+	mt_usage_read("", resident->pid, &resident->usage);
 }
 
-/* Mappings of huge pages (hugetlb) are no part of Rss. */
-static bool is_counted(const struct mt_resident *resident, const struct mt_vma *vma)
+static int fail_to_read(struct mt_resident *resident, int r)
 {
-	return vma->fields[MT_SMAPS_KERNEL_PAGE_SIZE] <= resident->page_bytes &&
-	       strcmp(vma->path, "[vsyscall]") != 0;
+	return fail(resident, r, "/proc/%d cannot be read: %s", (int)resident->pid, strerror(-r));
 }
 
-static int read_pages(struct mt_resident *resident)
+/*
+ * Is it the one that we mean? Its pid may be another one's by now, or be that of another namespace. What a process has
+ * mapped cannot be made up, so it is believed where the process itself is not.
+ */
+static bool is_ours(const struct mt_resident *resident)
 {
-	MT_CLEANUP_CLOSE int fd = mt_pagemap_open("", resident->pid);
+	const struct mt_collector *collector = resident->collector;
 
-	if (fd < 0)
-		return fd;
-	for (size_t i = 0; i < resident->smaps.count; i++) {
-		const struct mt_vma *vma = &resident->smaps.vmas[i];
-		int r = is_counted(resident, vma)
-		                ? mt_pagemap_add(fd, vma->start, vma->end, &resident->pages)
-		                : 0;
+	for (size_t i = 0; i < resident->memory.smaps.count; i++) {
+		const struct mt_vma *vma = &resident->memory.smaps.vmas[i];
 
-		/* It was unmapped meanwhile; a process that stands still has none of this. */
-		if (r < 0 && r != -EFAULT && r != -ENOMEM)
-			return r;
+		if (vma->inode == collector->segment_inode &&
+		    strncmp(vma->owner, "/memfd:memtrace:", 16) == 0)
+			return true;
 	}
-	return 0;
+	return false;
 }
 
-static uint64_t resident_in(const struct mt_pages *pages)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < pages->count; i++)
-		if (pages->runs[i].bits & MT_PAGE_RESIDENT)
-			sum += pages->runs[i].end - pages->runs[i].start;
-	return sum;
-}
-
-/* Mappings and pages, until they say the same or it is of no use. */
+/* Mappings and pages: of a process that runs until they say the same, or it is of no use. */
 static int read_memory(struct mt_resident *resident)
 {
+	/* A peak does not wait. */
+	uint32_t tries = resident->reason == MT_RESIDENT_PEAK ? 1 : TRIES;
+
 	for (;;) {
-		int r = mt_smaps_read("", resident->pid, &resident->smaps);
+		int r = mt_memory_read(resident->pid, resident->page_bytes, &resident->memory);
 
 		resident->tries++;
-		if (r == 0)
-			r = read_pages(resident);
+		if (r == 0 && !resident->is_frozen)
+			r = mt_memory_sort(resident->page_bytes, &resident->memory);
 		if (r < 0)
-			return fail(resident, r, "/proc/%d cannot be read: %s", (int)resident->pid,
-			            strerror(-r));
-		if (resident->tries == TRIES || resident->is_frozen ||
-		    resident_in(&resident->pages) == mt_smaps_sum(&resident->smaps, MT_SMAPS_RSS))
+			return fail_to_read(resident, r);
+		if (!resident->is_frozen && !is_ours(resident))
+			return fail(resident, -ESRCH, "the process has ended");
+		if (resident->tries == tries || resident->is_frozen ||
+		    mt_memory_agrees(&resident->memory))
 			return 0;
-		mt_smaps_free(&resident->smaps);
-		mt_pages_free(&resident->pages);
+		mt_memory_free(&resident->memory);
 	}
 }
 
@@ -245,17 +291,15 @@ static uint32_t thread_row(const struct mt_resident *resident, pid_t tid)
 static void add_region(const struct mt_resident *resident, struct mt_regions *regions,
                        uint64_t start, uint64_t end, enum mt_region_kind kind, uint32_t key)
 {
-	mt_regions_map(regions, start, end - start, key, resident->page_bytes);
-	for (size_t i = 0; i < regions->count; i++)
-		if (regions->rows[i].start == start)
-			regions->rows[i].kind = kind;
+	mt_regions_put(regions, start, end - start, kind, key, resident->page_bytes);
 }
 
 /* The stack of a thread that stands still: where its stack pointer is, up to its thread's own data. */
 static void add_stack(struct mt_resident *resident, struct mt_regions *regions,
                       const struct mt_frozen_thread *thread)
 {
-	const struct mt_vma *vma = thread->sp ? find_vma(&resident->smaps, thread->sp) : NULL;
+	const struct mt_vma *vma =
+	        thread->sp ? find_vma(&resident->memory.smaps, thread->sp) : NULL;
 	uint64_t end;
 
 	if (!vma || vma->kind == MT_VMA_HEAP || vma->path[0] == '/')
@@ -265,18 +309,30 @@ static void add_stack(struct mt_resident *resident, struct mt_regions *regions,
 		/* A fiber's stack is somebody's block or mapping: it stays theirs. */
 		if (thread->thread < thread->sp || thread->thread >= vma->end)
 			return;
-		if (end > thread->thread + ABOVE_THREAD_POINTER)
-			end = thread->thread + ABOVE_THREAD_POINTER;
+		if (end > thread->thread + MT_LIBC_ABOVE_THREAD_POINTER)
+			end = thread->thread + MT_LIBC_ABOVE_THREAD_POINTER;
 	}
 	add_region(resident, regions, vma->start, end, MT_REGION_STACK,
 	           thread_row(resident, thread->tid));
 }
 
+/* Of a process that was not stopped, the main thread's stack at least is known by its name. */
+static void add_main_stack(const struct mt_resident *resident, struct mt_regions *regions)
+{
+	for (size_t i = 0; i < resident->memory.smaps.count; i++) {
+		const struct mt_vma *vma = &resident->memory.smaps.vmas[i];
+
+		if (vma->kind == MT_VMA_STACK)
+			add_region(resident, regions, vma->start, vma->end, MT_REGION_STACK,
+			           thread_row(resident, resident->pid));
+	}
+}
+
 /* Is all of the range that is mapped at all anonymous and private? */
 static bool is_anonymous(const struct mt_resident *resident, uint64_t start, uint64_t end)
 {
-	for (size_t i = 0; i < resident->smaps.count; i++) {
-		const struct mt_vma *vma = &resident->smaps.vmas[i];
+	for (size_t i = 0; i < resident->memory.smaps.count; i++) {
+		const struct mt_vma *vma = &resident->memory.smaps.vmas[i];
 
 		if (vma->start < end && vma->end > start && vma->kind != MT_VMA_ANONYMOUS &&
 		    vma->kind != MT_VMA_BSS)
@@ -293,8 +349,8 @@ static bool is_memtraces(const struct mt_vma *vma)
 
 static void add_memtraces(const struct mt_resident *resident, struct mt_regions *regions)
 {
-	for (size_t i = 0; i < resident->smaps.count; i++) {
-		const struct mt_vma *vma = &resident->smaps.vmas[i];
+	for (size_t i = 0; i < resident->memory.smaps.count; i++) {
+		const struct mt_vma *vma = &resident->memory.smaps.vmas[i];
 
 		if (!is_memtraces(vma))
 			continue;
@@ -338,6 +394,69 @@ static struct mt_owner_block *list_blocks(const struct mt_live *live, size_t *re
 	return blocks;
 }
 
+/* Whose it is, whose call took it, and what holds it. */
+static int find_all(struct mt_resident *resident, struct mt_owner_input *input)
+{
+	struct mt_growth_range *growers;
+	int r = mt_anonymous_growers(resident->growth, resident->growth_count, input->regions,
+	                             input->region_count, resident->snapshot.nodes, &growers,
+	                             &input->grower_count);
+
+	if (r < 0)
+		return r;
+	input->growers = growers;
+	r = mt_owners_find(input, &resident->owners);
+	if (r == 0)
+		r = mt_anonymous_find(input, &resident->anonymous);
+	if (r == 0)
+		r = mt_pins_find(input, &resident->pins);
+	free(growers);
+	return r;
+}
+
+/* One more site for a stack of which the process has no totals: it has inherited what that mapped. */
+static int add_site(struct mt_snapshot *snapshot, uint32_t node)
+{
+	size_t count = snapshot->total_count + 2u;
+	uint32_t *nodes = realloc(snapshot->nodes, count * sizeof(*nodes));
+	uint8_t *kinds;
+
+	if (!nodes)
+		return -ENOMEM;
+	snapshot->nodes = nodes;
+	kinds = realloc(snapshot->kinds, count * sizeof(*kinds));
+	if (!kinds)
+		return -ENOMEM;
+	snapshot->kinds = kinds;
+	nodes[snapshot->total_count] = node;
+	kinds[snapshot->total_count++] = MT_KIND_MMAP;
+	return 0;
+}
+
+/* The keys of regions are stacks: makes sites of them. */
+static int name_regions(struct mt_snapshot *snapshot, struct mt_regions *regions)
+{
+	struct mt_map sites = {0};
+	int r = 0;
+
+	for (uint32_t i = 1; i < snapshot->total_count && r == 0; i++)
+		r = mt_map_set(&sites, snapshot->nodes[i], 0, i);
+	for (size_t i = 0; i < regions->count && r == 0; i++) {
+		struct mt_region *region = &regions->rows[i];
+		uint32_t site = 0;
+
+		if (region->key && !mt_map_find(&sites, region->key, 0, &site)) {
+			site = snapshot->total_count;
+			r = add_site(snapshot, region->key);
+			if (r == 0)
+				r = mt_map_set(&sites, region->key, 0, site);
+		}
+		region->key = site;
+	}
+	mt_map_free(&sites);
+	return r;
+}
+
 static int find_owners(struct mt_resident *resident, const struct mt_freeze *freeze)
 {
 	struct mt_regions regions = {.rows = resident->regions,
@@ -346,23 +465,30 @@ static int find_owners(struct mt_resident *resident, const struct mt_freeze *fre
 	size_t block_count;
 	MT_CLEANUP_FREE struct mt_owner_block *blocks =
 	        list_blocks(&resident->snapshot.live, &block_count);
-	struct mt_owner_input input = {.smaps = &resident->smaps,
-	                               .pages = &resident->pages,
+	struct mt_owner_input input = {.smaps = &resident->memory.smaps,
+	                               .pages = &resident->memory.pages,
 	                               .blocks = blocks,
 	                               .block_count = block_count,
-	                               .sites = resident->snapshot.total_count,
 	                               .page_bytes = resident->page_bytes};
-	int r = -ENOMEM;
+	int r = name_regions(&resident->snapshot, &regions);
 
 	resident->regions = NULL;
-	mt_bss_bound("", resident->pid, &resident->smaps);
+	if (r == 0 && blocks)
+		r = mt_pools_mark(regions.rows, regions.count, resident->region_modules, blocks,
+		                  block_count);
+	input.sites = resident->snapshot.total_count;
+	mt_bss_bound("", resident->pid, &resident->memory.smaps);
 	for (size_t i = 0; i < freeze->count; i++)
 		add_stack(resident, &regions, &freeze->threads[i]);
+	if (!freeze->count)
+		add_main_stack(resident, &regions);
 	add_memtraces(resident, &regions);
+	if (blocks)
+		mt_libc_find(resident->pid, &input, &regions);
 	input.regions = regions.rows;
 	input.region_count = regions.count;
-	if (blocks)
-		r = mt_owners_find(&input, &resident->owners);
+	if (r == 0)
+		r = blocks ? find_all(resident, &input) : -ENOMEM;
 	mt_regions_free(&regions);
 	mt_snapshot_sort(&resident->snapshot);
 	return r < 0 ? fail(resident, r, "out of memory") : 0;
@@ -387,9 +513,27 @@ static int wait_for_copy(struct mt_resident *resident, enum mt_copy_state state,
 	return -r;
 }
 
-static void take(struct mt_resident *resident)
+/*
+ * Stops the process, if that is to be. At its end, one with a single thread stands still by itself: that thread waits for
+ * us.
+ */
+static void stop(struct mt_resident *resident, uint64_t deadline_ns, struct mt_freeze *freeze)
 {
-	uint64_t deadline_ns = mt_stamp_monotonic_ns() + FREEZE_NS;
+	bool is_end = resident->reason == MT_RESIDENT_EXIT;
+
+	if (!is_end && resident->reason != MT_RESIDENT_ASKED)
+		return;
+	if (is_end && mt_usage_threads("", resident->pid) == 1)
+		resident->is_frozen = true;
+	/* Whom we stop must be the one. */
+	else if (!is_end || mt_host_maps(resident->pid, resident->collector->segment_inode) == 1)
+		resident->is_frozen = mt_freeze(resident->pid, deadline_ns, freeze) == 0;
+}
+
+void mt_resident_take(struct mt_resident *resident)
+{
+	uint64_t began_ns = mt_stamp_monotonic_ns();
+	uint64_t deadline_ns = began_ns + FREEZE_NS;
 	struct mt_freeze freeze = {0};
 	int r;
 
@@ -398,67 +542,65 @@ static void take(struct mt_resident *resident)
 		fail(resident, -ENOTSUP, "the collector has no /proc of its own pid namespace");
 		return;
 	}
-	resident->is_frozen = mt_freeze(resident->pid, deadline_ns, &freeze) == 0;
-	if (!mt_mailbox_post(&resident->collector->mail,
-	                     &(struct mt_mail){.type = MT_MAIL_COPY, .resident = resident}))
-		mt_resident_refuse(resident);
-	mt_collector_wake(resident->collector);
+	stop(resident, deadline_ns, &freeze);
+	resident->freeze = &freeze;
+	if (resident->state == MT_COPY_ASKED) {
+		if (!mt_mailbox_post(&resident->collector->mail,
+		                     &(struct mt_mail){.type = MT_MAIL_COPY, .resident = resident}))
+			mt_resident_refuse(resident);
+		mt_collector_wake(resident->collector);
+	}
 	r = read_memory(resident);
 	read_status(resident);
 	if (r == 0 && wait_for_copy(resident, MT_COPY_ASKED, deadline_ns) < 0)
 		/* The drain thread is far behind. What it will copy belongs to another moment. */
 		resident->is_frozen = false;
 	resident->stopped_ns = mt_freeze_end(&freeze);
+	if (r == 0 && (r = mt_memory_sort(resident->page_bytes, &resident->memory)) < 0)
+		fail_to_read(resident, r);
+	if (r == 0 && !is_ours(resident))
+		r = fail(resident, -ESRCH, "the process has ended");
 	wait_for_copy(resident, MT_COPY_BEGUN, 0);
+	resident->freeze = NULL;
 	if (r == 0 && resident->state == MT_COPY_DONE)
-		find_owners(resident, &freeze);
+		r = find_owners(resident, &freeze);
+	if (r == 0)
+		mt_meminfo_read("", resident->pid, &resident->meminfo);
 	mt_freeze_free(&freeze);
+	resident->took_ns = mt_stamp_monotonic_ns() - began_ns;
 }
 
-static void *run(void *context)
-{
-	struct mt_resident *resident = context;
-	struct mt_collector *collector = resident->collector;
-
-	take(resident);
-	/* With a failure, too: who waits is told. */
-	mt_mailbox_post(&collector->mail,
-	                &(struct mt_mail){.type = MT_MAIL_RESIDENT, .resident = resident});
-	mt_collector_wake(collector);
-	return NULL;
-}
-
-int mt_resident_start(struct mt_collector *collector, uint32_t slot, uint32_t generation, pid_t pid,
-                      const char *reason, uint64_t serial, pthread_t *ret_thread)
+struct mt_resident *mt_resident_new(struct mt_collector *collector, uint32_t slot,
+                                    uint32_t generation, pid_t pid, enum mt_resident_reason reason)
 {
 	struct mt_resident *resident = calloc(1, sizeof(*resident));
-	int r;
 
 	if (!resident)
-		return -ENOMEM;
+		return NULL;
 	resident->collector = collector;
 	resident->slot = slot;
 	resident->generation = generation;
 	resident->pid = pid;
 	resident->reason = reason;
-	resident->serial = serial;
 	resident->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	resident->usage = mt_usage_nothing();
 	pthread_mutex_init(&resident->mutex, NULL);
 	pthread_cond_init(&resident->changed, NULL);
-	r = pthread_create(ret_thread, NULL, run, resident);
-	if (r != 0)
-		mt_resident_free(resident);
-	return -r;
+	return resident;
 }
 
 void mt_resident_free(struct mt_resident *resident)
 {
 	mt_snapshot_free(&resident->snapshot);
 	free(resident->regions);
+	free(resident->growth);
+	free(resident->region_modules);
 	free(resident->threads);
-	mt_smaps_free(&resident->smaps);
-	mt_pages_free(&resident->pages);
+	mt_memory_free(&resident->memory);
 	mt_owners_free(&resident->owners);
+	mt_anonymous_free(&resident->anonymous);
+	mt_pins_free(&resident->pins);
+	mt_meminfo_free(&resident->meminfo);
 	pthread_cond_destroy(&resident->changed);
 	pthread_mutex_destroy(&resident->mutex);
 	free(resident);

@@ -210,8 +210,6 @@ void mt_session_close(struct mt_session *session)
 	if (session->spare_fd >= 0)
 		close(session->spare_fd);
 	mt_mailbox_free(&session->mail);
-	mt_map_free(&session->outcome_index);
-	free(session->outcomes);
 	free(session->follow);
 }
 

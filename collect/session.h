@@ -13,7 +13,6 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "base/map.h"
 #include "collect/collector.h"
 #include "collect/commit.h"
 #include "wire/hello.h"
@@ -31,6 +30,17 @@ struct mt_watch {
 	bool has_ended;     /* its end is in the file */
 	char *oom_file;     /* mt_host_oom_file(); owned */
 	uint64_t oom_kills; /* what it had counted when the process came */
+};
+
+/*
+ * A process that has ended. `memtrace run` asks for that of its child right after its end, nobody else asks; so the
+ * last ones are enough, and a session that lives for ever remembers no more of them.
+ */
+#define MT_SESSION_ENDED 4096u
+
+struct mt_ended {
+	pid_t pid;
+	struct mt_outcome outcome;
 };
 
 struct mt_client {
@@ -69,11 +79,9 @@ struct mt_session {
 	uint32_t watched; /* used ones */
 	int spare_fd;     /* given up for a moment to turn a client away when there are no more */
 	struct mt_client clients[MT_SESSION_CLIENTS];
-	uint64_t client_count;       /* that ever came */
-	struct mt_map outcome_index; /* (pid, 0) -> index */
-	struct mt_outcome *outcomes; /* of the last image with each pid that has ended */
-	size_t outcome_count;
-	size_t outcome_capacity;
+	uint64_t client_count;                   /* that ever came */
+	struct mt_ended ended[MT_SESSION_ENDED]; /* the last ones, in a circle */
+	uint64_t ended_count;
 	uint32_t processes;      /* images that joined, and forked children with a row */
 	uint64_t stop_at_ns;     /* told to stop: what still lives then is cut off; 0: not told */
 	uint64_t empty_since_ns; /* no process and nobody to ask; 0: not so */
@@ -82,8 +90,6 @@ struct mt_session {
 	bool has_asked_rest;
 	bool keeps_back;    /* a summary, for the end */
 	uint64_t snapshots; /* asked for so far: the last serial */
-	bool has_snapshot;  /* one is under way: */
-	pthread_t snapshot_thread;
 };
 
 /*

@@ -20,6 +20,7 @@ static void describe(char *text, size_t bytes, enum mt_option_id id)
 		snprintf(text, bytes, "use %" PRIu64 " to %" PRIu64 " %s, or with K, M or G",
 		         row->minimum, row->maximum, row->unit);
 		break;
+	case MT_OPTION_MOMENTS: snprintf(text, bytes, "use %s", row->unit); break;
 	case MT_OPTION_CHOICE: snprintf(text, bytes, "use one of %s", row->unit); break;
 	case MT_OPTION_UINT:
 		snprintf(text, bytes, "use %" PRIu64 " to %" PRIu64 " %s", row->minimum,
@@ -123,6 +124,7 @@ static void print_value(FILE *out, const struct mt_option_row *row,
 	switch (row->type) {
 	case MT_OPTION_SIZE:
 	case MT_OPTION_UINT: fprintf(out, "%" PRIu64, value->number); break;
+	case MT_OPTION_MOMENTS:
 	case MT_OPTION_TEXT: fwrite(value->text, 1, value->text_bytes, out); break;
 	case MT_OPTION_CHOICE:
 		for (uint64_t i = 0; i < value->number; i++)

@@ -178,6 +178,39 @@ static void post_note(const char *kind, const char *text)
 		mt_mailbox_post(&collector.mail, &mail);
 }
 
+/* The two threads that read /proc without being asked. Before the drain thread, which puts questions to one of them. */
+static int start_looking(const struct mt_settings *settings)
+{
+	const struct mt_option_value *values = settings->options.values;
+	uint64_t moments = values[MT_OPTION_ID_snapshot].number;
+	sigset_t all, before;
+	int r;
+
+	/* Of a sampled heap most blocks are not known. */
+	if (values[MT_OPTION_ID_sample].number)
+		moments = 0;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = mt_snapshots_start(&collector.snapshots, &collector.probe);
+	if (r == 0)
+		r = mt_probe_start(&collector.probe, &collector, moments,
+		                   (uint32_t)values[MT_OPTION_ID_timeline].number);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r < 0)
+		return r;
+	collector.segment_inode = session.segment_inode;
+	collector.ledger.snapshots = &collector.snapshots;
+	/* One that does not wait at its end is gone before it could be looked at. */
+	collector.ledger.moments = values[MT_OPTION_ID_exit_wait].number ? moments : 0;
+	return 0;
+}
+
+static void stop_looking(void)
+{
+	mt_probe_stop(&collector.probe);
+	mt_snapshots_stop(&collector.snapshots);
+}
+
 /* Serves until the end; the session's state for the file. NULL: it could not begin. */
 static const char *serve(int starter_fd)
 {
@@ -189,10 +222,12 @@ static const char *serve(int starter_fd)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	has_thread = pthread_create(&drain, NULL, mt_collector_run, &collector) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (!has_thread)
+	if (!has_thread) {
+		stop_looking();
 		return NULL;
+	}
 	mt_session_run(&session, starter_fd);
-	mt_control_finish(&session);
+	stop_looking();
 	if (session.was_cut_off)
 		post_note("stopped", "the collector was told to stop while processes were traced: "
 		                     "their later events are missing");
@@ -297,6 +332,9 @@ static int run(const struct mt_settings *settings, struct mt_segment *segment, i
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	r = mt_commit_start(&commit, file->writer, segment, &session.mail, wake_both, NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r < 0)
+		return r;
+	r = start_looking(settings);
 	if (r < 0)
 		return r;
 	commit.file_fd = file->lock_fd;

@@ -57,6 +57,24 @@ uint32_t mt_totals_node(const struct mt_totals *totals, uint32_t id)
 	return id < totals->id_count ? totals->ids[id].node : 0;
 }
 
+static int reserve_rows(struct mt_totals *totals, size_t wanted)
+{
+	size_t capacity = totals->capacity ? totals->capacity * 2 : 16;
+	struct mt_total *rows;
+
+	if (wanted <= totals->capacity)
+		return 0;
+	rows = aligned_alloc(sizeof(*rows), capacity * sizeof(*rows));
+	if (!rows)
+		return -ENOMEM;
+	if (totals->rows)
+		memcpy(rows, totals->rows, totals->count * sizeof(*rows));
+	free(totals->rows);
+	totals->rows = rows;
+	totals->capacity = capacity;
+	return 0;
+}
+
 /* In the index, "kind" of a node that has a row of any kind. */
 #define ANY_KIND 0x100u
 
@@ -66,7 +84,7 @@ static uint32_t add(struct mt_totals *totals, uint32_t node, unsigned int kind)
 	uint32_t known;
 
 	/* Every row may be in the list of changed ones, so that list never has to grow on the way. */
-	if (at >= UINT32_MAX >> 2 || MT_ARRAY_RESERVE(totals->rows, totals->capacity, at + 1) < 0 ||
+	if (at >= UINT32_MAX >> 2 || reserve_rows(totals, at + 1) < 0 ||
 	    MT_ARRAY_RESERVE(totals->dirty, totals->dirty_capacity, totals->capacity) < 0 ||
 	    mt_map_set(&totals->index, node, kind, (uint32_t)at) < 0)
 		return 0;
@@ -108,6 +126,15 @@ void mt_totals_follow_peak(struct mt_totals *totals)
 		row->is_dirty = true;
 		totals->dirty[totals->dirty_count++] = (uint32_t)i;
 	}
+}
+
+void mt_totals_renumber(struct mt_totals *totals)
+{
+	/* What was written with the values of an older peak goes into the list now, while it can be told. */
+	mt_totals_follow_peak(totals);
+	for (size_t i = 1; i < totals->count; i++)
+		totals->rows[i].version = 0;
+	totals->version = totals->version_taken = 1;
 }
 
 void mt_totals_clean(struct mt_totals *totals)

@@ -15,6 +15,7 @@
 #ifndef MT_COLLECT_TOTALS_H
 #define MT_COLLECT_TOTALS_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,19 +29,21 @@
  */
 #define MT_TOTALS_IDS_MAX (1u << 22)
 
+/* One cache line, and aligned to it: an event waits for one at most. */
 struct mt_total {
-	uint64_t allocations;
+	_Alignas(64) uint64_t allocations;
 	uint64_t frees;
 	uint64_t bytes_allocated;
 	uint64_t bytes_freed;
 	uint64_t peak_blocks; /* as saved at `version` */
 	uint64_t peak_bytes;
-	uint64_t version;
-	uint64_t temporary;
+	uint32_t version;
 	uint32_t node;
-	uint8_t kind;
-	bool is_dirty; /* in the list of what the file does not have yet */
+	uint64_t temporary : 48;
+	uint64_t kind : 8;
+	uint64_t is_dirty : 1; /* in the list of what the file does not have yet */
 };
+static_assert(sizeof(struct mt_total) == 64, "one line");
 
 /* What a stack id of the process stands for. */
 struct mt_total_id {
@@ -60,8 +63,8 @@ struct mt_totals {
 	uint32_t *dirty;
 	size_t dirty_count;
 	size_t dirty_capacity;
-	uint64_t version;
-	uint64_t version_taken; /* when the list of changed rows was last taken */
+	uint32_t version;
+	uint32_t version_taken; /* when the list of changed rows was last taken */
 	uint64_t live_blocks;
 	uint64_t live_bytes;
 	uint64_t peak_blocks;
@@ -110,6 +113,9 @@ static inline uint32_t mt_totals_find(struct mt_totals *totals, uint32_t id, uns
 	return mt_totals_find_slow(totals, id, kind);
 }
 
+/* The versions have come round: the rows begin again at 0. */
+void mt_totals_renumber(struct mt_totals *totals);
+
 static inline void mt_totals_touch(struct mt_totals *totals, uint32_t at)
 {
 	struct mt_total *row = &totals->rows[at];
@@ -133,7 +139,8 @@ static inline void mt_totals_rise(struct mt_totals *totals, uint64_t size_bytes,
 		totals->peak_bytes = totals->live_bytes;
 		totals->peak_blocks = totals->live_blocks;
 		totals->peak_ns = ns;
-		totals->version++;
+		if (__builtin_expect(!++totals->version, 0))
+			mt_totals_renumber(totals);
 	}
 }
 

@@ -50,6 +50,7 @@ static void tell_gone(struct mt_session *session, uint32_t slot, const struct mt
 	if (watch->is_gone)
 		return;
 	watch->is_gone = true;
+	mt_probe_remove(&session->collector->probe, slot, watch->generation);
 	close_pidfd(session, watch);
 	tell_drain(session, &(struct mt_mail){.type = MT_MAIL_GONE,
 	                                      .slot = slot,
@@ -87,6 +88,7 @@ static void start_watch(struct mt_session *session, uint32_t slot, uint32_t gene
 	/* A slot that looked free and is not: who writes to the segment may say so of any. */
 	close_pidfd(session, watch);
 	free(watch->oom_file);
+	mt_probe_remove(&session->collector->probe, slot, watch->generation);
 	*watch = (struct mt_watch){
 	        .generation = generation, .pid = pid, .pidfd = pidfd, .is_used = true};
 	if (pidfd < 0)
@@ -96,6 +98,8 @@ static void start_watch(struct mt_session *session, uint32_t slot, uint32_t gene
 		watch->oom_kills = mt_host_oom_kills(watch->oom_file);
 	if (mt_session_attend_slot(session, slot) < 0)
 		close_pidfd(session, watch);
+	else
+		mt_probe_add(&session->collector->probe, slot, generation, pid);
 }
 
 /* A forked child that claimed its slot, and that the drain thread has not told us of yet. */
@@ -409,21 +413,14 @@ static void look_executed(struct mt_session *session, const struct mt_mail *mail
 static void keep_outcome(struct mt_session *session, const struct mt_mail *mail)
 {
 	struct mt_watch *watch = &session->watches[mail->slot];
-	uint32_t at;
 
 	if (watch->is_used && watch->generation == mail->generation) {
 		watch->has_ended = true;
 		if (!watch->was_joined && mail->outcome.has_row)
 			session->processes++;
 	}
-	if (!mt_map_find(&session->outcome_index, (uint64_t)mail->pid, 0, &at)) {
-		at = (uint32_t)session->outcome_count;
-		if (MT_ARRAY_RESERVE(session->outcomes, session->outcome_capacity, at + 1u) < 0 ||
-		    mt_map_set(&session->outcome_index, (uint64_t)mail->pid, 0, at) < 0)
-			return;
-		session->outcome_count++;
-	}
-	session->outcomes[at] = mail->outcome;
+	session->ended[session->ended_count++ % MT_SESSION_ENDED] =
+	        (struct mt_ended){mail->pid, mail->outcome};
 }
 
 bool mt_watch_owes(struct mt_session *session, pid_t pid)
@@ -451,12 +448,17 @@ bool mt_watch_has_others(struct mt_session *session, pid_t pid)
 
 bool mt_watch_outcome(struct mt_session *session, pid_t pid, struct mt_outcome *ret_outcome)
 {
-	uint32_t at;
+	/* From the newest. */
+	for (uint64_t i = 1; i <= session->ended_count && i <= MT_SESSION_ENDED; i++) {
+		const struct mt_ended *ended =
+		        &session->ended[(session->ended_count - i) % MT_SESSION_ENDED];
 
-	if (!mt_map_find(&session->outcome_index, (uint64_t)pid, 0, &at))
-		return false;
-	*ret_outcome = session->outcomes[at];
-	return true;
+		if (ended->pid != pid)
+			continue;
+		*ret_outcome = ended->outcome;
+		return true;
+	}
+	return false;
 }
 
 void mt_watch_read_mail(struct mt_session *session)

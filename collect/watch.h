@@ -35,7 +35,7 @@ bool mt_watch_owes(struct mt_session *session, pid_t pid);
 /* Is a process traced that has another pid? */
 bool mt_watch_has_others(struct mt_session *session, pid_t pid);
 
-/* The outcome of the last image with this pid; false: there is none. */
+/* The outcome of the last image with this pid; false: there is none, or it is long ago. */
 bool mt_watch_outcome(struct mt_session *session, pid_t pid, struct mt_outcome *ret_outcome);
 
 #endif

@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "preload/clock.h"
 #include "preload/config.h"
 #include "preload/early.h"
+#include "preload/order.h"
 #include "preload/patience.h"
 #include "preload/shared.h"
 #include "preload/stacks.h"
@@ -66,7 +66,9 @@ MT_COLD static bool wait_for_space(struct mt_ring_writer *writer, uint32_t bytes
 		waited_ns = mt_wait(&ring->space, space, WAIT_STEP_NS);
 		if (mt_ring_has_space(writer, bytes))
 			break;
-		if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) != MT_PROCESS_ON)
+		if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) !=
+		            MT_PROCESS_ON ||
+		    atomic_load_explicit(&ring->state, memory_order_relaxed) == MT_RING_BROKEN)
 			return false;
 		state = mt_patience_step(&patience, mt_process.segment, waited_ns);
 		if (state == MT_COLLECTOR_ALIVE)
@@ -98,12 +100,6 @@ static bool has_space_in_time(struct mt_ring_writer *writer, uint32_t bytes)
 	       (!mt_config.overflow_drops && wait_for_space(writer, bytes));
 }
 
-static inline uint64_t stamp(void)
-{
-	return mt_clock_now(mt_process.segment,
-	                    !atomic_load_explicit(&mt_process.has_threads, memory_order_relaxed));
-}
-
 /* In a shared ring, which is held from here on until the event is done. */
 static bool find_shared_space(struct mt_ring_writer *writer, uint32_t bytes)
 {
@@ -117,7 +113,7 @@ static bool find_shared_space(struct mt_ring_writer *writer, uint32_t bytes)
 	if (!has_space_in_time(writer, announced_bytes + bytes))
 		return false;
 	if (announced_bytes) {
-		mt_ring_put_unit(writer, 0, stamp(),
+		mt_ring_put_unit(writer, 0, mt_order_now(),
 		                 mt_event_word(MT_EVENT_THREAD_BEGIN, 0, writer->tid));
 		mt_ring_put_unit(writer, MT_EVENT_UNIT, mt_process.slot_index,
 		                 (uint64_t)flags << 32 | mt_process.slot_generation);
@@ -152,12 +148,24 @@ static inline bool make_space(struct mt_ring_writer *writer, uint32_t bytes)
 	return mt_likely(writer->head + bytes <= writer->limit) || find_space(writer, bytes);
 }
 
-static inline bool put_fixed(struct mt_ring_writer *writer, uint64_t word, uint64_t size,
-                             uint32_t stack, uint32_t flags)
+static inline bool is_of_block(unsigned int type)
 {
+	return type == MT_EVENT_ALLOC || type == MT_EVENT_REALLOC ||
+	       type == MT_EVENT_REALLOC_FAILED;
+}
+
+/* gcc 12 takes it for too large. */
+__attribute__((always_inline)) static inline bool put_fixed(struct mt_ring_writer *writer,
+                                                            uint64_t word, uint64_t size,
+                                                            uint32_t stack, uint32_t flags)
+{
+	uint64_t stamp;
+
 	if (mt_unlikely(!make_space(writer, sizeof(struct mt_event_fixed))))
 		return false;
-	mt_ring_put_unit(writer, 0, stamp(), word);
+	stamp = is_of_block(mt_event_type(word)) ? mt_order_stamp(writer, mt_event_addr(word))
+	                                         : mt_order_now();
+	mt_ring_put_unit(writer, 0, stamp, word);
 	mt_ring_put_unit(writer, MT_EVENT_UNIT, size, (uint64_t)flags << 32 | stack);
 	mt_ring_publish(writer, sizeof(struct mt_event_fixed));
 	return true;
@@ -179,7 +187,7 @@ bool mt_emit_large(struct mt_ring_writer *writer, enum mt_event_type type, uint3
 
 	if (length_bytes > MT_EVENT_PAYLOAD_MAX || !make_space(writer, bytes))
 		return false;
-	event.head.stamp = stamp();
+	event.head.stamp = mt_order_now();
 	mt_ring_put(writer, 0, &event, sizeof(event));
 	mt_ring_put(writer, sizeof(event), first, first_bytes);
 	if (second_bytes)
@@ -287,7 +295,7 @@ void mt_emit_free(unsigned int kind, const void *block)
 	}
 	writer = mt_thread_writer(thread, level);
 	if (mt_likely(writer && make_space(writer, MT_EVENT_UNIT))) {
-		mt_ring_put_unit(writer, 0, stamp(),
+		mt_ring_put_unit(writer, 0, mt_order_stamp(writer, (uintptr_t)block),
 		                 mt_event_word(MT_EVENT_FREE, kind, (uintptr_t)block));
 		mt_ring_publish(writer, MT_EVENT_UNIT);
 	}
@@ -349,23 +357,31 @@ void mt_emit_break(const struct mt_caller *caller, const void *new_break, int64_
 	emit_mapping(MT_EVENT_BREAK, caller, new_break, (uint64_t)change_bytes, 0, true);
 }
 
-bool mt_emit_life(enum mt_event_type type, unsigned int kind, uint64_t value)
+void mt_emit_growth(const struct mt_caller *caller, const void *start, int64_t change_bytes,
+                    uint32_t flags)
 {
+	emit(MT_EVENT_GROWTH, caller, start, (uint64_t)change_bytes, flags,
+	     caller->frame && !mt_tls.own);
+}
+
+const struct mt_ring *mt_emit_life(enum mt_event_type type, unsigned int kind, uint64_t value)
+{
+	const struct mt_ring *ring = NULL;
 	struct mt_ring_writer *writer;
 	struct mt_thread *thread;
-	bool written = false;
 	uint32_t level;
 
 	thread = mt_thread_enter(&level);
 	if (thread) {
 		writer = mt_thread_writer(thread, level);
-		written = writer && put_fixed(writer, mt_event_word(type, kind, 0), value, 0, 0);
+		if (writer && put_fixed(writer, mt_event_word(type, kind, 0), value, 0, 0))
+			ring = writer->ring;
 		mt_thread_leave(level);
 	}
-	return written;
+	return ring;
 }
 
-void mt_emit_untraced(enum mt_untraced why, const char *path)
+static void emit_text(enum mt_event_type type, uint32_t id, const char *text, size_t most)
 {
 	struct mt_ring_writer *writer;
 	struct mt_thread *thread;
@@ -376,7 +392,16 @@ void mt_emit_untraced(enum mt_untraced why, const char *path)
 		return;
 	writer = mt_thread_writer(thread, level);
 	if (writer)
-		mt_emit_large(writer, MT_EVENT_UNTRACED, why, 0, path,
-		              (uint32_t)strnlen(path, PATH_MAX), NULL, 0);
+		mt_emit_large(writer, type, id, 0, text, (uint32_t)strnlen(text, most), NULL, 0);
 	mt_thread_leave(level);
+}
+
+void mt_emit_untraced(enum mt_untraced why, const char *path)
+{
+	emit_text(MT_EVENT_UNTRACED, why, path, PATH_MAX);
+}
+
+void mt_emit_name(const char *name)
+{
+	emit_text(MT_EVENT_NAME, 0, name, MT_EVENT_NAME_MAX);
 }

@@ -43,8 +43,15 @@ void mt_emit_unmap(const struct mt_caller *caller, const void *start, size_t siz
 void mt_emit_unmap_failed(const struct mt_caller *caller, const void *start, size_t size_bytes);
 void mt_emit_break(const struct mt_caller *caller, const void *new_break, int64_t change_bytes);
 
-/* Life events: FORK, EXEC, EXEC_FAILED, EXIT. False: it could not be written. */
-bool mt_emit_life(enum mt_event_type type, unsigned int kind, uint64_t value);
+/* flags: enum mt_growth_kind, see wire/event.h; with no frame in the caller it is without a stack. */
+void mt_emit_growth(const struct mt_caller *caller, const void *start, int64_t change_bytes,
+                    uint32_t flags);
+
+/* This thread has another name. */
+void mt_emit_name(const char *name);
+
+/* Life events: FORK, EXEC, EXEC_FAILED, EXIT. The ring that it stands in; NULL: it could not be written. */
+const struct mt_ring *mt_emit_life(enum mt_event_type type, unsigned int kind, uint64_t value);
 
 /* A program is about to be started that cannot be traced. */
 void mt_emit_untraced(enum mt_untraced why, const char *path);

@@ -13,6 +13,8 @@
  *	STOPPED         not recorded                   recorded: the block may be known
  *	STOPPED|UNUSED  not recorded                   not recorded: no block is known
  *
+ * What the allocator has taken from the kernel for a call is recorded where allocations are, sampled or not.
+ *
  * An allocation that is decided upon counts as recorded (mt_tls.trail), so that an outer hook does not
  * decide again.
  */
@@ -20,6 +22,7 @@
 #define MT_PRELOAD_GATE_H
 
 #include "preload/emit.h"
+#include "preload/growth.h"
 #include "preload/mark.h"
 #include "preload/process.h"
 #include "preload/sample.h"
@@ -38,11 +41,13 @@ static inline void mt_gate_alloc(const struct mt_caller *caller, const void *blo
 
 	if (mt_likely(!(gate & (MT_GATE_SAMPLED | MT_GATE_STOPPED)))) {
 		mt_emit_alloc(caller, block, size_bytes);
-		return;
+	} else {
+		mt_thread_leave_trail(block);
+		if (!(gate & MT_GATE_STOPPED) && mt_unlikely(!mt_sample_skips(size_bytes)))
+			mt_sample_alloc(caller, block, size_bytes);
 	}
-	mt_thread_leave_trail(block);
-	if (!(gate & MT_GATE_STOPPED) && mt_unlikely(!mt_sample_skips(size_bytes)))
-		mt_sample_alloc(caller, block, size_bytes);
+	if (mt_unlikely(mt_growth_is_due(block)))
+		mt_growth_look(caller, block);
 }
 
 /* True: the stack is asked for as well, by mt_emit_free_stack(). */

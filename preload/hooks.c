@@ -57,8 +57,8 @@ static inline struct mt_caller take_caller(unsigned int kind, const void *addres
 }
 
 /* Records a block unless a hook further in has done so since the trail ended at `begin`. */
-static inline void record(const struct mt_caller *caller, const void *block, size_t size_bytes,
-                          uint32_t begin)
+__attribute__((always_inline)) static inline void
+record(const struct mt_caller *caller, const void *block, size_t size_bytes, uint32_t begin)
 {
 	if (mt_likely(!mt_thread_is_recorded(block, begin)))
 		mt_gate_alloc(caller, block,
@@ -80,7 +80,7 @@ MT_HOOK void *malloc(size_t size)
 	uint32_t begin = mt_tls.trail_end;
 	void *block;
 
-	need_real();
+	mt_growth_before();
 	block = mt_real.malloc(size);
 	if (mt_likely(block != NULL))
 		record(&caller, block, size, begin);
@@ -93,7 +93,7 @@ MT_HOOK void *calloc(size_t count, size_t size)
 	uint32_t begin = mt_tls.trail_end;
 	void *block;
 
-	need_real();
+	mt_growth_before();
 	block = mt_real.calloc(count, size);
 	if (mt_likely(block != NULL))
 		record(&caller, block, count * size, begin);
@@ -110,7 +110,7 @@ __attribute__((always_inline)) static inline void *reallocate(void *old, size_t 
 	uint32_t begin;
 	void *block;
 
-	need_real();
+	mt_growth_before();
 	begin = tls->trail_end;
 	if (!old) {
 		block = mt_real.realloc(NULL, size);
@@ -227,7 +227,7 @@ MT_HOOK int posix_memalign(void **ret_block, size_t alignment, size_t size)
 	uint32_t begin = mt_tls.trail_end;
 	int error;
 
-	need_real();
+	mt_growth_before();
 	error = mt_real.posix_memalign(ret_block, alignment, size);
 	if (!error && *ret_block)
 		record(&caller, *ret_block, size, begin);
@@ -241,7 +241,7 @@ MT_HOOK int posix_memalign(void **ret_block, size_t alignment, size_t size)
 		uint32_t begin = mt_tls.trail_end;                                   \
 		void *block;                                                         \
                                                                                      \
-		need_real();                                                         \
+		mt_growth_before();                                                  \
 		block = mt_real.name(alignment, size);                               \
 		if (block)                                                           \
 			record(&caller, block, size, begin);                         \
@@ -258,7 +258,7 @@ ALIGNED_HOOK(memalign)
 		uint32_t begin = mt_tls.trail_end;                                    \
 		void *block;                                                          \
                                                                                       \
-		need_real();                                                          \
+		mt_growth_before();                                                   \
 		block = mt_real.name(size);                                           \
 		if (block)                                                            \
 			record(&caller, block, size, begin);                          \

@@ -168,7 +168,7 @@ static bool exec_begins(void)
 {
 	if (!is_on() || getpid() != mt_process.pid)
 		return false;
-	return mt_emit_life(MT_EVENT_EXEC, 0, 0);
+	return mt_emit_life(MT_EVENT_EXEC, 0, 0) != NULL;
 }
 
 static int exec_failed(bool begun)

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -95,6 +96,8 @@ MT_HOOK void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...
 		wanted = va_arg(more, void *);
 		va_end(more);
 	}
+	if (flags & MREMAP_DONTUNMAP)
+		is_recorded = false; /* its pages go, the mapping stays */
 	if (mt_likely(is_recorded))
 		mt_emit_unmap(&caller, old, old_size);
 	if (mt_likely(mt_real.mremap != NULL))
@@ -108,6 +111,46 @@ MT_HOOK void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...
 	return mapped;
 }
 
+/* The segment's length is not among the arguments; 0: it cannot be told. */
+static size_t shared_bytes(int id)
+{
+	struct shmid_ds segment;
+	int saved_errno = errno;
+	size_t bytes = syscall(SYS_shmctl, id, IPC_STAT, &segment) == 0 ? segment.shm_segsz : 0;
+
+	errno = saved_errno;
+	return bytes;
+}
+
+MT_HOOK void *shmat(int id, const void *start, int flags)
+{
+	struct mt_caller caller = CALLER(MT_KIND_SHM);
+	void *mapped;
+
+	if (mt_unlikely(!mt_real.found))
+		mt_real_init();
+	mapped = mt_real.shmat(id, start, flags);
+	if (mapped != MAP_FAILED && !is_stopped())
+		mt_emit_map(&caller, mapped, shared_bytes(id), 0);
+	return mapped;
+}
+
+MT_HOOK int shmdt(const void *start)
+{
+	struct mt_caller caller = CALLER(MT_KIND_SHM);
+	bool is_recorded = !is_unused();
+	int result;
+
+	if (mt_unlikely(!mt_real.found))
+		mt_real_init();
+	if (mt_likely(is_recorded))
+		mt_emit_unmap(&caller, start, 0);
+	result = mt_real.shmdt(start);
+	if (result != 0 && is_recorded)
+		mt_emit_unmap_failed(&caller, start, 0);
+	return result;
+}
+
 MT_HOOK int brk(void *wanted)
 {
 	struct mt_caller caller = CALLER(MT_KIND_BRK);
@@ -118,6 +161,8 @@ MT_HOOK int brk(void *wanted)
 		mt_real_init();
 	before = mt_real.sbrk(0);
 	result = mt_real.brk(wanted);
+	if (result == 0)
+		mt_growth_moved(before, wanted);
 	if (result == 0 && !is_stopped())
 		mt_emit_break(&caller, wanted, (char *)wanted - before);
 	return result;
@@ -131,6 +176,8 @@ MT_HOOK void *sbrk(intptr_t change)
 	if (mt_unlikely(!mt_real.found))
 		mt_real_init();
 	before = mt_real.sbrk(change);
+	if (before != (void *)-1)
+		mt_growth_moved(before, (char *)before + change);
 	if (change != 0 && before != (void *)-1 && !is_stopped())
 		mt_emit_break(&caller, (char *)before + change, change);
 	return before;

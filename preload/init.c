@@ -17,6 +17,7 @@
 #include "preload/config.h"
 #include "preload/early.h"
 #include "preload/emit.h"
+#include "preload/growth.h"
 #include "preload/life.h"
 #include "preload/mark.h"
 #include "preload/module.h"
@@ -66,7 +67,7 @@ static int map_wiped(void)
 }
 
 /* -errno when the process cannot be traced. */
-static int begin(void)
+static int begin(char **environment)
 {
 	int error;
 
@@ -95,6 +96,7 @@ static int begin(void)
 	atomic_store_explicit(&mt_process.state, MT_PROCESS_ON, memory_order_release);
 	mt_life_init();
 	mt_early_flush();
+	mt_growth_init(environment);
 	mt_mark_init();
 	return 0;
 }
@@ -114,7 +116,7 @@ __attribute__((constructor)) static void construct(int argc, char **argv, char *
 	}
 	mt_say_begin();
 	mt_config_read(environment);
-	if (begin() != 0)
+	if (begin(environment) != 0)
 		mt_process_off(NULL);
 	errno = saved_errno;
 }
@@ -143,8 +145,17 @@ static void say_lost(struct mt_segment *segment)
 		       NULL);
 }
 
-/* Waits until the collector has this process in the file, as long as it moves and the option allows. */
-static void wait_for_commit(void)
+/* The collector does not read the ring any more: something wrote over it. */
+static void say_broken(struct mt_segment *segment)
+{
+	if (!atomic_exchange(&segment->end_said, 1))
+		mt_say("what came last is missing: the memory that is shared with the collector "
+		       "is damaged",
+		       NULL);
+}
+
+/* Waits until the collector has this process in the file, as long as it moves and the option allows. `ring`: the end. */
+static void wait_for_commit(const struct mt_ring *ring)
 {
 	struct mt_segment *segment = mt_process.segment;
 	uint64_t limit_ns = (uint64_t)mt_config.exit_wait_s * 1000000000u;
@@ -159,6 +170,10 @@ static void wait_for_commit(void)
 			say_lost(segment);
 		if (committed != MT_COMMITTED_NOT_YET)
 			return;
+		if (atomic_load(&ring->state) == MT_RING_BROKEN) {
+			say_broken(segment);
+			return;
+		}
 		state = mt_patience_step(&patience, segment, step_ns);
 		if (state != MT_COLLECTOR_ALIVE) {
 			mt_patience_say(segment, state);
@@ -176,6 +191,8 @@ static void wait_for_commit(void)
 
 void mt_life_end(enum mt_exit how, int status)
 {
+	const struct mt_ring *ring;
+
 	if (atomic_load_explicit(&mt_process.state, memory_order_relaxed) != MT_PROCESS_ON)
 		return;
 	/* A vfork child shares this memory, not this life. */
@@ -185,10 +202,12 @@ void mt_life_end(enum mt_exit how, int status)
 		return;
 	if (mt_tls.generation == atomic_load_explicit(&mt_wiped->generation, memory_order_relaxed))
 		mt_unwind_account(mt_tls.thread);
+	mt_thread_account();
 	if (how == MT_EXIT_RETURN)
 		mt_bindings_tell_last();
-	if (mt_emit_life(MT_EVENT_EXIT, how, (uint32_t)status)) {
+	ring = mt_emit_life(MT_EVENT_EXIT, how, (uint32_t)status);
+	if (ring) {
 		mt_emit_ring_bell();
-		wait_for_commit();
+		wait_for_commit(ring);
 	}
 }

@@ -15,25 +15,13 @@
 #define CHUNK_LIMIT (1040u + 8u - MT_MARK_CHUNK_MIN)
 #define CHUNK_FLAGS 7u
 
-/* Is malloc libc's own? */
-static bool is_libc(void)
-{
-	struct mt_module_found allocator, libc;
-
-	return mt_module_find((const void *)mt_real.malloc, &allocator) &&
-	       mt_module_find((const void *)mt_real.free, &libc) &&
-	       allocator.object == libc.object &&
-	       mt_module_find((const void *)mt_real.__libc_start_main, &libc) &&
-	       allocator.object == libc.object;
-}
-
 void mt_mark_init(void)
 {
 	volatile uint64_t *one, *two, *again;
 	bool is_so;
 	uint64_t mark;
 
-	if (sizeof(size_t) != 8 || !is_libc())
+	if (sizeof(size_t) != 8 || !mt_module_has_libcs_malloc())
 		return;
 	one = mt_real.malloc(BLOCK_BYTES);
 	two = mt_real.malloc(BLOCK_BYTES);

@@ -29,7 +29,18 @@ struct range {
 	_Atomic uint32_t epoch_plus_1;
 	_Atomic uintptr_t start;
 	_Atomic uintptr_t end;
+	_Atomic uint64_t identity;
 };
+
+/* What stands in an entry: a range, and which file it is of; 0: that cannot be told for longer than an epoch. */
+struct known {
+	uintptr_t start;
+	uintptr_t end;
+	uint64_t identity;
+};
+
+/* The identity of what is in no object: code that was generated. */
+#define NOWHERE 2u
 
 static struct {
 	struct range ranges[KNOWN_RANGES];
@@ -166,34 +177,41 @@ void mt_module_new_epoch(const void *leaving)
 	atomic_fetch_add_explicit(&mt_process.epoch, 1, memory_order_release);
 }
 
-static bool is_known(uintptr_t pc, uint32_t epoch)
+static bool find_known(uintptr_t pc, uint32_t epoch, struct known *ret_known)
 {
-	uint32_t count = atomic_load_explicit(&modules.next, memory_order_relaxed);
+	uint32_t next = atomic_load_explicit(&modules.next, memory_order_relaxed);
 
-	for (uint32_t i = 0; i < count && i < KNOWN_RANGES; i++) {
-		struct range *range = &modules.ranges[i];
+	/* From the newest: the others are of an older epoch. */
+	for (uint32_t i = 1; i <= next && i <= KNOWN_RANGES; i++) {
+		struct range *range = &modules.ranges[(next - i) % KNOWN_RANGES];
+		struct known known;
 
 		if (atomic_load_explicit(&range->epoch_plus_1, memory_order_acquire) != epoch + 1)
 			continue;
-		if (pc < atomic_load_explicit(&range->start, memory_order_relaxed) ||
-		    pc >= atomic_load_explicit(&range->end, memory_order_relaxed))
+		known.start = atomic_load_explicit(&range->start, memory_order_relaxed);
+		known.end = atomic_load_explicit(&range->end, memory_order_relaxed);
+		known.identity = atomic_load_explicit(&range->identity, memory_order_relaxed);
+		if (pc < known.start || pc >= known.end)
 			continue;
 		atomic_thread_fence(memory_order_acquire);
-		if (atomic_load_explicit(&range->epoch_plus_1, memory_order_relaxed) == epoch + 1)
-			return true;
+		if (atomic_load_explicit(&range->epoch_plus_1, memory_order_relaxed) != epoch + 1)
+			continue;
+		*ret_known = known;
+		return true;
 	}
 	return false;
 }
 
-static void remember(uintptr_t start, uintptr_t end, uint32_t epoch)
+static void remember(const struct known *known, uint32_t epoch)
 {
 	uint32_t index = atomic_fetch_add_explicit(&modules.next, 1, memory_order_relaxed);
 	struct range *range = &modules.ranges[index % KNOWN_RANGES];
 
 	atomic_store_explicit(&range->epoch_plus_1, 0, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
-	atomic_store_explicit(&range->start, start, memory_order_relaxed);
-	atomic_store_explicit(&range->end, end, memory_order_relaxed);
+	atomic_store_explicit(&range->start, known->start, memory_order_relaxed);
+	atomic_store_explicit(&range->end, known->end, memory_order_relaxed);
+	atomic_store_explicit(&range->identity, known->identity, memory_order_relaxed);
 	atomic_store_explicit(&range->epoch_plus_1, epoch + 1, memory_order_release);
 }
 
@@ -244,7 +262,25 @@ static uint32_t read_build_id(const struct mt_module_found *found, uint8_t *ret_
 	return 0;
 }
 
-static void tell(struct mt_ring_writer *writer, const struct mt_module_found *found, uint32_t epoch)
+static uint64_t mix(uint64_t hash, const void *bytes, size_t count)
+{
+	const unsigned char *at = bytes;
+
+	for (size_t i = 0; i < count; i++)
+		hash = (hash ^ at[i]) * 0x100000001b3u;
+	return hash;
+}
+
+/* 0 without a build-id: what comes to the same place under the same name may be another one. */
+static uint64_t identify(const struct mt_module_payload *payload, const char *path)
+{
+	uint64_t hash = mix(0xcbf29ce484222325u, payload, sizeof(*payload));
+
+	return payload->build_id_bytes ? mix(hash, path, payload->path_bytes) | 1 : 0;
+}
+
+static bool tell(struct mt_ring_writer *writer, const struct mt_module_found *found, uint32_t epoch,
+                 struct known *ret_known)
 {
 	struct mt_module_payload payload = {0};
 	const char *path = found->object->l_name;
@@ -258,21 +294,45 @@ static void tell(struct mt_ring_writer *writer, const struct mt_module_found *fo
 		path = modules.executable;
 		payload.path_bytes = modules.executable_bytes;
 	}
-	if (mt_emit_large(writer, MT_EVENT_MODULE, epoch, 0, &payload, sizeof(payload), path,
-	                  payload.path_bytes))
-		remember(payload.start, payload.end, epoch);
+	if (!mt_emit_large(writer, MT_EVENT_MODULE, epoch, 0, &payload, sizeof(payload), path,
+	                   payload.path_bytes))
+		return false;
+	*ret_known = (struct known){payload.start, payload.end, identify(&payload, path)};
+	remember(ret_known, epoch);
+	return true;
 }
 
-void mt_module_note(struct mt_ring_writer *writer, void *const *frames, uint32_t depth)
+uint64_t mt_module_note(struct mt_ring_writer *writer, void *const *frames, uint32_t depth,
+                        uint32_t epoch)
 {
-	uint32_t epoch = atomic_load_explicit(&mt_process.epoch, memory_order_acquire);
+	struct known known = {0};
 	struct mt_module_found found;
+	uint64_t identity = 1;
+	bool lasts = true;
 
 	for (uint32_t i = 0; i < depth; i++) {
 		/* A return address may be one past the end of its function, and of the object. */
-		const void *pc = (const char *)frames[i] - 1;
+		uintptr_t pc = (uintptr_t)frames[i] - 1;
 
-		if (!is_known((uintptr_t)pc, epoch) && mt_module_find(pc, &found) && found.object)
-			tell(writer, &found, epoch);
+		if (pc - known.start < known.end - known.start)
+			continue;
+		if (!find_known(pc, epoch, &known) &&
+		    !(mt_module_find((const void *)pc, &found) && found.object &&
+		      tell(writer, &found, epoch, &known)))
+			known = (struct known){pc, pc + 1, NOWHERE};
+		lasts = lasts && known.identity;
+		identity = (identity + known.identity) * 0x9e3779b97f4a7c15u;
 	}
+	return lasts ? identity | 1 : 0;
+}
+
+bool mt_module_has_libcs_malloc(void)
+{
+	struct mt_module_found allocator, libc;
+
+	return mt_module_find((const void *)mt_real.malloc, &allocator) &&
+	       mt_module_find((const void *)mt_real.free, &libc) &&
+	       allocator.object == libc.object &&
+	       mt_module_find((const void *)mt_real.__libc_start_main, &libc) &&
+	       allocator.object == libc.object;
 }

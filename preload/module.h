@@ -29,6 +29,9 @@ struct mt_module_found {
 /* The loaded object that this address lies in. False: in none. No lock, any context. */
 bool mt_module_find(const void *pc, struct mt_module_found *ret_found);
 
+/* Is the malloc behind ours libc's own? */
+bool mt_module_has_libcs_malloc(void);
+
 /* The mapped part of this object that `addr` lies in. False: in none of its parts. */
 bool mt_module_segment(const struct mt_module_found *found, uintptr_t addr, uintptr_t *ret_start,
                        uintptr_t *ret_end);
@@ -42,8 +45,13 @@ bool mt_module_is_loader(const void *pc);
 /* Was what this address lies in there when the program began? Then it is never unloaded. No lock, any context. */
 bool mt_module_is_permanent(const void *pc);
 
-/* Tells the collector of every module that these frames lie in and that it has not been told of. */
-void mt_module_note(struct mt_ring_writer *writer, void *const *frames, uint32_t depth);
+/*
+ * Tells the collector of every module that these frames lie in and that it has not been told of in this epoch. Which
+ * modules they are, as one number: the same for the same files in the same places, in whatever epoch. 0: that
+ * cannot be told beyond this epoch.
+ */
+uint64_t mt_module_note(struct mt_ring_writer *writer, void *const *frames, uint32_t depth,
+                        uint32_t epoch);
 
 /*
  * Code may be or has been unloaded: what is known of ranges, rules and stacks is not used any more. `leaving`: an

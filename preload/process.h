@@ -45,7 +45,6 @@ struct mt_process {
 	uint32_t slot_generation;
 	pid_t pid;                    /* the owner of slot; a vfork child has another */
 	_Atomic uint32_t threads;     /* attached now */
-	_Atomic bool has_threads;     /* a second thread has attached since the process began */
 	_Atomic uint64_t fork_serial; /* forks so far, failed ones too */
 	bool fork_was_threaded; /* this process was forked from one that had several threads */
 	_Atomic bool ended;     /* MT_EVENT_EXIT is written */
@@ -63,14 +62,23 @@ struct mt_sharing {
 	uint64_t signals;     /* what the holder had blocked before */
 };
 
+/* Districts that are known apart; others share the entry of one. */
+#define MT_ORDER_DISTRICTS 65536u
+
 struct mt_wiped {
 	_Atomic uint64_t generation; /* slot << 32 | slot generation, never 0 while tracing is on */
 	_Atomic uint32_t next_stack; /* the last stack id given out in this process */
+	_Atomic uint32_t defined_stacks; /* how many of them are published */
 	struct mt_sharing sharing;
+	/* preload/order.h: whose a district is: 0 nobody's yet, the number of a ring, or MT_ORDER_SHARED */
+	_Atomic uint16_t districts[MT_ORDER_DISTRICTS];
 };
 
+/* Hidden where they are declared, so that gcc does not go by the table of global offsets. */
+#pragma GCC visibility push(hidden)
 extern struct mt_process mt_process;
-extern struct mt_wiped *mt_wiped; /* never NULL: a static page of zeros until init */
+extern struct mt_wiped *mt_wiped; /* never NULL: a static one of zeros until init */
+#pragma GCC visibility pop
 
 /* init.c: stops tracing for good; says `why` in one line when it is not NULL. Any context. */
 void mt_process_off(const char *why);

@@ -40,6 +40,8 @@ struct mt_nothrow; /* std::nothrow_t */
 	REAL(void *, mmap64, (void *, size_t, int, int, int, off_t))                            \
 	REAL(int, munmap, (void *, size_t))                                                     \
 	REAL(void *, mremap, (void *, size_t, size_t, int, ...))                                \
+	REAL(void *, shmat, (int, const void *, int))                                           \
+	REAL(int, shmdt, (const void *))                                                        \
 	REAL(int, brk, (void *))                                                                \
 	REAL(void *, sbrk, (intptr_t))                                                          \
 	REAL(int, dlclose, (void *))                                                            \
@@ -58,6 +60,8 @@ struct mt_nothrow; /* std::nothrow_t */
 	REAL(pid_t, _Fork, (void))                                                              \
 	REAL(int, __libc_start_main,                                                            \
 	     (int (*)(int, char **, char **), int, char **, void *, void *, void *, void *))    \
+	REAL(int, pthread_setname_np, (uintptr_t, const char *))                                \
+	REAL(int, prctl, (int, ...))                                                            \
 	/* used, not interposed */                                                              \
 	REAL(void *, dlopen, (const char *, int))                                               \
 	REAL(int, dl_iterate_phdr, (int (*)(struct dl_phdr_info *, size_t, void *), void *))    \
@@ -72,7 +76,7 @@ struct mt_real {
 	bool found;
 };
 
-extern struct mt_real mt_real;
+extern struct mt_real mt_real __attribute__((visibility("hidden")));
 
 /* Fills mt_real; missing functions stay NULL. Idempotent, also from several threads at once. */
 void mt_real_init(void);

@@ -48,6 +48,10 @@ static char session_entry[sizeof(MT_SESSION_ENV) + sizeof(((struct mt_welcome *)
 /* The conversation is large for a small stack, and there is one at a time. */
 static struct mt_welcome welcome;
 
+/* In this process's pid namespace; 0: not known. */
+static pid_t collector_pid;
+static bool has_yama;
+
 /* strerror() would bring the locale in. */
 static const char *error_text(int error)
 {
@@ -100,13 +104,23 @@ static int parse_session(const char *session, struct sockaddr_un *ret_address, u
 	return 0;
 }
 
+/*
+ * Where Yama restricts ptrace to ancestors, the collector, which stops a process for a snapshot of its pages, needs its leave.
+ * That cannot wait until it is asked for: nobody in here could then be asked. A forked child does not inherit it.
+ */
+static void permit_collector(void)
+{
+	has_yama = collector_pid > 0 &&
+	           syscall(SYS_prctl, PR_SET_PTRACER, (unsigned long)collector_pid, 0, 0, 0) == 0;
+}
+
 /* Receives the welcome and the segment's descriptor (-1: none came). */
 static int receive_welcome(int socket_fd, int *ret_segment_fd)
 {
 	struct iovec part = {&welcome, sizeof(welcome)};
 	union {
 		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
 	} control;
 	struct msghdr message = {.msg_iov = &part,
 	                         .msg_iovlen = 1,
@@ -121,9 +135,18 @@ static int receive_welcome(int socket_fd, int *ret_segment_fd)
 	if (bytes < 0)
 		return -errno;
 	*ret_segment_fd = -1;
-	header = CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
-		memcpy(ret_segment_fd, CMSG_DATA(header), sizeof(int));
+	for (header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+		struct ucred sender;
+
+		if (header->cmsg_level != SOL_SOCKET)
+			continue;
+		if (header->cmsg_type == SCM_RIGHTS)
+			memcpy(ret_segment_fd, CMSG_DATA(header), sizeof(int));
+		if (header->cmsg_type == SCM_CREDENTIALS) {
+			memcpy(&sender, CMSG_DATA(header), sizeof(sender));
+			collector_pid = sender.pid;
+		}
+	}
 	if (bytes == 0)
 		return -ECONNRESET;
 	if (bytes != sizeof(welcome) || welcome.magic != MT_HELLO_MAGIC ||
@@ -165,12 +188,14 @@ static int join(int socket_fd, const uint8_t *token)
 	                         .purpose = MT_HELLO_JOIN,
 	                         .pid = (uint32_t)getpid()};
 	struct timeval wait = {ANSWER_WAIT_S, 0};
-	int segment_fd = -1;
+	int segment_fd = -1, on = 1;
 	int error;
 
 	if (token)
 		memcpy(hello.token, token, sizeof(hello.token));
 	setsockopt(socket_fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	/* Then the welcome comes with its sender's pid, as it is in this pid namespace. */
+	setsockopt(socket_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 	if (send(socket_fd, &hello, sizeof(hello), MSG_NOSIGNAL) != sizeof(hello))
 		return -errno;
 	error = receive_welcome(socket_fd, &segment_fd);
@@ -178,6 +203,8 @@ static int join(int socket_fd, const uint8_t *token)
 		error = welcome.status ? welcome.status : map_segment(segment_fd);
 	if (segment_fd >= 0)
 		close(segment_fd);
+	if (!error)
+		permit_collector();
 	return error;
 }
 
@@ -484,12 +511,13 @@ bool mt_process_adopt_child(bool counted_in_flight)
 		        mt_process.fork_was_threaded ||
 		        atomic_load_explicit(&mt_process.threads, memory_order_relaxed) > 1;
 		atomic_store_explicit(&mt_process.threads, 0, memory_order_relaxed);
-		atomic_store_explicit(&mt_process.has_threads, false, memory_order_relaxed);
 		atomic_store_explicit(&mt_process.ended, false, memory_order_relaxed);
 		mt_process.slot = slot;
 		mt_process.slot_index = index;
 		mt_process.slot_generation = generation;
 		mt_process.pid = (pid_t)slot->pid;
+		if (has_yama)
+			permit_collector();
 		atomic_store(&mt_process.gate, &slot->gate);
 		mt_sample_forked();
 		atomic_store_explicit(&mt_wiped->generation, (uint64_t)index << 32 | generation,

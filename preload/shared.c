@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/order.h"
 #include "preload/process.h"
 #include "preload/thread.h"
 
@@ -108,11 +109,10 @@ static struct mt_ring *claim(void)
 	struct mt_ring *ring;
 	uint64_t used;
 
-	if (index) {
-		if (index > MT_RINGS)
-			return NULL;
-		ring = &mt_segment_rings(segment)[index - 1];
-	} else {
+	if (index > MT_RINGS)
+		return NULL;
+	ring = index ? &mt_segment_rings(segment)[index - 1] : NULL;
+	if (!ring || atomic_load_explicit(&ring->state, memory_order_relaxed) == MT_RING_BROKEN) {
 		index = atomic_fetch_add(&segment->ring_count, 1);
 		used = atomic_fetch_add(&segment->ring_data_used, MT_RING_BYTES_MIN);
 		if (index >= MT_RINGS || used + MT_RING_BYTES_MIN > MT_RING_DATA_BYTES)
@@ -154,6 +154,7 @@ bool mt_shared_join(struct mt_ring_writer *writer, uint32_t tid)
 	writer->space_end = 0;
 	writer->bell_at = 0;
 	writer->share = MT_RING_SHARED_NEW;
+	writer->number = mt_order_number(ring);
 	writer->tid = tid;
 	writer->ring = ring;
 	mt_tls.shares = true;

@@ -3,15 +3,18 @@
  * stacks.c - the table of known stacks.
  *
  * A stack is known by a 64-bit hash of its frames, seeded with the load epoch (stacks.h) and checked by its
- * depth and a second hash. The table is a few levels of growing size, lock-free, insert-only:
+ * depth and a second hash. The table is a few levels of growing size, lock-free:
  *
  *	level 0: 16384 entries   1: 65536   2: 262144   3: 1048576
  *
  * A hash has one group of 8 entries (two cache lines) a level. Look-up goes through the levels in use from
  * the smallest; the hot stacks were met first and so stand in the first. That is 256 KiB.
  *
- * Where something may have been unloaded (the epoch is not 0), a stack whose frames all lie in objects that are there
- * for good has a seed of its own: it keeps its id and its place in the table, however often others come and go.
+ * Where something may have been unloaded (the epoch is not 0), a stack keeps its id all the same. One whose frames all
+ * lie in objects that are there for good has a seed of its own, and so has its place. Any other stands there twice: by its
+ * frames and the files that they lie in, for as long as the process lives, so that a library that comes back to where
+ * it was makes no stack new; and by its frames and the epoch, where it is found quickly until the epoch moves. Then
+ * another may take that place: an id that somebody has read there stays what it is.
  *
  * The mapping is wiped in a forked child, which so defines its stacks anew under its own ids.
  *
@@ -25,6 +28,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
+#include "preload/clock.h"
 #include "preload/emit.h"
 #include "preload/module.h"
 #include "preload/own.h"
@@ -43,7 +47,7 @@
 #define PERMANENT UINT32_MAX
 
 struct entry {
-	_Atomic uint64_t hash;  /* 0: empty; claimed by compare-exchange */
+	_Atomic uint64_t hash;  /* 0: empty, and never again; claimed by compare-exchange */
 	_Atomic uint64_t value; /* 0: not yet set; id | check << 32 */
 };
 
@@ -91,29 +95,50 @@ static void count_page(const struct entry *entry)
 		                          memory_order_relaxed);
 }
 
+/* The check: 16 bits of a second hash | 5 of the epoch, 0 for what outlasts it | 11 of the depth. */
+#define CHECK_EPOCH_SHIFT 11u
+#define CHECK_EPOCH_MASK  31u
+
 struct identity {
 	uint64_t hash;
-	uint32_t check; /* 21 bits of a second hash | 11 bits of depth */
+	uint32_t check;
 };
 
-static inline struct identity identify(const struct mt_walk *walk, uint32_t of)
+static inline struct identity identify_by(const struct mt_walk *walk, uint64_t seed, uint32_t tag)
 {
-	uint64_t seed = ((uint64_t)of << 8 | walk->cut) * 0x9e3779b97f4a7c15u;
 	__uint128_t product = (__uint128_t)(walk->hash ^ seed) * 0xa0761d6478bd642fu;
 	uint64_t hash = (uint64_t)product ^ (uint64_t)(product >> 64);
 	uint64_t check = (walk->check ^ walk->check >> 32) * 0xe7037ed1a0b428dbu;
 
-	return (struct identity){hash ? hash : 1,
-	                         (uint32_t)(check >> 43) << 11 | (walk->depth & 0x7ff)};
+	return (struct identity){hash ? hash : 1, (uint32_t)(check >> 48) << 16 |
+	                                                  tag << CHECK_EPOCH_SHIFT |
+	                                                  (walk->depth & 0x7ff)};
 }
 
-/* The id; 0: not there. *ret_free: where it may be put, NULL: nowhere. */
-static uint32_t look_up(struct identity identity, struct entry **ret_free)
+/* What was met before anything was unloaded is not worth the instruction. */
+static inline uint32_t tag_of(uint32_t epoch)
+{
+	return epoch == 0 || epoch == PERMANENT ? 0 : 1 + epoch % CHECK_EPOCH_MASK;
+}
+
+static inline struct identity identify(const struct mt_walk *walk, uint32_t of)
+{
+	return identify_by(walk, ((uint64_t)of << 8 | walk->cut) * 0x9e3779b97f4a7c15u, tag_of(of));
+}
+
+/* By the files that its frames lie in. What outlasts every epoch has no tag. */
+static struct identity identify_in(const struct mt_walk *walk, uint64_t modules)
+{
+	return identify_by(walk, modules + walk->cut * 0x9e3779b97f4a7c15u, 0);
+}
+
+/* The id; 0: not there. *ret_empty: where it may be put, NULL: there is no empty place. */
+static uint32_t look_up(struct identity identity, struct entry **ret_empty)
 {
 	/* Each has its own first place in its group. */
 	uint32_t first = identity.hash % GROUP;
 
-	*ret_free = NULL;
+	*ret_empty = NULL;
 	for (uint32_t level = 0; level < LEVELS; level++) {
 		struct entry *group = group_of(level, identity.hash);
 
@@ -129,7 +154,7 @@ static uint32_t look_up(struct identity identity, struct entry **ret_free)
 				if ((uint32_t)(value >> 32) == identity.check && (uint32_t)value)
 					return (uint32_t)value;
 			} else if (hash == 0) {
-				*ret_free = entry;
+				*ret_empty = entry;
 				return 0; /* what would stand further on would stand here */
 			}
 		}
@@ -137,29 +162,88 @@ static uint32_t look_up(struct identity identity, struct entry **ret_free)
 	return 0;
 }
 
-static void put(struct entry *entry, struct identity identity, uint32_t id)
+/* It was put there in an epoch that is over. */
+static bool is_over(uint64_t value, uint32_t epoch)
 {
-	uint64_t empty = 0;
+	uint32_t tag = (uint32_t)(value >> (32 + CHECK_EPOCH_SHIFT)) & CHECK_EPOCH_MASK;
 
+	return tag && tag != tag_of(epoch);
+}
+
+/* Where it may be put, first of all in place of what is over; NULL: nowhere. */
+static struct entry *find_place(struct identity identity, uint32_t epoch)
+{
+	uint32_t first = identity.hash % GROUP;
+
+	for (uint32_t level = 0; level < LEVELS; level++) {
+		struct entry *group = group_of(level, identity.hash);
+
+		for (uint32_t i = 0; i < GROUP; i++) {
+			struct entry *entry = &group[i ^ first];
+
+			if (!atomic_load_explicit(&entry->hash, memory_order_relaxed) ||
+			    is_over(atomic_load_explicit(&entry->value, memory_order_relaxed),
+			            epoch))
+				return entry;
+		}
+	}
+	return NULL;
+}
+
+/* Takes the entry from what stood there. False: another thread was quicker. */
+static bool claim(struct entry *entry, uint64_t hash, uint32_t epoch)
+{
+	uint64_t empty = 0, value;
+
+	if (atomic_compare_exchange_strong_explicit(&entry->hash, &empty, hash,
+	                                            memory_order_relaxed, memory_order_relaxed))
+		return true;
+	value = atomic_load_explicit(&entry->value, memory_order_relaxed);
+	if (!is_over(value, epoch) ||
+	    !atomic_compare_exchange_strong_explicit(&entry->value, &value, 0, memory_order_relaxed,
+	                                             memory_order_relaxed))
+		return false;
+	/* release: whoever sees this hash does not see the old value; who does not, is told by the check */
+	atomic_store_explicit(&entry->hash, hash, memory_order_release);
+	return true;
+}
+
+static void put(struct entry *entry, struct identity identity, uint32_t id, uint32_t epoch)
+{
 	/* Lost to another thread: the id is used once and not found again. */
-	if (!atomic_compare_exchange_strong_explicit(&entry->hash, &empty, identity.hash,
-	                                             memory_order_relaxed, memory_order_relaxed))
+	if (!entry || !claim(entry, identity.hash, epoch))
 		return;
 	atomic_store_explicit(&entry->value, (uint64_t)identity.check << 32 | id,
 	                      memory_order_release);
 	count_page(entry);
 }
 
-MT_COLD static uint32_t define(struct mt_ring_writer *writer, void *const *frames, uint32_t depth,
-                               enum mt_cut cut)
+MT_COLD static uint32_t define(struct mt_ring_writer *writer, const struct mt_walk *walk,
+                               uint32_t epoch)
 {
 	uint32_t id = atomic_fetch_add_explicit(&mt_wiped->next_stack, 1, memory_order_relaxed) + 1;
 
-	mt_module_note(writer, frames, depth);
-	if (!mt_emit_large(writer, MT_EVENT_STACK, id, cut, frames,
-	                   depth * (uint32_t)sizeof(*frames), NULL, 0))
-		return 0;
+	mt_module_note(writer, walk->frames, walk->depth, epoch);
+	if (!mt_emit_large(writer, MT_EVENT_STACK, id, walk->cut, walk->frames,
+	                   walk->depth * (uint32_t)sizeof(*walk->frames), NULL, 0))
+		id = 0;
+	/* release: partner: know() */
+	atomic_fetch_add_explicit(&mt_wiped->defined_stacks, 1, memory_order_release);
 	return id;
+}
+
+/*
+ * Another thread may just have defined the stack of this event, whose stamp must come after the definition's and is
+ * not always fenced (order.h).
+ */
+MT_COLD static void know(struct mt_thread *thread)
+{
+	/* acquire: partner: define() */
+	uint32_t defined = atomic_load_explicit(&mt_wiped->defined_stacks, memory_order_acquire);
+
+	if (atomic_load_explicit(&mt_wiped->next_stack, memory_order_relaxed) == defined)
+		thread->known_stacks = defined;
+	mt_clock_fence();
 }
 
 /* The whole table is full: the innermost frames stand for the stack. */
@@ -179,48 +263,72 @@ static bool is_permanent(const struct mt_walk *walk)
 	return true;
 }
 
-MT_COLD static uint32_t take_new(struct mt_thread *thread, struct mt_ring_writer *writer,
-                                 struct mt_walk *walk, uint32_t epoch, struct entry *free_entry)
+/* By what it is known in whatever epoch; if it cannot be, in this one. */
+static struct identity identify_for_good(struct mt_ring_writer *writer, const struct mt_walk *walk,
+                                         uint32_t epoch)
 {
-	struct identity identity;
-	int saved_errno = errno;
-	uint32_t id = 0;
+	uint64_t modules;
 
+	if (epoch && is_permanent(walk))
+		return identify(walk, PERMANENT);
+	modules = epoch ? mt_module_note(writer, walk->frames, walk->depth, epoch) : 0;
+	return modules ? identify_in(walk, modules) : identify(walk, epoch);
+}
+
+MT_COLD static uint32_t take_for_good(struct mt_ring_writer *writer, struct mt_walk *walk,
+                                      uint32_t epoch)
+{
+	struct identity identity = identify_for_good(writer, walk, epoch);
+	struct entry *place;
+	uint32_t id = look_up(identity, &place);
+
+	if (id)
+		return id;
+	if (epoch)
+		place = find_place(identity, epoch);
+	if (!place && walk->depth > FRAMES_WHEN_FULL) {
+		shorten(walk);
+		return take_for_good(writer, walk, epoch);
+	}
+	id = define(writer, walk, epoch);
+	if (id)
+		put(place, identity, id, epoch);
+	return id;
+}
+
+MT_COLD static uint32_t take_new(struct mt_thread *thread, struct mt_ring_writer *writer,
+                                 struct mt_walk *walk, uint32_t epoch)
+{
+	struct identity quick = {0};
+	int saved_errno = errno;
+	uint32_t id;
+
+	if (epoch)
+		quick = identify(walk, epoch);
 	if (!walk->frames) {
 		mt_walk_frames(&thread->tail, walk, thread->frames);
 		walk->frames = thread->frames;
 	}
-	if (epoch && is_permanent(walk)) {
-		epoch = PERMANENT;
-		id = look_up(identify(walk, epoch), &free_entry);
-	}
-	if (!id && !free_entry && walk->depth > FRAMES_WHEN_FULL)
-		shorten(walk);
-	identity = identify(walk, epoch);
-	if (!id && !free_entry)
-		id = look_up(identity, &free_entry);
-	if (!id) {
-		id = define(writer, walk->frames, walk->depth, walk->cut);
-		if (id && free_entry)
-			put(free_entry, identity, id);
-	}
+	id = take_for_good(writer, walk, epoch);
+	if (id && epoch && !is_permanent(walk))
+		put(find_place(quick, epoch), quick, id, epoch);
 	errno = saved_errno;
 	return id;
 }
 
-/* The id of a stack, by the thread's own memory or the table; 0: it is not known by this identity, *ret_free as above. */
-static inline uint32_t find(struct mt_thread *thread, uint32_t level, struct identity identity,
-                            struct entry **ret_free)
+/* The id of a stack, by the thread's own memory or the table; 0: it is not known by this identity. */
+static inline uint32_t find(struct mt_thread *thread, uint32_t level, struct identity identity)
 {
 	struct mt_recent *recent = &thread->recent[identity.hash >> (64 - MT_RECENT_BITS)];
 	/* What belongs to the thread is level 0's. */
 	bool may_remember = level == 0;
+	struct entry *unused;
 	uint32_t id;
 
 	if (may_remember && recent->hash == identity.hash && recent->check == identity.check &&
 	    recent->id)
 		return recent->id;
-	id = look_up(identity, ret_free);
+	id = look_up(identity, &unused);
 	if (id && may_remember) {
 		/* A siglongjmp out of a handler may cut this off anywhere. */
 		recent->id = 0;
@@ -239,12 +347,11 @@ static __attribute__((noinline)) uint32_t take_further(struct mt_thread *thread,
                                                        struct mt_walk *walk, uint32_t epoch,
                                                        struct identity identity)
 {
-	struct entry *free_entry;
-	uint32_t id = find(thread, level, identity, &free_entry);
+	uint32_t id = find(thread, level, identity);
 
 	if (mt_unlikely(!id && epoch))
-		id = find(thread, level, identify(walk, epoch), &free_entry);
-	return id ? id : take_new(thread, writer, walk, epoch, free_entry);
+		id = find(thread, level, identify(walk, epoch));
+	return id ? id : take_new(thread, writer, walk, epoch);
 }
 
 /* The id of a stack that is known by `walk`; defines it when it is new. */
@@ -286,6 +393,8 @@ uint32_t mt_stacks_take(struct mt_thread *thread, uint32_t level, struct mt_ring
 	if (walk.id && *walk.id)
 		return *walk.id;
 	id = take(thread, level, writer, &walk, epoch);
+	if (mt_unlikely(id > thread->known_stacks))
+		know(thread);
 	if (walk.id)
 		*walk.id = id;
 	return id;

@@ -15,6 +15,7 @@
 
 #include "preload/config.h"
 #include "preload/emit.h"
+#include "preload/order.h"
 #include "preload/own.h"
 #include "preload/real.h"
 #include "preload/say.h"
@@ -126,9 +127,12 @@ static struct mt_ring *claim_ring(uint32_t tid)
 static void give_back(struct mt_ring_writer *writer)
 {
 	struct mt_ring *ring = writer->ring;
+	uint32_t state = MT_RING_OWNED;
 
 	writer->ring = NULL;
-	atomic_store_explicit(&ring->state, MT_RING_FREE, memory_order_release);
+	/* Not one that is broken: nobody would read what the next one writes. */
+	atomic_compare_exchange_strong_explicit(&ring->state, &state, MT_RING_FREE,
+	                                        memory_order_release, memory_order_relaxed);
 }
 
 /* Sets a writer up on a claimed ring and says who writes now. */
@@ -141,6 +145,7 @@ static bool begin(struct mt_ring_writer *writer, struct mt_ring *ring, uint32_t 
 	writer->space_end = 0;
 	writer->bell_at = writer->head + ring->size_bytes / 2;
 	writer->share = MT_RING_OWN;
+	writer->number = mt_order_number(ring);
 	writer->ring = ring;
 	return mt_emit_fixed(writer, mt_event_word(MT_EVENT_THREAD_BEGIN, 0, tid),
 	                     mt_process.slot_index, mt_process.slot_generation, 0);
@@ -191,14 +196,13 @@ MT_COLD static struct mt_thread *map_place(void)
 	return NULL;
 }
 
-/* From the second thread on stamps take a fence (clock.h). Before this thread's first event, so that whoever knows of
- * that finds it set. */
-static void note_second_thread(uint64_t generation)
+/* Says that the place, which is a mapping of its own, is there or is about to go. */
+static void say_place(struct mt_thread *thread, enum mt_event_type type)
 {
-	static _Atomic uint64_t first_of; /* the process in which a first thread has attached */
-
-	if (atomic_exchange(&first_of, generation) == generation)
-		atomic_store(&mt_process.has_threads, true);
+	if (thread->is_mapped && thread->writers[0].ring)
+		mt_emit_fixed(&thread->writers[0],
+		              mt_event_word(type, MT_KIND_NONE, (uintptr_t)thread), sizeof(*thread),
+		              0, 0);
 }
 
 MT_COLD struct mt_thread *mt_thread_attach_slow(void)
@@ -228,6 +232,7 @@ MT_COLD struct mt_thread *mt_thread_attach_slow(void)
 		thread->writers[i].ring = NULL;
 	/* The stack of whoever had the place before may not even be mapped any more. */
 	thread->tail.count = 0;
+	thread->known_stacks = 0;
 	thread->tail.has_looked = false;
 	tls->guard = 0;
 	tls->holding = 0;
@@ -235,9 +240,11 @@ MT_COLD struct mt_thread *mt_thread_attach_slow(void)
 	tls->thread = thread;
 	tls->generation = generation;
 	atomic_fetch_add_explicit(&mt_process.threads, 1, memory_order_relaxed);
-	note_second_thread(generation);
 	if (!open_writer(&thread->writers[0], ring, tid))
 		goto fail;
+	/* That is an event of its own: the one that brought the thread here has not begun. */
+	say_place(thread, MT_EVENT_MAP);
+	mt_shared_let_go();
 	/* The key is among the first ones of the process: setting it does not allocate. */
 	if (have_key && !tls->transient)
 		mt_real.pthread_setspecific(key, thread);
@@ -277,6 +284,7 @@ void mt_thread_detach(void)
 	bool is_mapped = thread->is_mapped;
 
 	mt_unwind_account(thread);
+	say_place(thread, MT_EVENT_UNMAP);
 	tls->generation = MT_DETACHED;
 	tls->thread = NULL;
 	for (uint32_t i = MT_LEVELS; i-- > 0;)
@@ -286,6 +294,28 @@ void mt_thread_detach(void)
 	if (is_mapped)
 		mt_real.munmap(thread, sizeof(*thread));
 	atomic_fetch_sub_explicit(&mt_process.threads, 1, memory_order_relaxed);
+}
+
+/*
+ * One that walks just now may count a few of its walks twice: at the end of the process, and not for longer than it
+ * takes the kernel to end it.
+ */
+MT_COLD void mt_thread_account(void)
+{
+	struct mt_segment *segment = mt_process.segment;
+	const struct mt_ring *rings = mt_segment_rings(segment);
+	uint32_t count = atomic_load_explicit(&segment->ring_count, memory_order_acquire);
+
+	for (uint32_t i = 0; i < count && i < MT_RINGS; i++) {
+		const struct mt_ring *ring = &rings[i];
+		struct mt_thread *thread = &places[ring->place % MT_OWN_RINGS];
+
+		if (atomic_load_explicit(&ring->state, memory_order_acquire) == MT_RING_OWNED &&
+		    atomic_load_explicit(&ring->owner_slot, memory_order_relaxed) ==
+		            mt_process.slot_index &&
+		    !ring->is_shared && thread->tail.walks)
+			mt_unwind_account(thread);
+	}
 }
 
 MT_COLD void mt_thread_leave_odd(uint32_t level)

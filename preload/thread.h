@@ -45,7 +45,9 @@ struct mt_thread {
 	void *frames[MT_EVENT_FRAMES_MAX + MT_WALK_MARGIN];
 	struct mt_recent recent[1u << MT_RECENT_BITS]; /* by the hash's upper bits */
 	struct mt_tail tail;
-	bool is_mapped; /* in a mapping of its own: there was no ring, and with it no place */
+	uint32_t
+	        known_stacks; /* all ids up to this one were published before this thread's last fence */
+	bool is_mapped;       /* in a mapping of its own: there was no ring, and with it no place */
 };
 static_assert(sizeof(struct mt_thread) <= 65536, "memory a thread");
 
@@ -116,6 +118,9 @@ struct mt_thread *mt_thread_attach_slow(void);
 uint32_t mt_thread_level_slow(uintptr_t here);
 void mt_thread_leave_odd(uint32_t level);
 void mt_thread_detach(void);
+
+/* Publishes how the threads with rings of their own have walked so far, at the end of the process. */
+void mt_thread_account(void);
 
 /* Levels that are entered now. */
 static inline uint32_t mt_thread_levels(void)

@@ -6,6 +6,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -292,6 +294,19 @@ int64_t mt_arguments_number(const struct mt_call *call, const char *flag, int64_
 	const char *value = mt_arguments_value(call, flag);
 
 	return value ? strtoll(value, NULL, 10) : fallback;
+}
+
+int mt_arguments_pair(const struct mt_call *call, const char *flag, int64_t *ret_first,
+                      int64_t *ret_second)
+{
+	const char *text = mt_arguments_value(call, flag);
+	int length = 0;
+
+	if (sscanf(text, "%" SCNd64 ",%" SCNd64 "%n", ret_first, ret_second, &length) == 2 &&
+	    !text[length])
+		return MT_EXIT_FINE;
+	mt_say("--%s=%s: give two numbers of snapshots, N,M", flag, text);
+	return MT_EXIT_USAGE;
 }
 
 enum mt_format mt_arguments_format(const struct mt_call *call)

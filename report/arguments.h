@@ -26,6 +26,9 @@ int mt_arguments_parse(const struct mt_command *command, int argc, char **argv,
 const char *mt_arguments_value(const struct mt_call *call, const char *flag);
 bool mt_arguments_has(const struct mt_call *call, const char *flag);
 int64_t mt_arguments_number(const struct mt_call *call, const char *flag, int64_t fallback);
+/* Of a flag that was given as "N,M". MT_EXIT_FINE, or what is wrong is said and it is MT_EXIT_USAGE. */
+int mt_arguments_pair(const struct mt_call *call, const char *flag, int64_t *ret_first,
+                      int64_t *ret_second);
 enum mt_format mt_arguments_format(const struct mt_call *call);
 
 /*

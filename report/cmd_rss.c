@@ -69,23 +69,57 @@ static int report_untraced(pid_t pid)
 
 /* ---- The commands ---- */
 
+/* --at=peak|exit|N. False: it is none of them. */
+static bool parse_at(const char *text, struct mt_rss_report *report)
+{
+	int length = 0;
+
+	if (!text)
+		return true;
+	if (strcmp(text, "peak") == 0)
+		report->at = MT_RSS_PEAK;
+	else if (strcmp(text, "exit") == 0)
+		report->at = MT_RSS_EXIT;
+	else if (sscanf(text, "%" SCNd64 "%n", &report->number, &length) == 1 && !text[length])
+		report->at = MT_RSS_NUMBER;
+	else
+		return false;
+	return true;
+}
+
+/* What was meant is not there. */
+static void say_none(const struct mt_rss_report *report, const char *at, const char *path)
+{
+	if (report->at == MT_RSS_NUMBER)
+		mt_say("there is no snapshot %s of resident memory in '%s'", at, path);
+	else if (report->at == MT_RSS_EXIT)
+		mt_say("there is no snapshot of resident memory at the end of a process in '%s': "
+		       "the option snapshot=exit takes them of every process",
+		       path);
+	else
+		mt_say("there is no snapshot of resident memory in '%s': take one with memtrace "
+		       "rss PID while the program runs, or have them taken by the option snapshot=",
+		       path);
+}
+
 static int report_file(const struct mt_call *call, const char *path, int64_t pid)
 {
 	struct mt_call of_file = *call;
 	char *operands[] = {(char *)(uintptr_t)path, NULL};
 	struct mt_rss_report report = {
 	        .only_pid = pid,
-	        .only = mt_arguments_number(call, "at", 0),
+	        .at = pid ? MT_RSS_ASKED : MT_RSS_LAST,
 	        .limit = (size_t)mt_arguments_number(call, "limit", LIMIT_DEFAULT)};
-	const char *diff = mt_arguments_value(call, "diff");
+	const char *at = mt_arguments_value(call, "at");
 	bool is_json = mt_arguments_format(call) == MT_FORMAT_JSON;
-	bool is_diff = diff != NULL;
+	bool is_diff = mt_arguments_has(call, "diff");
 	int64_t from = 0, to = 0;
-	int status, error, length = 0;
+	int error, status = is_diff ? mt_arguments_pair(call, "diff", &from, &to) : MT_EXIT_FINE;
 
-	if (is_diff &&
-	    (sscanf(diff, "%" SCNd64 ",%" SCNd64 "%n", &from, &to, &length) != 2 || diff[length])) {
-		mt_say("--diff=%s: give two numbers of snapshots, N,M", diff);
+	if (status != MT_EXIT_FINE)
+		return status;
+	if (!parse_at(at, &report)) {
+		mt_say("--at=%s: give peak, exit or the number of a snapshot", at);
 		return MT_EXIT_USAGE;
 	}
 	of_file.operands = operands;
@@ -109,15 +143,8 @@ static int report_file(const struct mt_call *call, const char *path, int64_t pid
 		status = mt_file_say_error(&report.file, error);
 	} else if (is_diff) {
 		status = MT_EXIT_FINE;
-	} else if (!report.found && report.only) {
-		mt_say("there is no snapshot %" PRId64 " of resident memory in '%s'", report.only,
-		       path);
-		status = MT_EXIT_CANNOT;
 	} else if (!report.found) {
-		mt_say("there is no snapshot of resident memory in '%s': take one with memtrace "
-		       "rss PID "
-		       "while the program runs",
-		       path);
+		say_none(&report, at, path);
 		status = MT_EXIT_CANNOT;
 	}
 	mt_stacks_close(report.stacks);
@@ -158,7 +185,9 @@ static int run_snapshot(const struct mt_call *call)
 }
 
 static const struct mt_flag rss_flags[] = {
-        {"at", 0, MT_FLAG_NUMBER, "N", "snapshot number N; without it the last of each process"},
+        {"at", 0, MT_FLAG_TEXT, "peak|exit|N",
+         "when most was resident, at the end, or snapshot number N; without it the last of each "
+         "process"},
         {"diff", 0, MT_FLAG_TEXT, "N,M",
          "what has changed from snapshot N to snapshot M, by owner"},
         {"limit", 'l', MT_FLAG_NUMBER, "COUNT", "at most so many sites, and others (20); 0: all"},

@@ -54,6 +54,8 @@ static int check_value(const struct mt_option_row *row, enum mt_option_id id, co
 		return MT_EXIT_FINE;
 	if (row->type == MT_OPTION_CHOICE)
 		mt_say("--%s takes one of %s, not '%s'", row->key, row->unit, value);
+	else if (row->type == MT_OPTION_MOMENTS)
+		mt_say("--%s takes %s, not '%s'", row->key, row->unit, value);
 	else if (row->type == MT_OPTION_SIZE)
 		mt_say("--%s takes %llu to %llu %s, or a number with K, M or G, not '%s'", row->key,
 		       (unsigned long long)row->minimum, (unsigned long long)row->maximum,

@@ -13,6 +13,7 @@
 #include "report/doubts.h"
 #include "report/estimate.h"
 #include "report/file.h"
+#include "report/growth.h"
 #include "report/json.h"
 #include "report/sites.h"
 #include "report/stacks.h"
@@ -331,8 +332,14 @@ static int run(const struct mt_call *call)
 	        .measure = mt_measure_find(by ? by : "leaked"),
 	        .limit = (size_t)mt_arguments_number(call, "limit", LIMIT_DEFAULT),
 	};
-	int error, status = mt_file_open(call, &report.file);
+	int64_t from, to;
+	int error, status;
 
+	if (by && strcmp(by, MT_GROWTH_WORD) == 0)
+		return mt_growth_top(call, report.limit);
+	status = mt_growth_asked(call, &from, &to);
+	if (status == MT_EXIT_FINE)
+		status = mt_file_open(call, &report.file);
 	if (status != MT_EXIT_FINE)
 		return status;
 	report.stacks = mt_stacks_open(&report.file);
@@ -348,6 +355,7 @@ static int run(const struct mt_call *call)
 
 static const struct mt_flag flags[] = {
         {"by", 'b', MT_FLAG_CHOICE, MT_MEASURE_WORDS, "what the sites are ranked by (leaked)"},
+        MT_FLAG_GROWTH_DIFF,
         MT_FLAG_FORMAT,
         MT_FLAG_PROCESS,
         {"limit", 'n', MT_FLAG_NUMBER, "N",
@@ -364,7 +372,11 @@ const struct mt_command mt_cmd_top = {
                  "peak       bytes live at the moment when the process held most\n"
                  "allocated  bytes allocated in all, freed or not\n"
                  "calls      allocations in all\n"
-                 "temporary  allocations freed before their thread's next one\n",
+                 "temporary  allocations freed before their thread's next one\n"
+                 "growth     resident and swapped anonymous memory by the calls that took it from "
+                 "the kernel: for\n"
+                 "           which libc's heap grew, or which mapped it; between two snapshots "
+                 "(memtrace rss PID)\n",
         .flags = flags,
         .min_operands = 1,
         .max_operands = 1,

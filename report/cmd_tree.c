@@ -14,6 +14,7 @@
 #include "report/doubts.h"
 #include "report/estimate.h"
 #include "report/file.h"
+#include "report/growth.h"
 #include "report/json.h"
 #include "report/sites.h"
 #include "report/stacks.h"
@@ -39,6 +40,12 @@ struct report {
 	int64_t printed; /* its lines so far */
 	bool is_cut;     /* the limit was reached */
 	struct mt_arena scratch;
+	/* by growth: the snapshots that are asked for, and what they say of the process at work */
+	bool is_growth;
+	int64_t from;
+	int64_t to;
+	bool has_growth; /* of some process */
+	struct mt_growth_diff growth;
 };
 
 static const char *place_of(struct report *report, const struct mt_callnode *node)
@@ -150,13 +157,37 @@ static int build(struct report *report, const struct mt_process *process, struct
 {
 	struct mt_site *sites = NULL;
 	size_t count = 0;
-	int error = mt_sites_read(&report->file, process, report->measure, &sites, &count);
+	int error;
 
+	if (report->is_growth) {
+		mt_growth_free(&report->growth);
+		error = mt_growth_read(&report->file, process, report->from, report->to,
+		                       &report->growth);
+		report->has_growth = report->has_growth || report->growth.to;
+		sites = mt_growth_sites(&report->growth, &count);
+	} else {
+		error = mt_sites_read(&report->file, process, report->measure, &sites, &count);
+	}
 	if (error >= 0)
 		error = mt_calltree_build(report->stacks, report->measure, sites, count,
 		                          report->is_reverse, arena, ret_root);
 	free(sites);
 	return error;
+}
+
+/* By growth: the process has no such snapshots. */
+static bool is_absent(const struct report *report)
+{
+	return report->is_growth && !report->growth.to;
+}
+
+/* What has grown and is no call's. */
+static void print_rest(struct report *report)
+{
+	for (size_t i = report->growth.stack_count; i < report->growth.count; i++) {
+		print_figures(report, report->growth.rows[i].bytes, 0);
+		puts(mt_growth_describe(report->growth.rows[i].kind));
+	}
 }
 
 static int print_process(struct report *report, const struct mt_process *process)
@@ -167,19 +198,27 @@ static int print_process(struct report *report, const struct mt_process *process
 	char prefix[PREFIX_MAX + 8] = "";
 	int error = build(report, process, &arena, &root);
 
+	if (error >= 0 && is_absent(report)) {
+		mt_arena_free(&arena);
+		return 0;
+	}
 	if (error >= 0) {
-		report->total = root->figure;
+		report->total = report->is_growth ? report->growth.bytes : root->figure;
 		report->printed = 0;
 		report->is_cut = false;
 		printf("%s, pid %" PRId64 ", %s: %s %s, %s\n\n",
 		       mt_text_clean(&report->scratch, process->command), process->pid,
 		       mt_file_end(&report->file, process),
-		       mt_measure_text(measure, &report->scratch, &report->file, root->figure,
+		       mt_measure_text(measure, &report->scratch, &report->file, report->total,
 		                       root->figure_variance),
-		       measure->phrase,
+		       report->is_growth
+		               ? mt_arena_print(&report->scratch, "%s %s", measure->phrase,
+		                                mt_growth_span(&report->scratch, &report->growth))
+		               : measure->phrase,
 		       report->is_reverse ? "by allocating function and its callers"
 		                          : "by function and what it calls");
 		print_children(report, root, prefix);
+		print_rest(report);
 		if (report->is_cut)
 			printf("  ... cut after %s (--limit=0 shows all, --min-percent hides "
 			       "more)\n",
@@ -266,6 +305,33 @@ static void add_rows(struct mt_table *table, int64_t pid, const struct mt_callno
 	}
 }
 
+/* Those of no function. */
+static void add_rest(struct mt_table *table, int64_t pid, const struct mt_growth_diff *growth)
+{
+	for (size_t i = growth->stack_count; i < growth->count; i++) {
+		struct mt_value *row = mt_table_add(table);
+
+		row[0] = mt_value_number(pid);
+		row[1] = mt_value_number(0);
+		row[2] = row[3] = mt_value_number(growth->rows[i].bytes);
+		row[4] = mt_value_text(mt_growth_describe(growth->rows[i].kind));
+		row[8] = row[9] = mt_value_number(0);
+	}
+}
+
+static json_t *growth_json(const struct mt_growth_diff *growth)
+{
+	json_t *rest = json_array();
+
+	for (size_t i = growth->stack_count; i < growth->count; i++)
+		json_array_append_new(
+		        rest, json_pack("{s:o, s:I}", "kind", mt_json_text(growth->rows[i].kind),
+		                        "growth_bytes", (json_int_t)growth->rows[i].bytes));
+	return json_pack("{s:I, s:I, s:I, s:o}", "from", (json_int_t)growth->from, "to",
+	                 (json_int_t)growth->to, "growth_bytes", (json_int_t)growth->bytes, "rest",
+	                 rest);
+}
+
 static int list_process(struct report *report, const struct mt_process *process,
                         struct mt_table *table, struct mt_json_out *out)
 {
@@ -273,14 +339,21 @@ static int list_process(struct report *report, const struct mt_process *process,
 	struct mt_callnode *root = NULL;
 	int error = build(report, process, &arena, &root);
 
+	if (error >= 0 && is_absent(report)) {
+		mt_arena_free(&arena);
+		return 0;
+	}
 	if (error >= 0 && table) {
 		add_rows(table, process->pid, root, 0);
+		add_rest(table, process->pid, &report->growth);
 	} else if (error >= 0) {
 		json_t *head = mt_json_process(process);
 
 		json_object_set_new(head, "figure", json_integer(root->figure));
 		json_object_set_new(head, "figure_error",
 		                    json_integer(mt_estimate_error(root->figure_variance)));
+		if (report->is_growth)
+			json_object_update_new(head, growth_json(&report->growth));
 		mt_json_open(out, head, "tree");
 		for (const struct mt_callnode *node = root->children; node; node = node->next)
 			print_json_node(out, node);
@@ -331,8 +404,11 @@ static int run(const struct mt_call *call)
 	        .limit = mt_arguments_number(call, "limit", LIMIT_DEFAULT),
 	        .min_percent = mt_arguments_number(call, "min-percent", MIN_PERCENT_DEFAULT),
 	};
-	int error, status = mt_file_open(call, &report.file);
+	int error, status = mt_growth_asked(call, &report.from, &report.to);
 
+	report.is_growth = strcmp(report.measure->word, MT_GROWTH_WORD) == 0;
+	if (status == MT_EXIT_FINE)
+		status = mt_file_open(call, &report.file);
 	if (status != MT_EXIT_FINE)
 		return status;
 	report.stacks = mt_stacks_open(&report.file);
@@ -342,6 +418,9 @@ static int run(const struct mt_call *call)
 	mt_stacks_close(report.stacks);
 	if (error < 0)
 		status = mt_file_say_error(&report.file, error);
+	else if (report.is_growth && !report.has_growth)
+		status = mt_growth_none(&report.file, report.from, report.to);
+	mt_growth_free(&report.growth);
 	mt_arena_free(&report.scratch);
 	mt_file_close(&report.file);
 	return status;
@@ -352,6 +431,7 @@ static const struct mt_flag flags[] = {
          "the measure (leaked); see memtrace help top"},
         {"reverse", 'r', MT_FLAG_NONE, NULL,
          "from the functions that allocate to their callers, not from main inwards"},
+        MT_FLAG_GROWTH_DIFF,
         MT_FLAG_FORMAT,
         MT_FLAG_PROCESS,
         {"limit", 'n', MT_FLAG_NUMBER, "N",

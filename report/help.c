@@ -95,6 +95,9 @@ void mt_help_options(FILE *to)
 			fprintf(to, "%13s%s; one of %s\n", "", row->fallback, row->unit);
 			break;
 		case MT_OPTION_TEXT: fprintf(to, "%13sa %s\n", "", row->unit); break;
+		case MT_OPTION_MOMENTS:
+			fprintf(to, "%13s%s; of %s\n", "", row->fallback, row->unit);
+			break;
 		}
 	}
 	fputs("\nThe first value is the one that holds when none is given.\n", to);

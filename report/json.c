@@ -93,6 +93,16 @@ void mt_json_open(struct mt_json_out *out, json_t *head, const char *list)
 	out->has_item = false;
 }
 
+void mt_json_item(struct mt_json_out *out, json_t *item)
+{
+	char *text = json_dumps(item, 0);
+
+	separate(out);
+	fputs(text ? text : "null", stdout);
+	free(text);
+	json_decref(item);
+}
+
 void mt_json_close(struct mt_json_out *out)
 {
 	fputs("]}", stdout);

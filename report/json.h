@@ -54,6 +54,9 @@ struct mt_json_out {
 void mt_json_open(struct mt_json_out *out, json_t *head, const char *list);
 void mt_json_close(struct mt_json_out *out);
 
+/* A whole item of the list that is open. */
+void mt_json_item(struct mt_json_out *out, json_t *item);
+
 /* A function of a stack: {"function", "file", "line", "module", "offset", "inlined"}. */
 json_t *mt_json_line(const struct mt_line *line);
 

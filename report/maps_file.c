@@ -17,7 +17,8 @@
 
 static const char last_sql[] =
         "SELECT snapshot.id, snapshot.process FROM snapshot JOIN resident ON resident.snapshot ="
-        " snapshot.id WHERE ?1 IN (0, snapshot.id) ORDER BY snapshot.id DESC";
+        " snapshot.id WHERE ?1 IN (0, snapshot.id) AND (?2 = 0 OR reason = 'asked')"
+        " ORDER BY snapshot.id DESC";
 #define FIELDS_AT 11
 /* From FIELDS_AT on: MT_SMAPS_FIELDS, in its order. */
 static const char mappings_sql[] =
@@ -56,6 +57,8 @@ static int find_snapshot(struct mt_file *file, int64_t at, int64_t pid, int64_t 
 	if (next < 0)
 		return next;
 	mt_rows_bind(rows, 1, at);
+	/* Of a running process, the one that was just asked for. */
+	mt_rows_bind(rows, 2, pid);
 	while (!process && (next = mt_rows_next(rows)) == 1) {
 		*ret_id = mt_rows_integer(rows, 0);
 		process = process_of(file, mt_rows_integer(rows, 1));

@@ -7,10 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/stacktext.h"
+
 static const char snapshots_sql[] =
         "SELECT snapshot.id, reason, time_ns, source, frozen, stopped_ns, smaps_rss_bytes,"
         " resident.resident_bytes, unexplained_bytes, pss_bytes, uss_bytes, swap_bytes,"
-        " hugetlb_bytes, page_table_bytes, peak_rss_bytes, live_blocks, live_bytes"
+        " hugetlb_bytes, page_table_bytes, peak_rss_bytes, live_blocks, live_bytes, "
+        "purgeable_bytes,"
+        " (SELECT total(lazy_free_bytes) FROM mapping WHERE mapping.snapshot = snapshot.id),"
+        " (SELECT total(anon_huge_bytes) FROM mapping WHERE mapping.snapshot = snapshot.id)"
         " FROM snapshot JOIN resident ON resident.snapshot = snapshot.id"
         " WHERE snapshot.process = ?1 ORDER BY snapshot.id";
 
@@ -34,7 +39,44 @@ static struct mt_rss_snapshot read_snapshot(struct mt_arena *arena, struct mt_ro
 	        .peak_rss_bytes = mt_rows_integer(rows, 14),
 	        .live_blocks = mt_rows_integer(rows, 15),
 	        .live_bytes = mt_rows_integer(rows, 16),
+	        .purgeable_bytes = mt_rows_integer(rows, 17),
+	        .lazy_free_bytes = mt_rows_integer(rows, 18),
+	        .anon_huge_bytes = mt_rows_integer(rows, 19),
 	};
+}
+
+/* What is known of VmHWM: of the last point of the timeline, and of the snapshots. */
+static const char peak_sql[] =
+        "SELECT max(coalesce((SELECT max(peak_rss_bytes) FROM timeline WHERE process = ?1), 0),"
+        " coalesce((SELECT max(peak_rss_bytes) FROM snapshot JOIN resident ON"
+        " resident.snapshot = snapshot.id WHERE process = ?1), 0))";
+
+static int read_peak(struct mt_rss_report *report, int64_t process, int64_t *ret_bytes)
+{
+	struct mt_rows *rows;
+	int next = mt_rss_ask(report, peak_sql, process, &rows);
+
+	if (next < 0)
+		return next;
+	next = mt_rows_next(rows);
+	if (next == 1)
+		*ret_bytes = mt_rows_integer(rows, 0);
+	mt_rows_close(rows);
+	return next < 0 ? next : 0;
+}
+
+/* Is it to be shown, rather than the one before? */
+static bool is_meant(const struct mt_rss_report *report, const struct mt_rss_snapshot *snapshot,
+                     const struct mt_rss_snapshot *before)
+{
+	switch (report->at) {
+	case MT_RSS_LAST: return true;
+	case MT_RSS_ASKED: return strcmp(snapshot->reason, "asked") == 0;
+	case MT_RSS_EXIT: return strcmp(snapshot->reason, "exit") == 0;
+	case MT_RSS_PEAK: return !before || snapshot->resident_bytes >= before->resident_bytes;
+	case MT_RSS_NUMBER: return snapshot->id == report->number;
+	}
+	return false;
 }
 
 int mt_rss_read(struct mt_rss_report *report, const struct mt_process *process, bool is_all,
@@ -42,18 +84,22 @@ int mt_rss_read(struct mt_rss_report *report, const struct mt_process *process, 
 {
 	struct mt_rss_snapshot *snapshots = NULL;
 	size_t count = 0, capacity = 0;
+	int64_t peak_bytes = 0;
 	struct mt_rows *rows;
-	int next = mt_rows_open(report->file.reader, snapshots_sql, &rows, NULL);
+	int next = read_peak(report, process->id, &peak_bytes);
 
+	if (next == 0)
+		next = mt_rows_open(report->file.reader, snapshots_sql, &rows, NULL);
 	if (next < 0)
 		return next;
 	mt_rows_bind(rows, 1, process->id);
 	while ((next = mt_rows_next(rows)) == 1) {
 		struct mt_rss_snapshot snapshot = read_snapshot(&report->file.arena, rows);
 
-		if (report->only && snapshot.id != report->only)
+		snapshot.process_peak_bytes = peak_bytes;
+		if (!is_meant(report, &snapshot, count ? &snapshots[count - 1] : NULL))
 			continue;
-		if (count > 0 && !is_all)
+		if (!is_all || report->at != MT_RSS_LAST)
 			count = 0;
 		snapshots = mt_memory_grow(snapshots, count, &capacity, sizeof(*snapshots));
 		snapshots[count++] = snapshot;
@@ -74,6 +120,17 @@ int mt_rss_ask(struct mt_rss_report *report, const char *sql, int64_t snapshot,
 	return error;
 }
 
+#define NAME_WIDTH  40
+#define PLACE_WIDTH 32
+
+void mt_rss_put_stack(struct mt_arena *arena, const struct mt_trim *trim, struct mt_value *row)
+{
+	row[0] = mt_value_text(mt_stacktext_function_at(arena, trim, 0, NAME_WIDTH));
+	row[1] = mt_value_text(trim->count ? mt_stacktext_place(arena, trim->lines, PLACE_WIDTH)
+	                                   : "");
+	row[2] = mt_value_text(mt_stacktext_function_at(arena, trim, 1, NAME_WIDTH));
+}
+
 /* What a kind of owner is, for a person. */
 const char *mt_rss_describe(const char *kind)
 {
@@ -85,6 +142,7 @@ const char *mt_rss_describe(const char *kind)
 	        {"slack", "the rest of pages with live blocks on them"},
 	        {"free", "free pages inside the allocator"},
 	        {"top", "free pages behind the last live block of a heap"},
+	        {"bloat", "free pages of huge pages with live blocks in them"},
 	        {"mmap", "mapped by the program itself"},
 	        {"stack", "stacks of threads"},
 	        {"text", "code of files"},

@@ -7,11 +7,14 @@
 #ifndef MT_REPORT_RSS_H
 #define MT_REPORT_RSS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "report/file.h"
 #include "report/stacks.h"
+#include "report/table.h"
+#include "report/trim.h"
 
 /* Rows of the tables snapshot and resident. */
 struct mt_rss_snapshot {
@@ -30,22 +33,36 @@ struct mt_rss_snapshot {
 	int64_t hugetlb_bytes;
 	int64_t page_table_bytes;
 	int64_t peak_rss_bytes;
+	int64_t purgeable_bytes;
+	int64_t lazy_free_bytes;
+	int64_t anon_huge_bytes;
 	int64_t live_blocks;
 	int64_t live_bytes;
+	int64_t process_peak_bytes; /* the most that ever was resident of the process, as far as was seen */
+};
+
+/* Which snapshots of a process are meant. */
+enum mt_rss_at {
+	MT_RSS_LAST,   /* or all of them, where all can be shown */
+	MT_RSS_ASKED,  /* the last that was asked for */
+	MT_RSS_EXIT,   /* that of its end */
+	MT_RSS_PEAK,   /* that in which most was resident */
+	MT_RSS_NUMBER, /* the one with this number */
 };
 
 struct mt_rss_report {
 	struct mt_file file;
 	struct mt_stacks *stacks;
-	size_t limit;     /* 0: none */
-	int64_t only;     /* the snapshot to show; 0: the last of each process */
+	size_t limit; /* 0: none */
+	enum mt_rss_at at;
+	int64_t number;   /* of MT_RSS_NUMBER */
 	int64_t only_pid; /* 0: all */
 	bool found;
 };
 
 /*
- * The snapshots of a process that are to be shown: the last, or the one asked for; all of them with `is_all`. Give back with
- * free(). 0 or -errno.
+ * The snapshots of a process that are to be shown; with `is_all` and MT_RSS_LAST all of them, else one at most. Give back
+ * with free(). 0 or -errno.
  */
 int mt_rss_read(struct mt_rss_report *report, const struct mt_process *process, bool is_all,
                 struct mt_rss_snapshot **ret_snapshots, size_t *ret_count);
@@ -53,6 +70,13 @@ int mt_rss_read(struct mt_rss_report *report, const struct mt_process *process, 
 /* A question about the owners of a snapshot, which is its ?1. */
 int mt_rss_ask(struct mt_rss_report *report, const char *sql, int64_t snapshot,
                struct mt_rows **ret_rows);
+
+/* rss_growth.c: for whom free pages of heaps were taken, and the blocks that pin them. 0 or -errno. */
+int mt_rss_print_growth(struct mt_rss_report *report, const struct mt_rss_snapshot *snapshot);
+int mt_rss_pins_json(struct mt_rss_report *report, int64_t snapshot, json_t *ret_pins);
+
+/* Three cells of a row: the function of a stack, where it is, and what called it. */
+void mt_rss_put_stack(struct mt_arena *arena, const struct mt_trim *trim, struct mt_value *row);
 
 /* What a kind of owner, or of mapping, is, for a person. */
 const char *mt_rss_describe(const char *kind);

@@ -130,17 +130,7 @@ static int owner_text(const struct diff *diff, struct mt_arena *arena, struct mt
 	if (error < 0)
 		return error;
 	trim = mt_trim_all(stack);
-	if (trim.count)
-		*ret_text = mt_arena_print(
-		        arena, "%s%s%s",
-		        mt_text_short_name(arena, mt_stacktext_function(arena, &trim.lines[0]),
-		                           NAME_WIDTH),
-		        trim.count > 1 ? ", called by " : "",
-		        trim.count > 1
-		                ? mt_text_short_name(arena,
-		                                     mt_stacktext_function(arena, &trim.lines[1]),
-		                                     NAME_WIDTH)
-		                : "");
+	*ret_text = mt_stacktext_call(arena, &trim, NAME_WIDTH);
 	return 0;
 }
 

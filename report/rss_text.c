@@ -15,9 +15,6 @@
 #include "report/table.h"
 #include "report/text.h"
 
-#define NAME_WIDTH  40
-#define PLACE_WIDTH 32
-
 /* An allocator that is not libc's own is a library with a name, or in the program, where it cannot be told. */
 static const char allocator_sql[] =
         "SELECT owner FROM mapping WHERE snapshot = ?1 AND kind = 'text' AND (owner LIKE"
@@ -27,12 +24,14 @@ static const char kinds_sql[] = "SELECT kind, sum(bytes) FROM owner WHERE snapsh
 static const char sites_sql[] =
         "SELECT stack, sum(bytes), sum(CASE kind WHEN 'live' THEN bytes ELSE 0 END),"
         " sum(CASE kind WHEN 'slack' THEN bytes ELSE 0 END),"
-        " sum(CASE kind WHEN 'mmap' THEN bytes ELSE 0 END), sum(pinned_bytes)"
-        " FROM owner WHERE snapshot = ?1 AND stack IS NOT NULL GROUP BY stack ORDER BY 2 DESC, 1";
+        " sum(CASE kind WHEN 'mmap' THEN bytes ELSE 0 END), sum(pinned_bytes),"
+        " sum(CASE kind WHEN 'mmap' THEN bytes ELSE returned_bytes END)"
+        " FROM owner WHERE snapshot = ?1 AND stack IS NOT NULL AND kind NOT IN ('free', 'top')"
+        " GROUP BY stack ORDER BY 2 DESC, 1";
 /* Everything that is no call site's: by file, by thread, by mapping. */
-static const char others_sql[] = "SELECT kind, file, tid, name, bytes FROM resident_owner WHERE "
-                                 "snapshot = ?1 AND stack IS NULL"
-                                 " ORDER BY bytes DESC, 1, 2";
+static const char others_sql[] = "SELECT kind, file, tid, name, sum(bytes) FROM resident_owner "
+                                 "WHERE snapshot = ?1 AND (stack IS NULL OR kind IN ('free', "
+                                 "'top')) GROUP BY kind, file, tid, name ORDER BY 5 DESC, 1, 2";
 
 static void print_head(struct mt_rss_report *report, const struct mt_process *process,
                        const struct mt_rss_snapshot *snapshot)
@@ -43,7 +42,9 @@ static void print_head(struct mt_rss_report *report, const struct mt_process *pr
 	       mt_text_clean(&report->file.arena, process->command), process->pid, snapshot->id,
 	       mt_text_clean(&report->file.arena, snapshot->reason),
 	       mt_units_duration(snapshot->time_ns).text);
-	if (snapshot->is_frozen)
+	if (snapshot->is_frozen && snapshot->stopped_ns == 0)
+		puts("; the process stood still at its end");
+	else if (snapshot->is_frozen)
 		printf("; the process stood still for %s\n",
 		       mt_units_duration(snapshot->stopped_ns).text);
 	else
@@ -61,7 +62,7 @@ static void print_head(struct mt_rss_report *report, const struct mt_process *pr
 	               .text);
 	printf("live: %s in %s; pss %s, uss %s, swap %s, page tables %s, huge page pool %s; the "
 	       "most that "
-	       "was resident: %s\n\n",
+	       "was resident: %s\n",
 	       mt_units_bytes(snapshot->live_bytes).text,
 	       mt_units_of(snapshot->live_blocks, "block", "blocks").text,
 	       mt_units_bytes(snapshot->pss_bytes).text, mt_units_bytes(snapshot->uss_bytes).text,
@@ -69,9 +70,31 @@ static void print_head(struct mt_rss_report *report, const struct mt_process *pr
 	       mt_units_bytes(snapshot->page_table_bytes).text,
 	       mt_units_bytes(snapshot->hugetlb_bytes).text,
 	       mt_units_bytes(snapshot->peak_rss_bytes).text);
+	if (snapshot->anon_huge_bytes)
+		printf("of it in huge pages: %s\n", mt_units_bytes(snapshot->anon_huge_bytes).text);
+	if (snapshot->lazy_free_bytes)
+		printf("of it given back by MADV_FREE, and still there as nobody has needed it: "
+		       "%s\n",
+		       mt_units_bytes(snapshot->lazy_free_bytes).text);
+	putchar('\n');
 }
 
-/* What is in the allocator's hands and in no block: glibc's malloc_trim() gives exactly such pages back. */
+/* Of jemalloc it is known how long the runs of pages are that it keeps for blocks of one size. */
+static void print_purge(const char *allocator, int64_t least, int64_t most)
+{
+	if (strstr(allocator, "jemalloc"))
+		printf("\nfree, top and bloat: a purge by %s would give back %s to %s\n", allocator,
+		       mt_units_bytes(least).text, mt_units_bytes(most).text);
+	else
+		printf("\nfree, top and bloat: %s at most can go back; how much of it does, %s "
+		       "decides\n",
+		       mt_units_bytes(most).text, allocator);
+}
+
+/*
+ * What is in the allocator's hands and in no block. glibc's malloc_trim() gives exactly such pages back; others keep runs of
+ * pages for blocks of one size.
+ */
 static int print_returnable(struct mt_rss_report *report, const struct mt_rss_snapshot *snapshot,
                             int64_t bytes)
 {
@@ -82,14 +105,13 @@ static int print_returnable(struct mt_rss_report *report, const struct mt_rss_sn
 		return next;
 	next = mt_rows_next(rows);
 	if (next == 0 && bytes > 0)
-		printf("\nfree and top: malloc_trim(0) would give back about %s, if the allocator "
-		       "is "
+		printf("\nfree, top and bloat: malloc_trim(0) would give back about %s, if the "
+		       "allocator is "
 		       "glibc's\n",
 		       mt_units_bytes(bytes).text);
 	else if (next == 1)
-		printf("\nfree and top: %s at most can go back; how much of it does, %s decides\n",
-		       mt_units_bytes(bytes).text,
-		       mt_text_base(mt_text_clean(&report->file.arena, mt_rows_text(rows, 0))));
+		print_purge(mt_text_base(mt_text_clean(&report->file.arena, mt_rows_text(rows, 0))),
+		            snapshot->purgeable_bytes, bytes);
 	mt_rows_close(rows);
 	return next < 0 ? next : 0;
 }
@@ -116,7 +138,8 @@ static int print_kinds(struct mt_rss_report *report, const struct mt_rss_snapsho
 		int64_t bytes = mt_rows_integer(rows, 1);
 
 		sum = mt_sites_add(sum, bytes);
-		if (strcmp(kind, "free") == 0 || strcmp(kind, "top") == 0)
+		if (strcmp(kind, "free") == 0 || strcmp(kind, "top") == 0 ||
+		    strcmp(kind, "bloat") == 0)
 			returnable = mt_sites_add(returnable, bytes);
 		row[0] = mt_value_number(bytes);
 		row[1] = mt_value_text(mt_arena_text(
@@ -143,10 +166,15 @@ static int print_kinds(struct mt_rss_report *report, const struct mt_rss_snapsho
 static int print_sites(struct mt_rss_report *report, const struct mt_rss_snapshot *snapshot)
 {
 	static const struct mt_column columns[] = {
-	        {"resident", "resident", MT_COLUMN_BYTES}, {"live", "live", MT_COLUMN_BYTES},
-	        {"slack", "slack", MT_COLUMN_BYTES},       {"mmap", "mapped", MT_COLUMN_BYTES},
-	        {"pinned", "pinned", MT_COLUMN_BYTES},     {"function", "function", MT_COLUMN_TEXT},
-	        {"place", "where", MT_COLUMN_TEXT},        {"caller", "called by", MT_COLUMN_TEXT},
+	        {"resident", "resident", MT_COLUMN_BYTES},
+	        {"live", "live", MT_COLUMN_BYTES},
+	        {"slack", "slack", MT_COLUMN_BYTES},
+	        {"mmap", "mapped", MT_COLUMN_BYTES},
+	        {"pinned", "pinned", MT_COLUMN_BYTES},
+	        {"returned", "returned", MT_COLUMN_BYTES},
+	        {"function", "function", MT_COLUMN_TEXT},
+	        {"place", "where", MT_COLUMN_TEXT},
+	        {"caller", "called by", MT_COLUMN_TEXT},
 	};
 	struct mt_rows *rows;
 	struct mt_table table;
@@ -171,19 +199,14 @@ static int print_sites(struct mt_rss_report *report, const struct mt_rss_snapsho
 		}
 		trim = mt_trim_all(stack);
 		row = mt_table_add(&table);
-		for (int i = 0; i < 5; i++)
+		for (int i = 0; i < 6; i++)
 			row[i] = mt_value_number(mt_rows_integer(rows, i + 1));
-		row[5] =
-		        mt_value_text(mt_stacktext_function_at(&table.arena, &trim, 0, NAME_WIDTH));
-		row[6] = mt_value_text(
-		        trim.count ? mt_stacktext_place(&table.arena, trim.lines, PLACE_WIDTH)
-		                   : "");
-		row[7] =
-		        mt_value_text(mt_stacktext_function_at(&table.arena, &trim, 1, NAME_WIDTH));
+		mt_rss_put_stack(&table.arena, &trim, row + 6);
 	}
 	mt_rows_close(rows);
 	if (next == 0 && table.row_count > 0) {
-		puts("\nBy call site (pinned: pages with no other site's blocks on them)\n");
+		puts("\nBy call site (pinned: pages with no other site's blocks on them; "
+		     "returned: what could go back if the site freed all that it has)\n");
 		mt_table_print_text(&table, 0, stdout);
 		if (report->limit && count > report->limit)
 			printf("and %s (--limit=0 shows all)\n",
@@ -248,12 +271,24 @@ static int print_others(struct mt_rss_report *report, const struct mt_rss_snapsh
 	return next;
 }
 
+/* Was more resident at another time than this snapshot explains? */
+static void print_missed(const struct mt_rss_snapshot *snapshot)
+{
+	int64_t most = snapshot->process_peak_bytes;
+
+	if (most - most / 20 > snapshot->resident_bytes)
+		printf("\nat its peak %s were resident (VmHWM), for too short a time to be looked "
+		       "at: here are %s of it\n",
+		       mt_units_bytes(most).text,
+		       mt_units_share(snapshot->resident_bytes, most).text);
+}
+
 int mt_rss_print_text(struct mt_rss_report *report)
 {
 	for (size_t i = 0; i < report->file.process_count; i++) {
 		const struct mt_process *process = &report->file.processes[i];
-		struct mt_rss_snapshot *snapshots;
-		size_t count;
+		struct mt_rss_snapshot *snapshots = NULL;
+		size_t count = 0;
 		int error;
 
 		if (report->only_pid && process->pid != report->only_pid)
@@ -267,6 +302,10 @@ int mt_rss_print_text(struct mt_rss_report *report)
 				error = print_sites(report, &snapshots[j]);
 			if (error >= 0)
 				error = print_others(report, &snapshots[j]);
+			if (error >= 0)
+				error = mt_rss_print_growth(report, &snapshots[j]);
+			if (report->at == MT_RSS_PEAK)
+				print_missed(&snapshots[j]);
 			mt_doubts_process(&report->file, process);
 			putchar('\n');
 		}

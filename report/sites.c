@@ -25,6 +25,7 @@ static const struct mt_measure measures[] = {
         {"calls", "calls", "allocations", false, FIGURE(allocations)},
         {"temporary", "temporary", "allocations, freed before their thread's next one", false,
          FIGURE(temporary)},
+        {"growth", "growth", "of anonymous memory (RssAnon and swap) grown", true, FIGURE(growth)},
 };
 
 const struct mt_measure *mt_measure_find(const char *word)

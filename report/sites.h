@@ -35,6 +35,7 @@ struct mt_site {
 	int64_t peak_blocks;
 	int64_t peak_bytes;
 	int64_t temporary;
+	int64_t growth; /* of its anonymous memory, by growth.h */
 	/* 0 where they are exact */
 	double allocations_variance;
 	double bytes_allocated_variance;
@@ -43,10 +44,11 @@ struct mt_site {
 	double peak_blocks_variance;
 	double peak_bytes_variance;
 	double temporary_variance;
+	double growth_variance;
 };
 
 /* The words of --by, for a flag's table of choices. */
-#define MT_MEASURE_WORDS "leaked|peak|allocated|calls|temporary"
+#define MT_MEASURE_WORDS "leaked|peak|allocated|calls|temporary|growth"
 
 const struct mt_measure *mt_measure_find(const char *word);
 int64_t mt_measure_of(const struct mt_measure *measure, const struct mt_site *site);

@@ -102,6 +102,13 @@ const char *mt_stacktext_place(struct mt_arena *arena, const struct mt_line *lin
 	return mt_arena_print(arena, "(%s)", base);
 }
 
+const char *mt_stacktext_call(struct mt_arena *arena, const struct mt_trim *trim, size_t width)
+{
+	return mt_arena_print(arena, "%s%s%s", mt_stacktext_function_at(arena, trim, 0, width),
+	                      trim->count > 1 ? ", called by " : "",
+	                      mt_stacktext_function_at(arena, trim, 1, width));
+}
+
 void mt_stacktext_print(const struct mt_trim *trim, const char *cut, const char *indent,
                         bool is_coloured, FILE *to)
 {

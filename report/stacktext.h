@@ -27,6 +27,9 @@ const char *mt_stacktext_place(struct mt_arena *arena, const struct mt_line *lin
 const char *mt_stacktext_function_at(struct mt_arena *arena, const struct mt_trim *trim,
                                      size_t index, size_t width);
 
+/* "f, called by g", each cut to `width`; "" for no stack. */
+const char *mt_stacktext_call(struct mt_arena *arena, const struct mt_trim *trim, size_t width);
+
 /* The width for a place that stands last in its line. */
 #define MT_STACKTEXT_PLACE 64
 

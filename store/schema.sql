@@ -194,6 +194,23 @@ CREATE TABLE total (
 	PRIMARY KEY (process, stack, kind)
 ) STRICT, WITHOUT ROWID;
 
+-- What libc's allocator took from the kernel, a row for each call stack that made it do so: the stack of the call that
+-- found the last chunk of a heap too small. Address space, resident or not (table anonymous says what is). Not in it:
+-- what happened before the program's first line or while tracing was off; what a forked child had from its parent, though
+-- it may give that back; other allocators, whose mappings and moves
+-- of the break are in total, by kinds that are not heap.
+CREATE TABLE growth (
+	process         INTEGER NOT NULL REFERENCES process,
+	number          INTEGER NOT NULL,
+	kind            TEXT NOT NULL,              -- 'break'; 'heap': of another arena; 'chunk': mapped for one block
+	stack           INTEGER REFERENCES stack,   -- NULL: memtrace's own, or not known
+	calls           INTEGER NOT NULL,           -- for which the kernel was asked
+	grown_bytes     INTEGER NOT NULL,
+	returned_bytes  INTEGER,                    -- of them, in a forked child also of its parent's; NULL: not measured (chunks of
+	                                            -- a sampled heap)
+	PRIMARY KEY (process, number)
+) STRICT, WITHOUT ROWID;
+
 -- Where the heap was sampled (session.sample_bytes = M > 0), the figures of total, process, snapshot and timeline
 -- are estimates; here is what they rest on, a row for each of total's heap kinds. A block of s bytes was sampled
 -- with the probability p = 1 - exp(-s / M), s = 0 as if it were 1, and stands for 1/p blocks and s/p bytes. The
@@ -249,7 +266,9 @@ CREATE TABLE bad_free (
 CREATE TABLE snapshot (
 	id           INTEGER PRIMARY KEY,
 	process      INTEGER NOT NULL REFERENCES process,
-	reason       TEXT NOT NULL,  -- 'exit'; 'asked': by a person, of the pages (table resident): it has no rows in block; 'stop': the collector had to go, the process lived on
+	reason       TEXT NOT NULL,  -- 'exit'; 'stop': the collector had to go, the process lived on. Of pages alone (table resident), with no
+	                             -- rows in block: 'asked', by a person; 'peak', when more was resident than ever before: the last
+	                             -- of a process is kept; 'periodic': at most 128 of a process, then every second one is given up
 	time_ns      INTEGER NOT NULL,
 	live_blocks  INTEGER NOT NULL,
 	live_bytes   INTEGER NOT NULL
@@ -276,7 +295,7 @@ CREATE TABLE resident (
 	snapshot           INTEGER PRIMARY KEY REFERENCES snapshot,
 	source             TEXT NOT NULL,     -- of the pages: 'PAGEMAP_SCAN', exact; 'pagemap': zero pages may be among them
 	frozen             INTEGER NOT NULL,  -- 1: the process stood still meanwhile
-	stopped_ns         INTEGER NOT NULL,  -- for so long
+	stopped_ns         INTEGER NOT NULL,  -- for so long; 0: not for this, because at its end it had one thread, which waited
 	tries              INTEGER NOT NULL,  -- readings until mappings and pages said the same, or it was given up
 	smaps_rss_bytes    INTEGER NOT NULL,  -- what /proc/PID/smaps says is resident
 	resident_bytes     INTEGER NOT NULL,  -- what the pages say
@@ -286,7 +305,8 @@ CREATE TABLE resident (
 	swap_bytes         INTEGER NOT NULL,
 	hugetlb_bytes      INTEGER NOT NULL,  -- not part of what is resident, as the kernel counts
 	page_table_bytes   INTEGER NOT NULL,  -- the same
-	peak_rss_bytes     INTEGER NOT NULL   -- VmHWM: the most that ever was resident
+	peak_rss_bytes     INTEGER NOT NULL,  -- VmHWM: the most that ever was resident
+	purgeable_bytes    INTEGER NOT NULL   -- of free, what an allocator that is not libc's has no reason to keep: further than 28 kB from any live block
 ) STRICT;
 
 -- The mappings at a snapshot, as /proc/PID/smaps has them; NULL: this kernel does not say.
@@ -334,8 +354,10 @@ CREATE TABLE mapping (
 -- Who owns the resident bytes of a snapshot. Kinds:
 --	live         of live blocks, by the stack that allocated them; NULL: inherited, or memtrace's own
 --	slack        the rest of pages with live blocks, shared out among their stacks by live bytes
---	free         an allocator's pages without a live block
+--	free         an allocator's pages without a live block; stack: of the call for which the allocator took them from
+--	             the kernel, see growth; NULL: not known
 --	top          the same, behind the last live block of their mapping
+--	bloat        the same, of huge pages in which blocks live, shared out among their stacks by live bytes
 --	mmap         mapped by the program itself, by stack
 --	stack        of a thread; NULL: it is not known
 --	text, rodata, data, bss, file    of a file, see mapping
@@ -350,17 +372,71 @@ CREATE TABLE owner (
 	thread        INTEGER REFERENCES thread,
 	mapping       INTEGER NOT NULL,  -- mapping.start: the bytes are in it
 	bytes         INTEGER NOT NULL,
-	pinned_bytes  INTEGER NOT NULL   -- of 'live': pages on which no other stack has a live block, whole
+	pinned_bytes  INTEGER NOT NULL,  -- of 'live': pages on which no other stack has a live block, whole; huge ones, too
+	returned_bytes INTEGER NOT NULL  -- of 'live': what could go back if this stack freed all that it has: what it pins, and
+	                                 -- the free pages above all other stacks' blocks in a heap of libc's
 ) STRICT;
 CREATE INDEX owner_snapshot ON owner (snapshot);
 
--- Live bytes over time; a point at least every timeline= milliseconds in which something happened.
+-- Whose calls took the anonymous memory of a snapshot from the kernel: every page that is no file's and no shared
+-- memory's counts once, so the sums are the process's RssAnon and VmSwap, and two snapshots subtract. Kinds:
+--	break, heap, chunk  libc's allocator took it for a call of that stack, see growth
+--	mapping             mapped by that stack: the program, or an allocator that is not libc's
+--	stack               stacks of threads
+--	file                pages of files that were written to: data, bss
+--	memtrace            the library's own
+--	other               taken before the program's first line, while tracing was off, or by nobody that was seen
+CREATE TABLE anonymous (
+	snapshot        INTEGER NOT NULL REFERENCES snapshot,
+	kind            TEXT NOT NULL,
+	stack           INTEGER REFERENCES stack,  -- NULL: nobody's, or not known
+	resident_bytes  INTEGER NOT NULL,
+	swapped_bytes   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX anonymous_snapshot ON anonymous (snapshot);
+
+-- The last live block of the break and of each heap of another arena: free() gives memory back from the end alone, and
+-- not what lies below this block.
+CREATE TABLE pin (
+	snapshot     INTEGER NOT NULL REFERENCES snapshot,
+	kind         TEXT NOT NULL,              -- 'break', 'heap'
+	start        INTEGER NOT NULL,           -- of the break or heap
+	end          INTEGER NOT NULL,           -- one past its last byte
+	addr         INTEGER NOT NULL,           -- of the block
+	size_bytes   INTEGER NOT NULL,
+	stack        INTEGER REFERENCES stack,   -- that allocated it; NULL: inherited, or memtrace's own
+	above_bytes  INTEGER NOT NULL,           -- resident behind it, on whole pages
+	PRIMARY KEY (snapshot, start)
+) STRICT, WITHOUT ROWID;
+
+-- What the machine and the process's control group said of memory at a snapshot of pages.
+CREATE TABLE meminfo (
+	snapshot  INTEGER NOT NULL REFERENCES snapshot,
+	source    TEXT NOT NULL,     -- 'meminfo': /proc/meminfo, in bytes, HugePages_* in pages; 'pressure': /proc/pressure/memory, averages in
+	                             -- 1/100 %, totals in microseconds; 'cgroup': its limits and levels, in bytes, no limit as the
+	                             -- largest number; 'cgroup stat': its memory.stat as it stands there
+	name      TEXT NOT NULL,     -- as the kernel calls it; of 'pressure' "some avg10" and so on
+	value     INTEGER NOT NULL,
+	PRIMARY KEY (snapshot, source, name)
+) STRICT, WITHOUT ROWID;
+
+-- The process over time: a point every timeline= milliseconds in which something changed. When a process has 4096 points,
+-- every second one is given up and the time between two is doubled. NULL: /proc was not read for this point.
 CREATE TABLE timeline (
 	process      INTEGER NOT NULL REFERENCES process,
 	time_ns      INTEGER NOT NULL,
 	live_blocks  INTEGER NOT NULL,
 	live_bytes   INTEGER NOT NULL,
 	allocations  INTEGER NOT NULL,  -- so far
+	rss_anon_bytes   INTEGER,       -- resident: anonymous memory,
+	rss_file_bytes   INTEGER,       -- files,
+	rss_shmem_bytes  INTEGER,       -- shared memory
+	swap_bytes       INTEGER,       -- anonymous memory that was moved out
+	mapped_bytes     INTEGER,       -- the address space in use: VmSize
+	peak_rss_bytes   INTEGER,       -- the most that was resident so far: VmHWM
+	break_bytes      INTEGER,       -- the heap that brk() moves
+	minor_faults     INTEGER,       -- page faults so far, that needed no reading
+	major_faults     INTEGER,       -- and that did
 	PRIMARY KEY (process, time_ns)
 ) STRICT, WITHOUT ROWID;
 
@@ -427,8 +503,9 @@ GROUP BY process, stack, class;
 -- Whose the resident bytes of a snapshot are, over all its mappings: a call site's, a thread's or a file's.
 CREATE VIEW resident_owner AS
 SELECT owner.snapshot AS snapshot, owner.kind AS kind, owner.stack AS stack, thread.tid AS tid, thread.name AS name,
-       CASE WHEN owner.kind IN ('live', 'slack', 'mmap', 'stack') THEN NULL ELSE mapping.owner END AS file,
-       sum(owner.bytes) AS bytes, sum(owner.pinned_bytes) AS pinned_bytes
+       CASE WHEN owner.kind IN ('live', 'slack', 'bloat', 'mmap', 'stack') THEN NULL ELSE mapping.owner END AS file,
+       sum(owner.bytes) AS bytes, sum(owner.pinned_bytes) AS pinned_bytes,
+       sum(owner.returned_bytes) AS returned_bytes
 FROM owner LEFT JOIN mapping ON mapping.snapshot = owner.snapshot AND mapping.start = owner.mapping
      LEFT JOIN thread ON thread.id = owner.thread
 GROUP BY owner.snapshot, owner.kind, owner.stack, owner.thread, file;

@@ -133,19 +133,35 @@ static int take_views(sqlite3 *db, sqlite3 *model)
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+/* An empty file of ours, made once: most of the time that it takes to open a file went into this. */
+static int get_model(sqlite3 **ret_model)
+{
+	static sqlite3 *model;
+	int code = SQLITE_OK;
+
+	if (!model) {
+		code = sqlite3_open_v2(":memory:", &model, SQLITE_OPEN_READWRITE, NULL);
+		if (code == SQLITE_OK)
+			code = sqlite3_exec(model, mt_store_schema, NULL, NULL, NULL);
+		if (code != SQLITE_OK) {
+			sqlite3_close(model);
+			model = NULL;
+		}
+	}
+	*ret_model = model;
+	return code;
+}
+
 int mt_shape_impose(sqlite3 *db)
 {
-	sqlite3 *model = NULL; /* an empty file of ours */
-	int code = sqlite3_open_v2(":memory:", &model, SQLITE_OPEN_READWRITE, NULL);
+	sqlite3 *model;
+	int code = get_model(&model);
 
-	if (code == SQLITE_OK)
-		code = sqlite3_exec(model, mt_store_schema, NULL, NULL, NULL);
 	if (code == SQLITE_OK)
 		code = check_tables(db, model);
 	if (code == SQLITE_OK)
 		code = check_columns(db, model);
 	if (code == SQLITE_OK)
 		code = take_views(db, model);
-	sqlite3_close(model);
 	return code;
 }

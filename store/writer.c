@@ -9,6 +9,7 @@
 #include "store/store.h"
 #include "wire/event.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -18,6 +19,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static_assert(MT_WRITER_NULL == MT_USAGE_UNKNOWN, "what is not known becomes NULL");
 
 /* A reader that caches symbols holds the file for milliseconds; one that waits longer is stuck. */
 #define BUSY_MS 10000
@@ -34,6 +37,7 @@ enum statement {
 	STACK,
 	TOTAL,
 	SAMPLE,
+	GROWTH,
 	WEIGHT,
 	PAUSE,
 	BAD_FREE,
@@ -45,7 +49,11 @@ enum statement {
 	RESIDENT,
 	MAPPING,
 	OWNER,
+	ANONYMOUS,
+	PIN,
+	MEMINFO,
 	TIMELINE,
+	THIN_TIMELINE,
 	STATEMENTS
 };
 
@@ -94,6 +102,9 @@ static const char *const statement_sql[STATEMENTS] = {
                    " allocations_variance, bytes_allocated_variance, live_blocks_variance,"
                    " live_bytes_variance, peak_blocks_variance, peak_bytes_variance,"
                    " temporary_variance) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [GROWTH] =
+                "INSERT OR REPLACE INTO growth (process, number, kind, stack, calls, grown_bytes,"
+                " returned_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [WEIGHT] = "INSERT OR IGNORE INTO weight (size_bytes, blocks, bytes, blocks_variance,"
                    " bytes_variance) VALUES (?, ?, ?, ?, ?)",
         [PAUSE] = "INSERT OR REPLACE INTO pause (process, started_ns, ended_ns)"
@@ -114,8 +125,8 @@ static const char *const statement_sql[STATEMENTS] = {
                                              "," BLOCK_VALUES,
         [RESIDENT] = "INSERT INTO resident (snapshot, source, frozen, stopped_ns, tries,"
                      " smaps_rss_bytes, resident_bytes, unexplained_bytes, pss_bytes, uss_bytes,"
-                     " swap_bytes, hugetlb_bytes, page_table_bytes, peak_rss_bytes)"
-                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                     " swap_bytes, hugetlb_bytes, page_table_bytes, peak_rss_bytes,"
+                     " purgeable_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         /* the last columns: MT_SMAPS_FIELDS, in its order */
         [MAPPING] = "INSERT INTO mapping (snapshot, start, end, mode, offset_bytes, device_major,"
                     " device_minor, inode, kind, path, owner, flags, resident_bytes,"
@@ -127,11 +138,30 @@ static const char *const statement_sql[STATEMENTS] = {
                     " locked_bytes, thp_eligible, protection_key)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
                     " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [OWNER] = "INSERT INTO owner (snapshot, kind, stack, thread, mapping, bytes, pinned_bytes)"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [OWNER] = "INSERT INTO owner (snapshot, kind, stack, thread, mapping, bytes, pinned_bytes,"
+                  " returned_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [ANONYMOUS] = "INSERT INTO anonymous (snapshot, kind, stack, resident_bytes, swapped_bytes)"
+                      " VALUES (?, ?, ?, ?, ?)",
+        [PIN] = "INSERT INTO pin (snapshot, kind, start, end, addr, size_bytes, stack, above_bytes)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [MEMINFO] = "INSERT OR REPLACE INTO meminfo (snapshot, source, name, value)"
+                    " VALUES (?, ?, ?, ?)",
         [TIMELINE] = "INSERT OR REPLACE INTO timeline (process, time_ns, live_blocks, live_bytes,"
-                     " allocations) VALUES (?, ?, ?, ?, ?)",
+                     " allocations, rss_anon_bytes, rss_file_bytes, rss_shmem_bytes, swap_bytes,"
+                     " mapped_bytes, peak_rss_bytes, break_bytes, minor_faults, major_faults)"
+                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [THIN_TIMELINE] =
+                "DELETE FROM timeline WHERE process = ?1 AND time_ns IN (SELECT time_ns FROM"
+                " (SELECT time_ns, row_number() OVER (ORDER BY time_ns DESC) AS number"
+                " FROM timeline WHERE process = ?1) WHERE number % 2 = 0)",
 };
+
+/* What has to be run to take out a snapshot: the schema knows which tables have rows of it. */
+static const char drop_sql[] =
+        "SELECT 'DELETE FROM ' || referring.name || ' WHERE ' || key.\"from\" || ' = ' || ?1"
+        " FROM sqlite_schema AS referring, pragma_foreign_key_list(referring.name) AS key"
+        " WHERE referring.type = 'table' AND key.\"table\" = 'snapshot'"
+        " UNION ALL SELECT 'DELETE FROM snapshot WHERE id = ' || ?1";
 
 static const char session_sql[] = "INSERT INTO session (id, memtrace, origin_utc_ns, clock, host, "
                                   "kernel, machine, page_bytes,"
@@ -606,6 +636,12 @@ int mt_writer_pause(struct mt_writer *writer, const struct mt_writer_pause *row)
 	return run(writer, PAUSE, "rui", row->process, row->started_ns, row->ended_ns);
 }
 
+int mt_writer_growth(struct mt_writer *writer, const struct mt_writer_growth *row)
+{
+	return run(writer, GROWTH, "rusruui", row->process, (uint64_t)row->number, row->kind,
+	           row->stack, row->calls, row->grown_bytes, row->returned_bytes);
+}
+
 int mt_writer_bad_free(struct mt_writer *writer, const struct mt_writer_bad_free *row)
 {
 	return run(writer, BAD_FREE, "rusuruurrrri", row->process, (uint64_t)row->number,
@@ -666,11 +702,11 @@ int mt_writer_blocks(struct mt_writer *writer, const struct mt_writer_block *row
 
 int mt_writer_resident(struct mt_writer *writer, const struct mt_writer_resident *row)
 {
-	return run(writer, RESIDENT, "usuuuuuuuuuuuu", (uint64_t)row->snapshot, row->source,
+	return run(writer, RESIDENT, "usuuuuuuuuuuuuu", (uint64_t)row->snapshot, row->source,
 	           (uint64_t)row->is_frozen, row->stopped_ns, (uint64_t)row->tries,
 	           row->smaps_rss_bytes, row->resident_bytes, row->unexplained_bytes,
 	           row->pss_bytes, row->uss_bytes, row->swap_bytes, row->hugetlb_bytes,
-	           row->page_table_bytes, row->peak_rss_bytes);
+	           row->page_table_bytes, row->peak_rss_bytes, row->purgeable_bytes);
 }
 
 #define MAPPING_COLUMNS 13 /* before the fields of smaps */
@@ -697,14 +733,57 @@ int mt_writer_mapping(struct mt_writer *writer, const struct mt_writer_mapping *
 
 int mt_writer_owner(struct mt_writer *writer, const struct mt_writer_owner *row)
 {
-	return run(writer, OWNER, "usrriuu", (uint64_t)row->snapshot, row->kind, row->stack,
-	           row->thread, row->mapping, row->bytes, row->pinned_bytes);
+	return run(writer, OWNER, "usrriuuu", (uint64_t)row->snapshot, row->kind, row->stack,
+	           row->thread, row->mapping, row->bytes, row->pinned_bytes, row->returned_bytes);
+}
+
+int mt_writer_anonymous(struct mt_writer *writer, const struct mt_writer_anonymous *row)
+{
+	return run(writer, ANONYMOUS, "usruu", (uint64_t)row->snapshot, row->kind, row->stack,
+	           row->resident_bytes, row->swapped_bytes);
+}
+
+int mt_writer_pin(struct mt_writer *writer, const struct mt_writer_pin *row)
+{
+	return run(writer, PIN, "usaaauru", (uint64_t)row->snapshot, row->kind, row->start,
+	           row->end, row->addr, row->size_bytes, row->stack, row->above_bytes);
 }
 
 int mt_writer_timeline(struct mt_writer *writer, const struct mt_writer_timeline *row)
 {
-	return run(writer, TIMELINE, "ruuuu", row->process, row->time_ns, row->live_blocks,
-	           row->live_bytes, row->allocations);
+	const struct mt_usage *usage = &row->usage;
+
+	return run(writer, TIMELINE, "ruuuuiiiiiiiii", row->process, row->time_ns, row->live_blocks,
+	           row->live_bytes, row->allocations, usage->rss_anon_bytes, usage->rss_file_bytes,
+	           usage->rss_shmem_bytes, usage->swap_bytes, usage->mapped_bytes,
+	           usage->peak_rss_bytes, usage->break_bytes, usage->minor_faults,
+	           usage->major_faults);
+}
+
+int mt_writer_meminfo(struct mt_writer *writer, const struct mt_writer_meminfo *row)
+{
+	return run(writer, MEMINFO, "rssi", row->snapshot, row->source, row->name, row->value);
+}
+
+int mt_writer_thin_timeline(struct mt_writer *writer, uint32_t process)
+{
+	return run(writer, THIN_TIMELINE, "r", process);
+}
+
+int mt_writer_drop_snapshot(struct mt_writer *writer, uint32_t snapshot)
+{
+	sqlite3_stmt *statement;
+	int r = 0, code = sqlite3_prepare_v2(writer->db, drop_sql, -1, &statement, NULL);
+
+	if (code != SQLITE_OK)
+		return failed(writer, code);
+	sqlite3_bind_int64(statement, 1, snapshot);
+	while (r == 0 && (code = sqlite3_step(statement)) == SQLITE_ROW)
+		r = execute(writer, (const char *)sqlite3_column_text(statement, 0));
+	if (r == 0 && code != SQLITE_DONE)
+		r = failed(writer, code);
+	sqlite3_finalize(statement);
+	return r;
 }
 
 const char *mt_writer_error(const struct mt_writer *writer)

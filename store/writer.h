@@ -24,6 +24,7 @@
 
 #include "base/error.h"
 #include "base/smaps.h"
+#include "base/usage.h"
 
 #define MT_WRITER_NULL INT64_MIN
 
@@ -181,6 +182,16 @@ struct mt_writer_sample {
 	double temporary_variance;
 };
 
+struct mt_writer_growth {
+	uint32_t process;
+	uint32_t number; /* the same again replaces the row */
+	const char *kind;
+	uint32_t stack; /* 0: NULL */
+	uint64_t calls;
+	uint64_t grown_bytes;
+	int64_t returned_bytes;
+};
+
 struct mt_writer_weight {
 	uint64_t size_bytes; /* one that is there already stays as it is */
 	double blocks;
@@ -223,6 +234,7 @@ struct mt_writer_resident {
 	uint64_t hugetlb_bytes;
 	uint64_t page_table_bytes;
 	uint64_t peak_rss_bytes;
+	uint64_t purgeable_bytes;
 };
 
 struct mt_writer_mapping {
@@ -250,6 +262,26 @@ struct mt_writer_owner {
 	int64_t mapping; /* its start */
 	uint64_t bytes;
 	uint64_t pinned_bytes;
+	uint64_t returned_bytes;
+};
+
+struct mt_writer_anonymous {
+	uint32_t snapshot;
+	const char *kind;
+	uint32_t stack; /* 0: NULL */
+	uint64_t resident_bytes;
+	uint64_t swapped_bytes;
+};
+
+struct mt_writer_pin {
+	uint32_t snapshot;
+	const char *kind;
+	uint64_t start;
+	uint64_t end;
+	uint64_t addr;
+	uint64_t size_bytes;
+	uint32_t stack; /* 0: NULL */
+	uint64_t above_bytes;
 };
 
 struct mt_writer_timeline {
@@ -258,6 +290,15 @@ struct mt_writer_timeline {
 	uint64_t live_blocks;
 	uint64_t live_bytes;
 	uint64_t allocations;
+	struct mt_usage usage;
+};
+
+/* Of a snapshot. */
+struct mt_writer_meminfo {
+	uint32_t snapshot;
+	const char *source;
+	const char *name;
+	int64_t value;
 };
 
 /*
@@ -288,6 +329,7 @@ int mt_writer_frame(struct mt_writer *writer, const struct mt_writer_frame *row)
 int mt_writer_stack(struct mt_writer *writer, const struct mt_writer_stack *row);
 int mt_writer_total(struct mt_writer *writer, const struct mt_writer_total *row);
 int mt_writer_sample(struct mt_writer *writer, const struct mt_writer_sample *row);
+int mt_writer_growth(struct mt_writer *writer, const struct mt_writer_growth *row);
 int mt_writer_weight(struct mt_writer *writer, const struct mt_writer_weight *row);
 int mt_writer_pause(struct mt_writer *writer, const struct mt_writer_pause *row);
 int mt_writer_bad_free(struct mt_writer *writer, const struct mt_writer_bad_free *row);
@@ -297,7 +339,16 @@ int mt_writer_blocks(struct mt_writer *writer, const struct mt_writer_block *row
 int mt_writer_resident(struct mt_writer *writer, const struct mt_writer_resident *row);
 int mt_writer_mapping(struct mt_writer *writer, const struct mt_writer_mapping *row);
 int mt_writer_owner(struct mt_writer *writer, const struct mt_writer_owner *row);
+int mt_writer_anonymous(struct mt_writer *writer, const struct mt_writer_anonymous *row);
+int mt_writer_pin(struct mt_writer *writer, const struct mt_writer_pin *row);
+int mt_writer_meminfo(struct mt_writer *writer, const struct mt_writer_meminfo *row);
 int mt_writer_timeline(struct mt_writer *writer, const struct mt_writer_timeline *row);
+
+/* Gives up every second point of a process; the last one stays. */
+int mt_writer_thin_timeline(struct mt_writer *writer, uint32_t process);
+
+/* Takes a snapshot of pages out again. */
+int mt_writer_drop_snapshot(struct mt_writer *writer, uint32_t snapshot);
 
 /* The last error in SQLite's words. Borrowed until the next call. */
 const char *mt_writer_error(const struct mt_writer *writer);

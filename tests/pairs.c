@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "preload/config.h"
+#include "preload/growth.h"
 #include "preload/module.h"
 #include "preload/process.h"
 #include "preload/real.h"
@@ -139,6 +140,7 @@ static int set_up(char **argv)
 	mt_module_init();
 	atomic_store(&mt_wiped->generation, 1);
 	atomic_store(&mt_process.state, MT_PROCESS_ON);
+	mt_growth_init((char **)(uintptr_t)no_environment);
 	mt_unwind_warm_up(NULL);
 	return 0;
 }

@@ -16,6 +16,7 @@
  * FREE              16  the block      -
  * ALLOC             32  the block      size, stack id, flags
  * MAP, UNMAP        32  the mapping    size, stack id, prot/flags
+ * GROWTH            32  see there      size, stack id, enum mt_growth_kind
  * other fixed ones  32  see below
  * large ones        32 + payload       length, id, argument; then the payload, padded to a unit
  */
@@ -39,8 +40,9 @@ enum mt_event_type {
 	MT_EVENT_ALLOC,          /* addr was allocated: size bytes, stack, flags MT_ALLOC_* */
 	MT_EVENT_REALLOC,        /* addr is about to be reallocated: live no more ... */
 	MT_EVENT_REALLOC_FAILED, /* ... but the call failed: this thread's last REALLOC is undone */
-	MT_EVENT_MAP,   /* addr was mapped: size bytes, stack, flags = prot | map flags << 8 */
-	MT_EVENT_UNMAP, /* addr is about to be unmapped: size bytes */
+	MT_EVENT_MAP, /* addr was mapped: size bytes, stack, flags = prot | map flags << 8;
+	                   kind none: memtrace did */
+	MT_EVENT_UNMAP, /* addr is about to be unmapped: size bytes; kind shmat: all that was attached there */
 	MT_EVENT_UNMAP_FAILED, /* this thread's last UNMAP is undone */
 	MT_EVENT_BREAK,        /* the break is now addr; size: the signed change, stack */
 	MT_EVENT_THREAD_BEGIN, /* addr: tid; size: slot; stack: the slot's generation. First of a thread.
@@ -51,6 +53,8 @@ enum mt_event_type {
 	MT_EVENT_EXEC_FAILED, /* the image stays */
 	MT_EVENT_EXIT, /* the process ends orderly: size: its exit status, kind: enum mt_exit */
 	MT_EVENT_FREE_STACK, /* addr: of this thread's last FREE or REALLOC; stack: who called it */
+	MT_EVENT_GROWTH, /* libc's allocator took size bytes from the kernel: flags enum mt_growth_kind | MT_GROWTH_*,
+	                    stack. A negative size: so many were given back, and it ends at addr now */
 	/* large: struct mt_event_large */
 	MT_EVENT_STACK, /* id: the new stack's id; argument: enum mt_cut; payload: pcs, innermost first */
 	MT_EVENT_MODULE, /* id: load epoch; payload: struct mt_module_payload */
@@ -58,6 +62,7 @@ enum mt_event_type {
 	                    what its allocator is bound to, "" is the executable */
 	MT_EVENT_UNTRACED, /* about to start a program that cannot be traced; id: enum mt_untraced; payload: its
 	                      path */
+	MT_EVENT_NAME, /* this thread has another name; payload: the name, no more than MT_EVENT_NAME_MAX */
 	MT_EVENT_TYPES
 };
 
@@ -96,6 +101,19 @@ enum mt_kind {
 /* Flags of MT_EVENT_ALLOC. */
 #define MT_ALLOC_OWN 1u /* done for memtrace itself (its unwinder, the loader on its behalf) */
 
+/* What of libc's allocator grew; MT_EVENT_GROWTH's flags. */
+enum mt_growth_kind {
+	MT_GROWTH_BREAK = 0, /* the heap of the main arena, the break: from addr on */
+	MT_GROWTH_HEAP, /* another arena's heap, which lies in aligned MT_GROWTH_HEAP_BYTES: from addr on */
+	MT_GROWTH_CHUNK, /* a mapping for one block, which is addr; see mt_growth_chunk_start() */
+	MT_GROWTH_LOST,  /* nothing: what HEAPs do from now on is not seen */
+	MT_GROWTH_COUNT
+};
+#define MT_GROWTH_HEAP_BYTES (64ull << 20)
+#define MT_GROWTH_ASKED      0x100u /* for this the kernel was asked; else it had been before */
+/* Above this bit, of a CHUNK: pages from where its mapping begins to that of the block's header. */
+#define MT_GROWTH_PAGES_SHIFT 12
+
 /* In the kind of a FREE or REALLOC in a sampled session: the thread has allocated since it allocated the block. */
 #define MT_FREE_LATER 0x80u
 
@@ -121,6 +139,9 @@ enum mt_exit {
 	MT_EXIT_IMMEDIATE, /* _exit(), _Exit() */
 	MT_EXIT_QUICK,     /* quick_exit() */
 };
+
+/* The kernel keeps no more of a thread's name. */
+#define MT_EVENT_NAME_MAX 15u
 
 /* Why allocations of some code are not seen; MT_EVENT_UNSEEN's argument. */
 enum mt_unseen {
@@ -205,6 +226,13 @@ static inline unsigned int mt_event_kind(uint64_t word)
 static inline uint64_t mt_event_addr(uint64_t word)
 {
 	return word >> 16;
+}
+
+/* Where the mapping of a chunk begins: before an aligned block there may be whole pages. */
+static inline uint64_t mt_growth_chunk_start(uint64_t block, uint32_t flags, uint64_t page_bytes)
+{
+	return (block - 16) / page_bytes * page_bytes -
+	       (uint64_t)(flags >> MT_GROWTH_PAGES_SHIFT) * page_bytes;
 }
 
 /* Bytes of a record of this type with this payload, in whole units; 0 for an unknown type. */

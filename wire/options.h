@@ -13,7 +13,15 @@
 #include <stdint.h>
 #include <string.h>
 
-enum mt_option_type { MT_OPTION_UINT, MT_OPTION_SIZE, MT_OPTION_CHOICE, MT_OPTION_TEXT };
+#include "moments.h"
+
+enum mt_option_type {
+	MT_OPTION_UINT,
+	MT_OPTION_SIZE,
+	MT_OPTION_CHOICE,
+	MT_OPTION_TEXT,
+	MT_OPTION_MOMENTS,
+};
 
 enum mt_option_id {
 #define OPTION(key, type, fallback, minimum, maximum, unit, sentence) MT_OPTION_ID_##key,
@@ -28,7 +36,8 @@ struct mt_option_row {
 	const char *fallback;
 	uint64_t minimum;
 	uint64_t maximum;
-	const char *unit; /* of a UINT or SIZE; for a CHOICE its values, separated by '|' */
+	const char
+	        *unit; /* of a UINT or SIZE; for a CHOICE or MOMENTS its values, separated by '|' */
 	const char *sentence;
 };
 
@@ -40,8 +49,8 @@ static const struct mt_option_row mt_option_rows[MT_OPTION_COUNT] = {
 };
 
 struct mt_option_value {
-	uint64_t number;  /* UINT, SIZE: the value; CHOICE: which, from 0 */
-	const char *text; /* TEXT: the bytes, not terminated */
+	uint64_t number;  /* UINT, SIZE: the value; CHOICE: which, from 0; MOMENTS: see moments.h */
+	const char *text; /* TEXT, MOMENTS: the bytes, not terminated */
 	size_t text_bytes;
 };
 
@@ -105,6 +114,10 @@ static inline enum mt_option_error mt_option_parse(enum mt_option_id id, const c
 	uint64_t multiple = 1;
 
 	switch (row->type) {
+	case MT_OPTION_MOMENTS:
+		if (!mt_moments_parse(value, bytes, &parsed.number))
+			return MT_OPTION_NOT_A_CHOICE;
+		/* fall through */
 	case MT_OPTION_TEXT:
 		parsed.text = value;
 		parsed.text_bytes = bytes;

@@ -42,13 +42,14 @@ enum mt_ring_state {
 	MT_RING_UNUSED = 0, /* no data area yet */
 	MT_RING_FREE,       /* has one, no owner */
 	MT_RING_OWNED,
+	MT_RING_BROKEN, /* the reader has left it alone, for good */
 };
 
 /* In the segment's directory. A cache line for each side. */
 struct mt_ring {
 	/* the writer's line */
 	_Alignas(64) _Atomic uint64_t head;
-	_Atomic uint32_t state;      /* enum mt_ring_state; FREE -> OWNED by compare-exchange */
+	_Atomic uint32_t state;      /* enum mt_ring_state; FREE <-> OWNED by compare-exchange */
 	_Atomic uint32_t owner_slot; /* process slot of the owner, valid while OWNED */
 	_Atomic uint32_t owner_tid;
 	uint32_t size_bytes;   /* set once, before state leaves UNUSED */
@@ -81,6 +82,7 @@ struct mt_ring_writer {
 	uint64_t bell_at;   /* past this the collector should be woken */
 	enum mt_ring_share share; /* not MT_RING_OWN: limit stays 0, and head is right only ... */
 	uint32_t tid;             /* ... while this thread holds the ring (preload/shared.h) */
+	uint16_t number;          /* of the ring, for preload/order.h */
 };
 
 /* One unit at head + at, in place; a unit never spans the end. Not yet visible to the reader. */

@@ -30,7 +30,7 @@
 #include "ring.h"
 
 #define MT_SEGMENT_MAGIC   0x4543415254454d4dull /* "MMETRACE" */
-#define MT_SEGMENT_VERSION 5u
+#define MT_SEGMENT_VERSION 7u
 
 #define MT_SLOTS 4096u
 
@@ -41,7 +41,7 @@
 #define MT_RING_DATA_BYTES     (MT_OWN_RING_DATA_BYTES + (uint64_t)MT_SLOTS * MT_RING_BYTES_MIN)
 
 enum mt_clock {
-	MT_CLOCK_TSC = 1,   /* lfence; rdtsc: the kernel's own clocksource is tsc */
+	MT_CLOCK_TSC = 1,   /* rdtsc: the kernel's own clocksource is tsc */
 	MT_CLOCK_MONOTONIC, /* clock_gettime(CLOCK_MONOTONIC), in ns */
 };
 

@@ -5,31 +5,7 @@
 . "$here/program.sh"
 need nginx curl sqlite3
 
-mkdir -p root/temp
-seq 1 20000 >root/page
-cat >nginx.conf <<END
-daemon off;
-worker_processes 1;
-pid $work/nginx.pid;
-error_log stderr notice;
-$([ "$(id -u)" -ne 0 ] || echo "user root;")
-events { worker_connections 64; }
-http {
-	access_log off;
-	client_body_temp_path $work/root/temp;
-	proxy_temp_path $work/root/temp;
-	fastcgi_temp_path $work/root/temp;
-	uwsgi_temp_path $work/root/temp;
-	scgi_temp_path $work/root/temp;
-	gzip on;
-	server {
-		listen unix:$work/nginx.socket;
-		root $work/root;
-		location /moved { return 302 /page; }
-	}
-}
-END
-
+nginx_site 1 "stderr notice"
 counted_server "$work/nginx.db" "$work/counts" "start worker process " \
 	nginx -p "$work" -c "$work/nginx.conf"
 is "nginx starts traced" $? 0

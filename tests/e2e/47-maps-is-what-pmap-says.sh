@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # memtrace maps of a process that rests: column by column what pmap of procps says of it at the same time.
 . "$(dirname "$0")/lib.sh"
+need sqlite3
 
 command -v pmap >/dev/null || skip_all "pmap is not installed (package procps)"
 mkfifo to from
@@ -113,7 +114,7 @@ int main(void)
 }
 END
 cc -g -O1 -o maps_owners maps_owners.c
-LD_PRELOAD=$library MEMTRACE_OPTIONS=output=$work/owners.db ./maps_owners <to >from &
+LD_PRELOAD=$library MEMTRACE_OPTIONS=output=$work/owners.db:snapshot=off ./maps_owners <to >from &
 server=$!
 pid=$server
 exec 8>to 9<from
@@ -124,7 +125,8 @@ exec 8>&-
 wait "$pid"
 server=
 exec 9<&-
-"$memtrace" maps --format=json owners.db >file.json
+# A peak may have been looked at since.
+"$memtrace" maps --format=json --at="$(sqlite3 owners.db "SELECT id FROM snapshot WHERE reason = 'asked'")" owners.db >file.json
 cmp owners.json file.json >out 2>&1
 is "maps of the file is that of the process" "$? $(cat out)" "0 "
 cat >owners.py <<'END'

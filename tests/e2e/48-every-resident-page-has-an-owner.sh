@@ -6,12 +6,12 @@
 
 mkfifo to from
 
-# begin FILE COMMAND…: starts it, traced, and waits for its line.
+# begin FILE COMMAND…: starts it, traced, and waits for its line. Snapshots are taken when asked for, and not else.
 begin()
 {
 	local file=$1
 	shift
-	LD_PRELOAD=$library MEMTRACE_OPTIONS=output=$work/$file "$@" <to >from &
+	LD_PRELOAD=$library MEMTRACE_OPTIONS=output=$work/$file:snapshot=off "$@" <to >from &
 	server=$!
 	exec 8>to 9<from
 	read -r answer <&9
@@ -284,7 +284,7 @@ is "no operand is wrong usage" $? 2
 "$memtrace" rss 999999999 >out 2>err
 is "no such process: 125" $? 125
 contains "and says so" err "no process 999999999"
-trace_run plain.db true
+MEMTRACE_OPTIONS=snapshot=off trace_run plain.db true
 "$memtrace" rss plain.db >out 2>err
 is "a file without a snapshot: 125" $? 125
 contains "and says what to do" err "memtrace rss PID"

@@ -288,7 +288,8 @@ for i in $(seq 5000); do
 done
 collector=$(sqlite3 all.db "SELECT collector_pid FROM session")
 program=$(sqlite3 all.db "SELECT pid FROM process")
-kill -KILL "$!" "$program" "$collector" 2>/dev/null
+# The collector first: it would see that the others are gone, and end well.
+kill -KILL "$collector" "$!" "$program" 2>/dev/null
 wait "$!" 2>/dev/null
 "$memtrace" info all.db >out 2>&1
 is "all are killed, the collector too: the file opens, and has what was committed" \

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# fork while other threads allocate, _Fork, a bare clone(), a vfork whose exec fails: no child hangs, and each
-# process's figures are its own.
+# fork while other threads allocate, _Fork, a bare clone() or clone3(), with the parent's memory or a copy of it, a
+# vfork whose exec fails: no child hangs, and each process's figures are its own.
 . "$(dirname "$0")/lib.sh"
 need sqlite3
 
@@ -85,8 +85,10 @@ done
 
 cat >kinds.c <<'END2'
 #define _GNU_SOURCE
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -100,6 +102,36 @@ static int body(void *inherited)
 	free(inherited);
 	kept = malloc(600);
 	_exit(6);
+}
+
+/*
+ * clone3() as the kernel has it, here, so that no return address is in between where the child has the parent's stack.
+ * With a stack of its own, it calls body() there.
+ */
+static pid_t bare(uint64_t flags, void *stack, size_t bytes, void *inherited)
+{
+	struct clone_args arguments = {
+	        .flags = flags, .exit_signal = SIGCHLD, .stack = (uintptr_t)stack, .stack_size = bytes};
+	long pid = -1;
+
+#if defined(__x86_64__)
+	register void *block __asm__("r12") = inherited;
+	register int (*start)(void *) __asm__("r13") = body;
+
+	__asm__ volatile("syscall\n\t"
+	                 "test %%rax, %%rax\n\t"
+	                 "jnz 1f\n\t"
+	                 "mov %%r12, %%rdi\n\t"
+	                 "and $-16, %%rsp\n\t"
+	                 "call *%%r13\n"
+	                 "1:"
+	                 : "=a"(pid)
+	                 : "a"(SYS_clone3), "D"(&arguments), "S"(sizeof(arguments)), "r"(block), "r"(start)
+	                 : "rcx", "r11", "memory");
+#else
+	(void)inherited;
+#endif
+	return (pid_t)pid;
 }
 
 static void reap(pid_t pid, int wanted)
@@ -128,6 +160,15 @@ int main(int count, char **arguments)
 		reap(pid, 6);
 	} else if (!strcmp(how, "clone")) {
 		reap(clone(body, stack + sizeof(stack), SIGCHLD, inherited), 6);
+	} else if (!strcmp(how, "clone3")) {
+		reap(bare(0, NULL, 0, inherited), 6);
+	} else if (!strcmp(how, "clone3-vfork")) {
+		reap(bare(CLONE_VM | CLONE_VFORK, stack, sizeof(stack), inherited), 6);
+		return 0;
+	} else if (!strcmp(how, "clone3-vm")) {
+		/* Nobody touches anything of the thread's until it has ended. */
+		reap(bare(CLONE_VM, stack, sizeof(stack), inherited), 6);
+		return 0;
 	} else if (!strcmp(how, "vfork")) {
 		if ((pid = vfork()) == 0) {
 			/* The parent's, all of it; and its _exit ends nothing. */
@@ -163,15 +204,18 @@ told()
 		' ' || inherited_frees || ' ' || unmatched_frees || ' ' || end_reason, '; ')
 		FROM (SELECT * FROM process ORDER BY id)"
 }
+clones=
+vms=
+if [ "$(uname -m)" = x86_64 ]; then clones=clone3 vms="clone3-vfork clone3-vm"; else skip "clone3()" "it needs assembly for this machine"; fi
 for mode in run preload; do
-	for how in _Fork syscall clone vfork nested; do
+	for how in _Fork syscall clone vfork nested $clones $vms; do
 		trace_$mode "$work/$how-$mode.db" ./kinds $how
 		is "$mode, $how: the status is the program's" $? 0
 	done
 	is "$mode, _Fork: what the child had of its parent is told apart" "$(told "_Fork-$mode.db")" \
 		"start 1 1000 0 0 0 exit; fork 1 600 2 1 0 _exit"
 	# Nobody has said when it began: its own is exact, what it gave back of its parent's matches nothing.
-	for how in syscall clone; do
+	for how in syscall clone $clones; do
 		is "$mode, $how: what the child has is its own" "$(told "$how-$mode.db")" \
 			"start 1 1000 0 0 0 exit; fork 1 600 0 0 1 _exit"
 		is "$mode, $how: and a note says what is not known" "$(query "$how-$mode.db" "
@@ -179,6 +223,10 @@ for mode in run preload; do
 	done
 	is "$mode, vfork: all is the parent's, who goes on" "$(told "vfork-$mode.db")" \
 		"start 3 2500 0 0 0 exit"
+	# In the parent's memory all is the parent's, also what is given back there.
+	for how in $vms; do
+		is "$mode, $how: all is the parent's" "$(told "$how-$mode.db")" "start 2 1600 0 0 0 exit"
+	done
 	is "$mode, 20 generations: each has one block more to inherit" "$(query "nested-$mode.db" "
 		SELECT group_concat(inherited_blocks || ' ' || live_blocks || ' ' || inherited_frees, '; ')
 		FROM (SELECT * FROM process ORDER BY id LIMIT 2 OFFSET 19)")" "20 1 0; 21 1 1"

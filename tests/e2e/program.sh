@@ -47,3 +47,32 @@ counted_server()
 	server=$!
 	timeout 60 sed "/$ready/q" <&3 >server.log
 }
+
+# nginx_site WORKERS LOG: nginx.conf, of a server on the socket nginx.socket in $work, and what it serves, in root.
+nginx_site()
+{
+	mkdir -p root/temp
+	seq 1 20000 >root/page
+	cat >nginx.conf <<-CONF
+		daemon off;
+		worker_processes $1;
+		pid $work/nginx.pid;
+		error_log $2;
+		$([ "$(id -u)" -ne 0 ] || echo "user root;")
+		events { worker_connections 64; }
+		http {
+			access_log off;
+			client_body_temp_path $work/root/temp;
+			proxy_temp_path $work/root/temp;
+			fastcgi_temp_path $work/root/temp;
+			uwsgi_temp_path $work/root/temp;
+			scgi_temp_path $work/root/temp;
+			gzip on;
+			server {
+				listen unix:$work/nginx.socket;
+				root $work/root;
+				location /moved { return 302 /page; }
+			}
+		}
+	CONF
+}

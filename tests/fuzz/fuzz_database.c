@@ -34,7 +34,7 @@ static const char *const questions[][3] = {
         {"leaks", "--mtrace", NULL},
         {"top", "--by=leaked", NULL},
         {"top", "--by=peak", "--limit=0"},
-        {"top", "--by=temporary", NULL},
+        {"timeline", NULL, NULL},
         {"tree", NULL, NULL},
         {"tree", "--reverse", "--limit=0"},
         {"tree", "--by=calls", NULL},
@@ -44,8 +44,30 @@ static const char *const questions[][3] = {
         {"sql", NULL, "SELECT * FROM stack_frame LIMIT 1000"},
         {"sql", NULL, "SELECT * FROM site JOIN process_variance LIMIT 100"},
         {"sql", NULL, "SELECT * FROM note, sqlite_schema LIMIT 100"},
-        {"leaks", "--process=1", NULL},
+        {"rss", "--at=peak", NULL},
+        /* from here on with RESIDENT */
+        {"rss", NULL, NULL},
+        {"rss", "--limit=0", "--at=1"},
+        {"rss", "--diff=1,2", NULL},
+        {"rss", "--at=exit", NULL},
+        {"maps", NULL, NULL},
+        {"maps", "--at=1", NULL},
+        {"maps", "--wide", NULL},
+        {"maps", "--summary", "--sort=rss"},
+        {"top", "--by=growth", NULL},
+        {"top", "--by=growth", "--diff=1,2"},
+        {"tree", "--by=growth", NULL},
+        {"tree", "--by=growth", "--diff=1,2"},
+        {"timeline", NULL, NULL},
+        {"info", NULL, NULL},
+        {"sql", NULL, "SELECT * FROM resident_owner LIMIT 100"},
+        {"sql", NULL, "SELECT * FROM growth, anonymous, pin LIMIT 100"},
 };
+
+/* A bit of how the file is made: the later questions, and the tables that they read, too. */
+#define RESIDENT       0x80
+#define QUESTIONS      16u
+#define TABLES_OF_HEAP 18u
 
 static const char *const formats[] = {NULL, "--format=json", "--format=csv"};
 
@@ -163,10 +185,11 @@ static void patch(struct bytes *bytes)
 	free(image);
 }
 
-static const char *const tables[] = {"process",  "stack", "frame",    "symbol",  "module",
-                                     "total",    "block", "snapshot", "session", "note",
-                                     "timeline", "pause", "sample",   "weight",  "kind",
-                                     "thread",   "walk",  "tracing"};
+static const char *const tables[] = {
+        "process", "stack", "frame", "symbol", "module", "total", "block", "snapshot", "session",
+        "note", "timeline", "pause", "sample", "weight", "kind", "thread", "walk", "tracing",
+        /* with RESIDENT */
+        "resident", "mapping", "owner", "meminfo", "growth", "anonymous", "pin"};
 
 static const char *const texts[] = {"",
                                     "exit",
@@ -268,11 +291,12 @@ static const char *const statements[] = {
         "INSERT INTO session SELECT 2, memtrace, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 FROM session",
         "UPDATE process SET pid = 1, ended_ns = NULL; UPDATE session SET state = 'recording', "
         "collector_pid = 0",
-        "UPDATE note SET text = zeroblob(20000000)",
+        "UPDATE note SET text = zeroblob(20000000) WHERE id = (SELECT min(id) FROM note)",
 };
 
-static void fill(struct bytes *bytes)
+static void fill(struct bytes *bytes, size_t table_count)
 {
+	uint32_t done = 0; /* of the statements, a bit each */
 	sqlite3 *db;
 
 	write_file(unchecked, unchecked_bytes);
@@ -284,11 +308,15 @@ static void fill(struct bytes *bytes)
 		uint8_t what = bytes_u8(bytes);
 
 		if (what >= 0xf0) {
+			/* Once: they do no more the second time, and one writes 20 MB. */
+			if (done & 1u << (what & 15))
+				continue;
+			done |= 1u << (what & 15);
 			sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
 			sqlite3_exec(db, statements[what & 15], NULL, NULL, NULL);
 			sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
 		} else {
-			insert(db, tables[what % (sizeof(tables) / sizeof(tables[0]))], bytes);
+			insert(db, tables[what % table_count], bytes);
 		}
 	}
 	sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
@@ -351,8 +379,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t count)
 	if (how & 1)
 		patch(&bytes);
 	else
-		fill(&bytes);
-	ask(questions[question & 15], formats[(question >> 4) % 3]);
+		fill(&bytes, how & RESIDENT ? sizeof(tables) / sizeof(tables[0]) : TABLES_OF_HEAP);
+	ask(questions[question % QUESTIONS + (how & RESIDENT ? QUESTIONS : 0)],
+	    formats[(question >> 4) % 3]);
 	snprintf(journal, sizeof(journal), "%s-wal", path);
 	unlink(journal);
 	snprintf(journal, sizeof(journal), "%s-shm", path);

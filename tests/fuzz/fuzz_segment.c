@@ -8,12 +8,16 @@
  * another thread keeps changing what is being read.
  */
 #include <pthread.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "collect/collector.h"
 #include "collect/lifecycle.h"
+#include "collect/output.h"
 #include "collect/segment.h"
 #include "tests/fuzz/bytes.h"
 #include "tests/fuzz/replay.h"
@@ -26,6 +30,8 @@ static struct mt_segment *segment;
 static struct mt_segment header; /* as the collector has made it */
 static struct mt_collector collector;
 static struct mt_mailbox to_service;
+static struct mt_writer *writer;
+static char path[64]; /* of its file */
 static uint64_t past; /* stamps from here on are before every cut */
 static atomic_bool is_racing;
 
@@ -114,6 +120,8 @@ static void close_collector(void)
 {
 	mt_collector_free(&collector);
 	mt_mailbox_free(&to_service);
+	/* Also which rings it knew, and that they were broken: the next one begins anew. */
+	memset(&collector, 0, sizeof(collector));
 }
 
 /* --- the steps --------------------------------------------------------------------------------------- */
@@ -175,8 +183,12 @@ static void put_large(struct bytes *bytes)
 	head.id = (uint32_t)bytes_number(bytes);
 	head.argument = bytes_number(bytes);
 	head.length_bytes = (uint32_t)(how & 0x80 ? bytes_number(bytes) : length);
-	memcpy(record, &head, sizeof(head));
 	filler = bytes_u8(bytes);
+	/* Those that are rarer. */
+	if (filler >= 0xf8)
+		head.head.word = mt_event_word(
+		        MT_EVENT_STACK + filler % (MT_EVENT_TYPES - MT_EVENT_STACK), 0, 0);
+	memcpy(record, &head, sizeof(head));
 	for (size_t i = 0; i < length; i += 8) {
 		uint64_t word = how & 0x20 ? i * 0x0101 + filler : bytes_number(bytes);
 
@@ -278,7 +290,49 @@ static void run_round(void)
 	atomic_store(&is_racing, false);
 }
 
-/* As the writer thread would, all but the writing. */
+/* One file for all inputs, since to make one takes longer than all the rest: it refuses to keep anything. */
+static int refuse(void *unused)
+{
+	(void)unused;
+	return writer != NULL;
+}
+
+static int opened(sqlite3 *db, char **ret_error, const struct sqlite3_api_routines *unused)
+{
+	(void)ret_error;
+	(void)unused;
+	sqlite3_commit_hook(db, refuse, NULL);
+	return SQLITE_OK;
+}
+
+static void remove_file(void)
+{
+	mt_writer_close(writer, NULL, NULL);
+	unlink(path);
+}
+
+static void create_writer(void)
+{
+	static const struct mt_writer_session session = {.memtrace = "",
+	                                                 .clock = "",
+	                                                 .host = "",
+	                                                 .kernel = "",
+	                                                 .machine = "",
+	                                                 .options = ""};
+	struct mt_writer *created;
+	struct mt_error error;
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/shm/memtrace-fuzz-%d.db", (int)getpid());
+	sqlite3_auto_extension((void (*)(void))opened);
+	if (mt_output_claim(path, true, &fd, &error) < 0 ||
+	    mt_writer_create(path, &session, &error, &created) < 0)
+		abort();
+	writer = created;
+	atexit(remove_file);
+}
+
+/* As the writer thread would; all but the writing, where that is not asked for. */
 static void batch(bool is_written)
 {
 	struct mt_batch *batch = mt_batch_build(&collector.ledger);
@@ -288,19 +342,10 @@ static void batch(bool is_written)
 	for (size_t i = 0; i < batch->snapshots_count; i++)
 		mt_snapshot_sort(&batch->snapshots[i]);
 	if (is_written) {
-		struct mt_writer_session session = {.memtrace = "",
-		                                    .clock = "",
-		                                    .host = "",
-		                                    .kernel = "",
-		                                    .machine = "",
-		                                    .options = ""};
-		struct mt_writer *writer;
-		struct mt_error error;
-
-		if (mt_writer_create(":memory:", &session, &error, &writer) == 0) {
-			mt_commit_write(writer, batch);
-			mt_writer_close(writer, "complete", NULL);
-		}
+		if (!writer)
+			create_writer();
+		mt_commit_write(writer, batch);
+		mt_writer_rollback(writer);
 	}
 	mt_batch_settle(batch);
 	collector.ledger.is_unsettled = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * test_commit.c - collect/batch.h, snapshot.h and commit.h: from the books into the file, once, and what
+ * test_commit.c - collect/batch.h, snapshot.h, kept.h and commit.h: from the books into the file, once, and what
  * happens when the file can take no more.
  */
 #include <fcntl.h>
@@ -8,8 +8,11 @@
 #include <sys/resource.h>
 
 #include "collect/batch.h"
+#include "collect/kept.h"
+#include "collect/resident.h"
 #include "store/reader.h"
 #include "tests/unit/producer.h"
+#include "wire/moments.h"
 
 #define A 0x10000u
 #define B 0x20000u
@@ -42,8 +45,8 @@ static int remove_folder(void **state)
 
 static int set_up(void **state)
 {
-	static const struct mt_writer_session session = {"1", 0,    "monotonic", "h", "k",
-	                                                 "m", 4096, 1,           1,   "", 0};
+	static const struct mt_writer_session session = {"1",  0, "monotonic", "h", "k", "m",
+	                                                 4096, 1, 1,           "",  0};
 	struct mt_error error;
 	static int number;
 
@@ -245,6 +248,149 @@ static void nobody_waits_for_a_file_that_is_full(void **state)
 	rows_are("PRAGMA integrity_check", "ok\n");
 }
 
+/* A snapshot of pages has come; its number. */
+static uint32_t arrive(enum mt_resident_reason reason, uint64_t resident_bytes)
+{
+	static const char *const names[] = {"asked", "exit", "peak", "periodic"};
+	struct mt_ledger *ledger = &bench.collector->ledger;
+	struct mt_resident *resident =
+	        mt_resident_new(bench.collector, p.slot, p.generation, 100, reason);
+	uint32_t id = ++ledger->snapshot_ids;
+
+	assert_non_null(resident);
+	resident->snapshot.id = id;
+	resident->snapshot.process = bench_process(&bench, &p)->id;
+	resident->snapshot.reason = names[reason];
+	resident->owners.resident_bytes = resident_bytes;
+	mt_kept_arrived(ledger, resident);
+	return id;
+}
+
+static void a_higher_peak_takes_the_place_of_the_last_one(void **state)
+{
+	(void)state;
+	bench_round(&bench);
+	arrive(MT_RESIDENT_PEAK, 1000);
+	/* Before the first one is written, and after. */
+	arrive(MT_RESIDENT_PEAK, 2000);
+	write_all();
+	rows_are("SELECT id, resident_bytes FROM snapshot JOIN resident ON snapshot = id",
+	         "2|2000\n");
+	arrive(MT_RESIDENT_ASKED, 7);
+	arrive(MT_RESIDENT_PEAK, 3000);
+	write_all();
+	rows_are("SELECT id, resident_bytes FROM snapshot JOIN resident ON snapshot = id",
+	         "3|7\n4|3000\n");
+	/* It was over when it could be looked at. */
+	arrive(MT_RESIDENT_PEAK, 2500);
+	write_all();
+	rows_are("SELECT id, reason FROM snapshot", "3|asked\n4|peak\n");
+}
+
+static void periodic_snapshots_are_bounded(void **state)
+{
+	uint32_t last = 0;
+
+	(void)state;
+	bench_round(&bench);
+	for (unsigned int i = 0; i < MT_PROCESS_PERIODIC_MAX; i++) {
+		arrive(MT_RESIDENT_PERIODIC, 1);
+		if (i % 7 == 0)
+			write_all();
+	}
+	write_all();
+	rows_are("SELECT count(*) FROM snapshot JOIN resident ON snapshot = id", "128\n");
+	last = arrive(MT_RESIDENT_PERIODIC, 1);
+	write_all();
+	assert_int_equal(last, 129);
+	rows_are("SELECT count(*), min(id), max(id), sum(id % 2) FROM snapshot", "65|1|129|65\n");
+	rows_are("SELECT count(*) FROM resident", "65\n");
+}
+
+static void an_end_waits_for_its_pages_and_goes_on_without(void **state)
+{
+	struct mt_ledger *ledger = &bench.collector->ledger;
+	struct mt_snapshots *snapshots = &bench.collector->snapshots;
+
+	(void)state;
+	ledger->moments = MT_MOMENT_EXIT;
+	ledger->snapshots = snapshots;
+	assert_int_equal(mt_snapshots_start(snapshots, NULL), 0);
+	producer_alloc(&p, A, 10, 1);
+	producer_fixed(&p, MT_EVENT_EXIT, MT_EXIT_RETURN, 0, 0, 0, 0);
+	bench_round(&bench);
+	write_all();
+	assert_int_equal(committed(), MT_COMMITTED_NOT_YET);
+	/* No such process: that is what its pages come to, and the reason is kept. */
+	mt_snapshots_stop(snapshots);
+	bench_round(&bench);
+	assert_true(ledger->is_urgent);
+	write_all();
+	assert_int_equal(committed(), MT_COMMITTED);
+	rows_are("SELECT reason, live_bytes, (SELECT count(*) FROM resident) FROM snapshot",
+	         "exit|10|0\n");
+	rows_are(
+	        "SELECT kind, count, text LIKE 'what was resident at the end was not found out: %' "
+	        "FROM note",
+	        "snapshot|1|1\n");
+}
+
+static void an_end_does_not_wait_for_ever(void **state)
+{
+	struct mt_ledger *ledger = &bench.collector->ledger;
+
+	(void)state;
+	ledger->moments = MT_MOMENT_EXIT;
+	/* Nobody takes them: there is no thread. */
+	ledger->snapshots = &bench.collector->snapshots;
+	pthread_mutex_init(&ledger->snapshots->mutex, NULL);
+	producer_fixed(&p, MT_EVENT_EXIT, MT_EXIT_RETURN, 0, 0, 0, 0);
+	bench_round(&bench);
+	write_all();
+	assert_int_equal(committed(), MT_COMMITTED_NOT_YET);
+	bench_process(&bench, &p)->pages_until_ns = 1;
+	bench_round(&bench);
+	write_all();
+	assert_int_equal(committed(), MT_COMMITTED);
+	rows_are("SELECT end_reason FROM process", "exit\n");
+	mt_resident_free(ledger->snapshots->first);
+}
+
+static void a_long_timeline_loses_every_second_point(void **state)
+{
+	struct mt_ledger *ledger = &bench.collector->ledger;
+	struct mt_mail mail = {.type = MT_MAIL_USAGE, .usage = mt_usage_nothing()};
+	struct mt_process *process;
+	uint64_t ticks;
+
+	(void)state;
+	bench_round(&bench);
+	process = bench_process(&bench, &p);
+	ticks = process->point_ticks;
+	mail.slot = p.slot;
+	mail.generation = p.generation;
+	write_all();
+	/* Its start, and what was due since. */
+	rows_are("SELECT count(*) FROM timeline", "2\n");
+	for (int i = 3; i <= 4096; i++) {
+		mail.usage.rss_anon_bytes = i;
+		ledger->cut_stamp += ticks;
+		mt_kept_usage(ledger, &mail);
+		/* Too early for another one. */
+		ledger->cut_stamp += 1;
+		mt_kept_usage(ledger, &mail);
+		if (i % 1000 == 0)
+			write_all();
+	}
+	assert_true(process->point_ticks == ticks);
+	write_all();
+	rows_are("SELECT count(*), min(rss_anon_bytes), max(rss_anon_bytes), sum(rss_anon_bytes % "
+	         "2) "
+	         "FROM timeline",
+	         "2048|4|4096|0\n");
+	assert_true(process->point_ticks == 2 * ticks);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -254,6 +400,11 @@ int main(void)
 	        TEST(a_total_that_did_not_change_follows_a_later_peak),
 	        TEST(the_end_is_written_with_its_blocks_and_then_told),
 	        TEST(late_events_are_written_after_the_end_and_change_no_figure),
+	        TEST(a_higher_peak_takes_the_place_of_the_last_one),
+	        TEST(periodic_snapshots_are_bounded),
+	        TEST(an_end_waits_for_its_pages_and_goes_on_without),
+	        TEST(an_end_does_not_wait_for_ever),
+	        TEST(a_long_timeline_loses_every_second_point),
 	        TEST(nobody_waits_for_a_file_that_is_full),
 	};
 

@@ -22,6 +22,7 @@
 #include "preload/config.h"
 #include "preload/emit.h"
 #include "preload/module.h"
+#include "preload/order.h"
 #include "preload/process.h"
 #include "preload/real.h"
 #include "preload/rules.h"
@@ -590,6 +591,29 @@ static void a_wait_that_signals_interrupt_is_no_shorter(void **state)
 		;
 }
 
+/* Without the mark that it is shared, stamps there would go without a fence. */
+static void a_district_is_one_rings_until_another_writes_of_a_block_there(void **state)
+{
+	const struct mt_ring_writer one = {.number = 1}, two = {.number = 2};
+	const uint64_t addr = 0x5555ull << MT_ORDER_DISTRICT_BITS;
+	_Atomic uint16_t *districts = &mt_wiped->districts[0x5555];
+
+	(void)state;
+	assert_int_equal(districts[0], 0);
+	mt_order_stamp(&one, addr + 16);
+	assert_int_equal(districts[0], 1);
+	mt_order_stamp(&one, addr + 0xfff0);
+	assert_int_equal(districts[0], 1);
+	mt_order_stamp(&two, addr + 0x10000);
+	assert_int_equal(districts[0], 1);
+	assert_int_equal(districts[1], 2);
+	mt_order_stamp(&two, addr + 0xfff0);
+	assert_int_equal(districts[0], MT_ORDER_SHARED);
+	mt_order_stamp(&two, addr);
+	mt_order_stamp(&one, addr);
+	assert_int_equal(districts[0], MT_ORDER_SHARED);
+}
+
 int main(int argc, char **argv)
 {
 	/* In this order: what is told once is told to the first. */
@@ -607,6 +631,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test(a_thread_knows_nothing_of_the_stack_of_the_one_before_it),
 	        cmocka_unit_test(threads_that_define_stacks_at_once_agree_on_them),
 	        cmocka_unit_test(a_wait_that_signals_interrupt_is_no_shorter),
+	        cmocka_unit_test(a_district_is_one_rings_until_another_writes_of_a_block_there),
 	};
 
 	(void)argc;

@@ -42,6 +42,30 @@ static void a_dash_in_a_key_is_an_underscore(void **state)
 	assert_int_equal(mt_option_find("", 0), MT_OPTION_COUNT);
 }
 
+static void moments_are_words_and_a_time(void **state)
+{
+	static const char *const wrong[] = {
+	        "",        ",",    "auto,",   "of",  "off,exit", "10",   "s",
+	        "10s,20s", "99ms", "1441min", "-1s", "10 s",     "1.5s", "99999999999999999999s"};
+	uint64_t moments = 77;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_false(mt_moments_parse(wrong[i], strlen(wrong[i]), &moments));
+	assert_int_equal(moments, 77);
+	assert_true(mt_moments_parse("off", 3, &moments));
+	assert_int_equal(moments, 0);
+	assert_true(mt_moments_parse("exit,peak", 9, &moments));
+	assert_int_equal(moments, MT_MOMENT_EXIT | MT_MOMENT_PEAK);
+	assert_true(mt_moments_parse("auto,10s", 8, &moments));
+	assert_int_equal(moments & 0xff, MT_MOMENT_AUTO);
+	assert_int_equal(mt_moments_period_ms(moments), 10000);
+	assert_true(mt_moments_parse("2min", 4, &moments));
+	assert_int_equal(mt_moments_period_ms(moments), 120000);
+	assert_true(mt_moments_parse("100ms", 5, &moments));
+	assert_int_equal(mt_moments_period_ms(moments), 100);
+}
+
 static void what_is_wrong_is_told_and_changes_nothing(void **state)
 {
 	struct mt_options options;
@@ -117,6 +141,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(every_default_is_valid),
 	        cmocka_unit_test(a_dash_in_a_key_is_an_underscore),
+	        cmocka_unit_test(moments_are_words_and_a_time),
 	        cmocka_unit_test(what_is_wrong_is_told_and_changes_nothing),
 	        cmocka_unit_test(a_string_of_pairs_is_taken_one_by_one),
 	        cmocka_unit_test(sizes_may_have_a_suffix),

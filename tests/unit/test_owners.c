@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "collect/owners.h"
+#include "collect/pools.h"
 
 #define PAGE  4096u
 #define SITES 8u
@@ -201,6 +202,106 @@ static void blocks_that_overlap_are_not_counted_twice(void **state)
 	assert_int_equal(bytes_of(MT_OWNER_LIVE, 1), 0);
 }
 
+/* 2 MB at 0x200000 are one huge page, of which three pages hold blocks. */
+static void free_pages_of_a_huge_page_are_its_blocks_bloat(void **state)
+{
+	const struct mt_page_run runs[] = {
+	        {0x200000, 0x400000, MT_PAGE_RESIDENT | MT_PAGE_HUGE},
+	        {0x400000, 0x600000, MT_PAGE_RESIDENT | MT_PAGE_HUGE},
+	        {0x600000, 0x610000, MT_PAGE_RESIDENT},
+	};
+	const struct mt_owner_block blocks[] = {
+	        {0x200000, 3 * PAGE, 1}, /* 509 pages of bloat: 3/4 to site 1, 1/4 to 2 */
+	        {0x203000, PAGE, 2},
+	        {0x500000, 16, 3}, /* alone in its huge page */
+	};
+	const struct mt_region pool = {0x200000, 0x700000, MT_REGION_POOL, 0};
+	const uint64_t huge = 512 * PAGE;
+
+	(void)state;
+	find("200000-700000 rw-p 00000000 00:00 0 \n", runs, COUNT(runs), blocks, COUNT(blocks),
+	     NULL, 0);
+	assert_int_equal(bytes_of(MT_OWNER_BLOAT, 1), 508 * PAGE / 4 * 3);
+	assert_int_equal(bytes_of(MT_OWNER_BLOAT, 2), 508 * PAGE / 4);
+	assert_int_equal(bytes_of(MT_OWNER_BLOAT, 3), 511 * PAGE);
+	assert_int_equal(owners.sites[1].pinned_bytes, 3 * PAGE);
+	assert_int_equal(owners.sites[2].pinned_bytes, PAGE);
+	assert_int_equal(owners.sites[3].pinned_bytes, huge);
+	assert_int_equal(owners.kinds[MT_OWNER_TOP], 16 * PAGE);
+	assert_int_equal(owners.purgeable_bytes, 0);
+	mt_owners_free(&owners);
+	/* Of jemalloc's memory, 7 pages next to a block may be kept for others of its size. */
+	find("200000-700000 rw-p 00000000 00:00 0 \n", runs, COUNT(runs), blocks, COUNT(blocks),
+	     &pool, 1);
+	assert_int_equal(owners.kinds[MT_OWNER_FREE], 16 * PAGE);
+	assert_int_equal(owners.purgeable_bytes,
+	                 (508 - 7) * PAGE + (256 - 7) * PAGE + (255 - 7) * PAGE + 16 * PAGE);
+}
+
+static void a_site_returns_what_it_holds_up(void **state)
+{
+	const struct mt_page_run runs[] = {{0x10000, 0x20000, MT_PAGE_RESIDENT}};
+	const struct mt_owner_block blocks[] = {
+	        {0x10000, 100, 1}, /* pages 1 to 3 are free below both */
+	        {0x14000, 100, 2}, /* and 5 to 8 above this one ... */
+	        {0x19000, 100, 3}, /* ... which this alone keeps from the top */
+	        {0x1b000, 100, 3},
+	};
+
+	(void)state;
+	find("10000-20000 rw-p 00000000 00:00 0 [heap]\n", runs, COUNT(runs), blocks, COUNT(blocks),
+	     NULL, 0);
+	for (size_t i = 0; i < owners.count; i++) {
+		const struct mt_owner *row = &owners.rows[i];
+
+		if (row->kind != MT_OWNER_LIVE)
+			continue;
+		/* two pages with blocks, four below, one between, four above */
+		assert_int_equal(row->returned_bytes, row->key == 3 ? 11 * PAGE : PAGE);
+	}
+	assert_int_equal(bytes_of(MT_OWNER_TOP, 0), 4 * PAGE);
+	assert_int_equal(bytes_of(MT_OWNER_FREE, 0), 8 * PAGE);
+}
+
+static void the_break_is_an_allocators_if_blocks_live_in_it(void **state)
+{
+	const struct mt_page_run runs[] = {{0x10000, 0x20000, MT_PAGE_RESIDENT}};
+	const struct mt_owner_block malloc_s[] = {{0x10010, 100, 1}, {0x14010, 100, 1}};
+	const struct mt_owner_block inside[] = {{0x16000, 100, 1}};
+	const struct mt_region regions[] = {{0x14000, 0x18000, MT_REGION_BREAK, 5}};
+
+	(void)state;
+	/* its first page is half malloc's */
+	find("10000-20000 rw-p 00000000 00:00 0 [heap]\n", runs, COUNT(runs), malloc_s,
+	     COUNT(malloc_s), regions, COUNT(regions));
+	assert_int_equal(bytes_of(MT_OWNER_MMAP, 5), 3 * PAGE);
+	mt_owners_free(&owners);
+	find("10000-20000 rw-p 00000000 00:00 0 [heap]\n", runs, COUNT(runs), inside, COUNT(inside),
+	     regions, COUNT(regions));
+	assert_int_equal(owners.kinds[MT_OWNER_MMAP], 0);
+}
+
+static void a_library_that_hands_its_mappings_out_is_an_allocator(void **state)
+{
+	/* Of module 2, one holds a block; module 3 maps for itself, and 0 may be the program. */
+	struct mt_region regions[] = {
+	        {0x10000, 0x20000, MT_REGION_MMAP, 1}, {0x20000, 0x30000, MT_REGION_MMAP, 2},
+	        {0x30000, 0x40000, MT_REGION_MMAP, 3}, {0x40000, 0x50000, MT_REGION_MMAP, 4},
+	        {0x50000, 0x60000, MT_REGION_MMAP, 5},
+	};
+	const uint32_t modules[] = {2, 2, 3, 0, 0};
+	const struct mt_owner_block blocks[] = {
+	        {0x8000, 16, 1}, {0x24000, 16, 1}, {0x44000, 16, 1}};
+
+	(void)state;
+	assert_int_equal(mt_pools_mark(regions, COUNT(regions), modules, blocks, COUNT(blocks)), 0);
+	assert_int_equal(regions[0].kind, MT_REGION_POOL);
+	assert_int_equal(regions[1].kind, MT_REGION_POOL);
+	assert_int_equal(regions[2].kind, MT_REGION_MMAP);
+	assert_int_equal(regions[3].kind, MT_REGION_MMAP);
+	assert_int_equal(regions[4].kind, MT_REGION_MMAP);
+}
+
 static uint64_t next(uint64_t *seed, uint64_t limit)
 {
 	*seed ^= *seed << 13;
@@ -228,6 +329,8 @@ static void it_always_adds_up(void **state)
 			runs[run_count++] = (struct mt_page_run){at, at + pages * PAGE,
 			                                         next(&seed, 8) ? MT_PAGE_RESIDENT
 			                                                        : MT_PAGE_SWAPPED};
+			if (!next(&seed, 4))
+				runs[run_count - 1].bits |= MT_PAGE_HUGE;
 			at += (pages + next(&seed, 3)) * PAGE;
 		}
 		for (at = 0x10000 + next(&seed, 5000); block_count < 256 && at < 0x200000;) {
@@ -242,7 +345,7 @@ static void it_always_adds_up(void **state)
 
 			at = start + (1 + next(&seed, 20)) * PAGE;
 			regions[region_count] =
-			        (struct mt_region){start, at, (enum mt_region_kind)next(&seed, 4),
+			        (struct mt_region){start, at, (enum mt_region_kind)next(&seed, 7),
 			                           (uint32_t)next(&seed, SITES)};
 		}
 		find("10000-80000 rw-p 00000000 00:00 0 [heap]\n"
@@ -268,6 +371,12 @@ int main(void)
 	        cmocka_unit_test_teardown(what_holds_blocks_was_mapped_by_an_allocator,
 	                                  free_owners),
 	        cmocka_unit_test_teardown(blocks_that_overlap_are_not_counted_twice, free_owners),
+	        cmocka_unit_test_teardown(free_pages_of_a_huge_page_are_its_blocks_bloat,
+	                                  free_owners),
+	        cmocka_unit_test_teardown(a_site_returns_what_it_holds_up, free_owners),
+	        cmocka_unit_test_teardown(the_break_is_an_allocators_if_blocks_live_in_it,
+	                                  free_owners),
+	        cmocka_unit_test(a_library_that_hands_its_mappings_out_is_an_allocator),
 	        cmocka_unit_test(it_always_adds_up),
 	};
 

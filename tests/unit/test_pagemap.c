@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test_pagemap.c - base/pagemap.h on mappings of this process whose residency is known by construction. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -134,6 +136,94 @@ static void every_second_page_of_many_is_found(void **state)
 	munmap(start, count * page);
 }
 
+static uint64_t resident_between(const struct mt_pages *pages, const char *start, size_t bytes)
+{
+	uint64_t sum = 0, from = (uintptr_t)start, to = from + bytes;
+
+	for (size_t i = 0; i < pages->count; i++) {
+		const struct mt_page_run *run = &pages->runs[i];
+
+		if ((run->bits & MT_PAGE_RESIDENT) && run->start < to && run->end > from)
+			sum += (run->end < to ? run->end : to) -
+			       (run->start > from ? run->start : from);
+	}
+	return sum;
+}
+
+static void one_look_finds_the_pages_of_all_mappings(void **state)
+{
+	char *start = map(MAP_PRIVATE), *other = map(MAP_SHARED);
+	struct mt_pages pages = {0};
+	int r;
+
+	(void)state;
+	memset(start, 1, 9 * page);
+	memset(other, 1, 4 * page);
+	r = mt_pagemap_add_all(fd, &pages);
+	if (r == -ENOTTY) {
+		print_message("this kernel has no PAGEMAP_SCAN\n");
+		skip();
+	}
+	assert_int_equal(r, 0);
+	assert_int_equal(pages.source, MT_PAGEMAP_SCAN);
+	assert_int_equal(resident_between(&pages, start, PAGES * page), 9 * page);
+	assert_int_equal(resident_between(&pages, other, PAGES * page), 4 * page);
+	mt_pages_free(&pages);
+	munmap(start, PAGES * page);
+	munmap(other, PAGES * page);
+}
+
+/* As on a kernel before 6.7: the zero page counts. */
+static void an_old_kernels_pagemap_tells_all_but_the_zero_page(void **state)
+{
+	char *start = map(MAP_PRIVATE);
+	volatile char seen;
+	struct mt_pages pages = {.source = MT_PAGEMAP_READ};
+
+	(void)state;
+	memset(start, 1, 3 * page);
+	seen = start[10 * page];
+	(void)seen;
+	assert_int_equal(
+	        mt_pagemap_add(fd, (uintptr_t)start, (uintptr_t)start + PAGES * page, &pages), 0);
+	assert_int_equal(pages.source, MT_PAGEMAP_READ);
+	assert_string_equal(mt_pagemap_source_name(pages.source), "pagemap");
+	assert_int_equal(resident_between(&pages, start, 3 * page), 3 * page);
+	assert_int_equal(resident_between(&pages, start, PAGES * page), 4 * page);
+	mt_pages_free(&pages);
+	munmap(start, PAGES * page);
+}
+
+static void what_is_removed_is_gone_and_nothing_else(void **state)
+{
+	struct mt_pages pages = {
+	        .runs = malloc(3 * sizeof(*pages.runs)), .count = 3, .capacity = 3};
+
+	(void)state;
+	pages.runs[0] = (struct mt_page_run){0x1000, 0x3000, MT_PAGE_RESIDENT};
+	pages.runs[1] = (struct mt_page_run){0x3000, 0x8000, MT_PAGE_HUGE};
+	pages.runs[2] = (struct mt_page_run){0x9000, 0xb000, MT_PAGE_RESIDENT};
+	/* out of the middle of one, which becomes two */
+	assert_int_equal(mt_pages_remove(&pages, 0x4000, 0x6000), 0);
+	assert_int_equal(pages.count, 4);
+	assert_int_equal(pages.runs[1].end, 0x4000);
+	assert_int_equal(pages.runs[2].start, 0x6000);
+	assert_int_equal(pages.runs[2].end, 0x8000);
+	assert_int_equal(pages.runs[2].bits, MT_PAGE_HUGE);
+	/* the end of one, one whole, the start of one */
+	assert_int_equal(mt_pages_remove(&pages, 0x2000, 0x7000), 0);
+	assert_int_equal(pages.count, 3);
+	assert_int_equal(pages.runs[0].end, 0x2000);
+	assert_int_equal(pages.runs[1].start, 0x7000);
+	/* where nothing is */
+	assert_int_equal(mt_pages_remove(&pages, 0x8000, 0x9000), 0);
+	assert_int_equal(mt_pages_remove(&pages, 0xc000, 0xd000), 0);
+	assert_int_equal(pages.count, 3);
+	assert_int_equal(mt_pages_remove(&pages, 0, 0x10000), 0);
+	assert_int_equal(pages.count, 0);
+	mt_pages_free(&pages);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +231,9 @@ int main(void)
 	        cmocka_unit_test(the_zero_page_is_not_resident),
 	        cmocka_unit_test(shared_memory_is_a_files),
 	        cmocka_unit_test(every_second_page_of_many_is_found),
+	        cmocka_unit_test(one_look_finds_the_pages_of_all_mappings),
+	        cmocka_unit_test(an_old_kernels_pagemap_tells_all_but_the_zero_page),
+	        cmocka_unit_test(what_is_removed_is_gone_and_nothing_else),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -79,6 +79,64 @@ static void every_page_belongs_to_who_mapped_it_last(void **state)
 	mt_regions_free(&regions);
 }
 
+/* Of the two, `regions` is the parent, at first. */
+static void a_child_keeps_what_was_mapped_at_the_fork(void **state)
+{
+	uint32_t pages[PAGES] = {0}, of_child[PAGES], parent_pages[PAGES];
+	struct mt_regions child = {0}, parent;
+	uint64_t seed = 362436069ull;
+
+	(void)state;
+	for (uint32_t step = 1; step < 3000; step++) {
+		uint64_t first = next(&seed, PAGES), count = 1 + next(&seed, 20);
+
+		if (first + count > PAGES)
+			count = PAGES - first;
+		if (step % 3 == 0) {
+			mt_regions_unmap(&regions, BASE + first * PAGE, count * PAGE, PAGE);
+			set(pages, first, count, 0);
+		} else {
+			mt_regions_map(&regions, BASE + first * PAGE, count * PAGE, step, PAGE);
+			set(pages, first, count, step);
+		}
+		compare(pages);
+		if (step % 10 == 0) {
+			mt_regions_free(&child);
+			assert_int_equal(mt_regions_share(&regions, &child), 0);
+			memcpy(of_child, pages, sizeof(pages));
+			assert_ptr_equal(child.rows, regions.rows);
+		}
+		if (step < 10)
+			continue;
+		parent = regions;
+		regions = child;
+		compare(of_child);
+		/* Now and then the child goes on, and the parent stays as it was. */
+		if (step % 100 == 50) {
+			child = parent;
+			memcpy(parent_pages, pages, sizeof(pages));
+			memcpy(pages, of_child, sizeof(pages));
+			memcpy(of_child, parent_pages, sizeof(pages));
+		} else {
+			regions = parent;
+		}
+	}
+	mt_regions_free(&child);
+	mt_regions_free(&regions);
+}
+
+static void the_length_of_a_mapping_is_that_of_its_call(void **state)
+{
+	(void)state;
+	mt_regions_map(&regions, BASE, 10 * PAGE, 7, PAGE);
+	mt_regions_map(&regions, BASE + 10 * PAGE, 2 * PAGE, 8, PAGE);
+	assert_int_equal(mt_regions_bytes(&regions, BASE), 10 * PAGE);
+	assert_int_equal(mt_regions_bytes(&regions, BASE + 10 * PAGE), 2 * PAGE);
+	assert_int_equal(mt_regions_bytes(&regions, BASE + PAGE), 0);
+	assert_int_equal(mt_regions_bytes(&regions, BASE + 12 * PAGE), 0);
+	mt_regions_free(&regions);
+}
+
 static void impossible_ranges_change_nothing(void **state)
 {
 	(void)state;
@@ -96,6 +154,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(every_page_belongs_to_who_mapped_it_last),
+	        cmocka_unit_test(a_child_keeps_what_was_mapped_at_the_fork),
+	        cmocka_unit_test(the_length_of_a_mapping_is_that_of_its_call),
 	        cmocka_unit_test(impossible_ranges_change_nothing),
 	};
 

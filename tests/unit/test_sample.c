@@ -35,6 +35,17 @@ static _Atomic uint64_t allocs, frees, later_frees, reallocs, failed_reallocs;
 static const void *last_alloc;
 static bool emit_fails;
 
+/* Nothing grows here. */
+void *const volatile *mt_growth_break;
+volatile uintptr_t mt_growth_break_known;
+bool mt_growth_is_on;
+
+void mt_growth_look(const struct mt_caller *caller, const void *block)
+{
+	(void)caller;
+	(void)block;
+}
+
 bool mt_emit_alloc(const struct mt_caller *caller, const void *block, size_t size_bytes)
 {
 	(void)caller;

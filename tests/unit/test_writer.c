@@ -185,7 +185,12 @@ static void the_other_tables_hold_what_was_written(void **state)
 	mt_writer_total(writer, &(struct mt_writer_total){1, 2, 0, 1, 1, 1, 1, 1, 1, 1});
 	mt_writer_snapshot(writer, &(struct mt_writer_snapshot){1, 1, "exit", 30, 2, 12});
 	assert_int_equal(mt_writer_blocks(writer, blocks, 2), 0);
-	mt_writer_timeline(writer, &(struct mt_writer_timeline){1, 100, 1, 2, 3});
+	mt_writer_timeline(writer,
+	                   &(struct mt_writer_timeline){1, 100, 1, 2, 3, mt_usage_nothing()});
+	mt_writer_timeline(writer, &(struct mt_writer_timeline){
+	                                   1, 200, 1, 2, 3, {11, 12, 13, 14, 15, 16, 17, 18, 19}});
+	mt_writer_meminfo(writer,
+	                  &(struct mt_writer_meminfo){1, "cgroup", "memory.max", INT64_MAX});
 	mt_writer_note(writer, &(struct mt_writer_note){1, 0, 5, "option", 1, "a sentence"});
 	mt_writer_note(writer, &(struct mt_writer_note){1, 0, 5, "option", 3, "a sentence"});
 	assert_int_equal(mt_writer_commit(writer), 0);
@@ -207,7 +212,13 @@ static void the_other_tables_hold_what_was_written(void **state)
 	         " ORDER BY addr",
 	         "1|4096|5|11|2|5|1|unclassified\n1|8192|7|12|2|0|-|unclassified\n");
 	rows_are("SELECT process, time_ns, live_blocks, live_bytes, allocations FROM timeline",
-	         "1|100|1|2|3\n");
+	         "1|100|1|2|3\n1|200|1|2|3\n");
+	rows_are("SELECT rss_anon_bytes, rss_file_bytes, rss_shmem_bytes, swap_bytes, mapped_bytes,"
+	         " peak_rss_bytes, break_bytes, minor_faults, major_faults FROM timeline ORDER BY"
+	         " time_ns",
+	         "-|-|-|-|-|-|-|-|-\n11|12|13|14|15|16|17|18|19\n");
+	rows_are("SELECT snapshot, source, name, value FROM meminfo",
+	         "1|cgroup|memory.max|9223372036854775807\n");
 	rows_are("SELECT id, process, time_ns, kind, count, text FROM note",
 	         "1|-|5|option|3|a sentence\n");
 }

@@ -35,8 +35,10 @@ static void *volatile keep;
 
 static __attribute__((noinline)) void touch(size_t bytes)
 {
-	keep = malloc(bytes);
-	free(keep);
+	void *block = malloc(bytes);
+
+	keep = block; // so that the compiler keeps the call
+	free(block);
 	blocks = blocks + 1;
 }
 

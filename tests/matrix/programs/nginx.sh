@@ -4,30 +4,7 @@ packages="nginx-light curl"
 version() { nginx -v 2>&1; }
 prepare()
 {
-	mkdir -p root/temp
-	seq 1 20000 >root/page
-	cat >nginx.conf <<-CONF
-		daemon off;
-		worker_processes 2;
-		pid $work/nginx.pid;
-		error_log /dev/null;
-		$([ "$(id -u)" -ne 0 ] || echo "user root;")
-		events { worker_connections 64; }
-		http {
-			access_log off;
-			client_body_temp_path $work/root/temp;
-			proxy_temp_path $work/root/temp;
-			fastcgi_temp_path $work/root/temp;
-			uwsgi_temp_path $work/root/temp;
-			scgi_temp_path $work/root/temp;
-			gzip on;
-			server {
-				listen unix:$work/nginx.socket;
-				root $work/root;
-				location /moved { return 302 /page; }
-			}
-		}
-	CONF
+	nginx_site 2 /dev/null
 	cat >session <<-'PART'
 		rm -f nginx.socket
 		nginx -p "$PWD" -c "$PWD/nginx.conf" &

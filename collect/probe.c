@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * probe.c - see probe.h.
+ *
+ * /proc is read without the lock: a row is copied, and found again by its slot and generation.
+ */
+#include "collect/probe.h"
+
+#include "base/array.h"
+#include "collect/collector.h"
+#include "collect/host.h"
+#include "collect/kept.h"
+#include "collect/resident.h"
+#include "collect/snapshots.h"
+#include "wire/moments.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_MS      1000000ull
+#define GROWING_NS     (10 * NS_PER_MS)
+#define CALM_NS        (100 * NS_PER_MS)
+#define RESTING_NS     (200 * NS_PER_MS)
+#define REST_BEGINS_NS (2000 * NS_PER_MS)
+/* All is read so often where what is resident does not change. */
+#define UNCHANGED_NS (1000 * NS_PER_MS)
+/* A round is followed by this many times its own cost. */
+#define COST_FACTOR 200u
+/*
+ * A snapshot of a peak is followed by this many times the time that it took: while smaps is read, the process cannot map
+ * anything. Who asks for peaks gets every one that can be had. Nor is a process that grows quickly and is over soon kept
+ * waiting: the first of this much time are free.
+ */
+#define AUTO_FACTOR  40u
+#define PEAK_FACTOR  1u
+#define AUTO_FREE_NS (60 * NS_PER_MS)
+/* It was over when it could be looked at, or the kernel's figures do not agree: much later. */
+#define MISSED_FACTOR 100u
+/* The drain thread is far behind: nothing more is put on it. */
+#define UNREAD_MAX 4096u
+
+static uint64_t thread_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static struct mt_probed *find(struct mt_probe *probe, uint32_t slot, uint32_t generation)
+{
+	for (size_t i = 0; i < probe->count; i++)
+		if (probe->rows[i].slot == slot && probe->rows[i].generation == generation)
+			return &probe->rows[i];
+	return NULL;
+}
+
+/* ---- What is seen ---- */
+
+static void want_snapshot(struct mt_probe *probe, struct mt_probed *row,
+                          enum mt_resident_reason reason)
+{
+	struct mt_resident *resident =
+	        mt_resident_new(probe->collector, row->slot, row->generation, row->pid, reason);
+
+	if (!resident)
+		return;
+	row->is_busy = true;
+	row->wanted_bytes = row->rss_bytes;
+	mt_snapshots_add(&probe->collector->snapshots, resident);
+}
+
+/* More than a twentieth above the last one, so that the peak is always explained within 5 %. */
+static bool is_peak(const struct mt_probe *probe, const struct mt_probed *row, uint64_t now_ns)
+{
+	if (!(probe->moments & (MT_MOMENT_AUTO | MT_MOMENT_PEAK)) ||
+	    row->rss_bytes <= row->peak_bytes + row->peak_bytes / 20 || now_ns < row->peak_ns)
+		return false;
+	return probe->moments & MT_MOMENT_PEAK ||
+	       mt_kept_is_worth(now_ns - row->born_ns, row->rss_bytes);
+}
+
+static void take_snapshots(struct mt_probe *probe, struct mt_probed *row, uint64_t now_ns)
+{
+	if (row->is_busy || row->is_hopeless)
+		return;
+	if (row->period_ns && now_ns >= row->periodic_ns) {
+		/* As the drain thread gives up every second one then (kept.c). */
+		if (++row->periodic_count > MT_PROCESS_PERIODIC_MAX) {
+			row->periodic_count = MT_PROCESS_PERIODIC_MAX / 2 + 1;
+			row->period_ns *= 2;
+		}
+		row->periodic_ns = now_ns + row->period_ns;
+		want_snapshot(probe, row, MT_RESIDENT_PERIODIC);
+	} else if (is_peak(probe, row, now_ns)) {
+		want_snapshot(probe, row, MT_RESIDENT_PEAK);
+	}
+}
+
+static void set_pace(const struct mt_probe *probe, struct mt_probed *row, uint64_t rss_bytes,
+                     uint64_t now_ns)
+{
+	uint64_t most_ns = now_ns - row->change_ns < REST_BEGINS_NS ? CALM_NS : RESTING_NS;
+
+	if (rss_bytes > row->rss_bytes + row->rss_bytes / 100)
+		row->pace_ns = GROWING_NS;
+	else
+		row->pace_ns *= 2;
+	if (rss_bytes != row->rss_bytes)
+		row->change_ns = now_ns;
+	if (!(probe->moments & (MT_MOMENT_AUTO | MT_MOMENT_PEAK)))
+		row->pace_ns = most_ns = probe->point_ns < most_ns ? probe->point_ns : most_ns;
+	else if (probe->point_ns < most_ns)
+		most_ns = probe->point_ns > GROWING_NS ? probe->point_ns : GROWING_NS;
+	if (row->pace_ns > most_ns)
+		row->pace_ns = most_ns;
+	row->look_ns = now_ns + row->pace_ns;
+}
+
+static void post(struct mt_probe *probe, const struct mt_probed *row, const struct mt_usage *usage)
+{
+	if (atomic_fetch_add(&probe->unread, 1) >= UNREAD_MAX ||
+	    !mt_mailbox_post(&probe->collector->mail,
+	                     &(struct mt_mail){.type = MT_MAIL_USAGE,
+	                                       .slot = row->slot,
+	                                       .generation = row->generation,
+	                                       .usage = *usage})) {
+		atomic_fetch_sub(&probe->unread, 1);
+		return;
+	}
+	mt_collector_wake(probe->collector);
+}
+
+/* With the lock, which is given up meanwhile. */
+static void look(struct mt_probe *probe, const struct mt_probed *at, uint64_t now_ns)
+{
+	struct mt_probed before = *at;
+	struct mt_usage usage = before.usage;
+	struct mt_probed *row;
+	uint64_t rss_bytes;
+	bool is_due = now_ns >= before.point_ns;
+
+	pthread_mutex_unlock(&probe->mutex);
+	rss_bytes = mt_usage_rss("", before.pid, probe->page_bytes);
+	/* Where that has not changed, little else has: to read all takes ten times as long. */
+	if (rss_bytes == before.rss_bytes && now_ns < before.point_ns + UNCHANGED_NS)
+		is_due = false;
+	if (rss_bytes && is_due && mt_usage_read("", before.pid, &usage) < 0)
+		rss_bytes = 0;
+	if (rss_bytes && !mt_usage_is_same(&usage, &before.usage))
+		post(probe, &before, &usage);
+	pthread_mutex_lock(&probe->mutex);
+	row = find(probe, before.slot, before.generation);
+	if (!row)
+		return;
+	/* It has ended, or nobody may look. */
+	if (!rss_bytes) {
+		row->look_ns = now_ns + RESTING_NS;
+		return;
+	}
+	set_pace(probe, row, rss_bytes, now_ns);
+	row->rss_bytes = rss_bytes;
+	row->usage = usage;
+	if (is_due)
+		row->point_ns = now_ns + probe->point_ns;
+	take_snapshots(probe, row, now_ns);
+}
+
+/* ---- The thread ---- */
+
+static struct mt_probed *first_due(struct mt_probe *probe)
+{
+	struct mt_probed *first = NULL;
+
+	for (size_t i = 0; i < probe->count; i++)
+		if (!first || probe->rows[i].look_ns < first->look_ns)
+			first = &probe->rows[i];
+	return first;
+}
+
+static void wait_until(struct mt_probe *probe, uint64_t time_ns)
+{
+	struct timespec until = {(time_t)(time_ns / 1000000000u), (long)(time_ns % 1000000000u)};
+
+	if (time_ns == UINT64_MAX)
+		pthread_cond_wait(&probe->changed, &probe->mutex);
+	else
+		pthread_cond_clockwait(&probe->changed, &probe->mutex, CLOCK_MONOTONIC, &until);
+}
+
+static void *run(void *context)
+{
+	struct mt_probe *probe = context;
+	uint64_t spent_ns = thread_ns(), free_ns = 0;
+
+	pthread_setname_np(pthread_self(), "probe");
+	pthread_mutex_lock(&probe->mutex);
+	while (!probe->is_stopping) {
+		struct mt_probed *row = first_due(probe);
+		uint64_t now_ns = mt_stamp_monotonic_ns();
+		uint64_t due_ns = row ? row->look_ns : UINT64_MAX;
+		uint64_t cost_ns;
+
+		if (row && due_ns < free_ns)
+			due_ns = free_ns;
+		if (due_ns > now_ns) {
+			wait_until(probe, due_ns);
+			continue;
+		}
+		look(probe, row, now_ns);
+		cost_ns = thread_ns() - spent_ns;
+		spent_ns += cost_ns;
+		free_ns = now_ns > free_ns + 1000 * NS_PER_MS ? now_ns : free_ns;
+		free_ns += cost_ns * COST_FACTOR;
+	}
+	pthread_mutex_unlock(&probe->mutex);
+	return NULL;
+}
+
+int mt_probe_start(struct mt_probe *probe, struct mt_collector *collector, uint64_t moments,
+                   uint32_t point_ms)
+{
+	int r;
+
+	probe->collector = collector;
+	probe->moments = moments;
+	probe->point_ns = point_ms * NS_PER_MS;
+	probe->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	pthread_mutex_init(&probe->mutex, NULL);
+	pthread_cond_init(&probe->changed, NULL);
+	/* The numbers in another namespace's /proc are those of others. */
+	if (!mt_host_has_proc())
+		return 0;
+	probe->is_running = true;
+	r = pthread_create(&probe->thread, NULL, run, probe);
+	if (r != 0)
+		probe->is_running = false;
+	return -r;
+}
+
+void mt_probe_stop(struct mt_probe *probe)
+{
+	if (!probe->is_running)
+		return;
+	pthread_mutex_lock(&probe->mutex);
+	probe->is_stopping = true;
+	pthread_cond_signal(&probe->changed);
+	pthread_mutex_unlock(&probe->mutex);
+	pthread_join(probe->thread, NULL);
+	pthread_mutex_lock(&probe->mutex);
+	probe->is_running = false;
+	free(probe->rows);
+	probe->rows = NULL;
+	probe->count = probe->capacity = 0;
+	pthread_mutex_unlock(&probe->mutex);
+}
+
+void mt_probe_add(struct mt_probe *probe, uint32_t slot, uint32_t generation, pid_t pid)
+{
+	uint64_t now_ns = mt_stamp_monotonic_ns();
+	uint64_t period_ns = mt_moments_period_ms(probe->moments) * NS_PER_MS;
+
+	pthread_mutex_lock(&probe->mutex);
+	if (probe->is_running && !find(probe, slot, generation) &&
+	    MT_ARRAY_RESERVE(probe->rows, probe->capacity, probe->count + 1) == 0)
+		probe->rows[probe->count++] = (struct mt_probed){.slot = slot,
+		                                                 .generation = generation,
+		                                                 .pid = pid,
+		                                                 .born_ns = now_ns,
+		                                                 .change_ns = now_ns,
+		                                                 .look_ns = now_ns + GROWING_NS,
+		                                                 .pace_ns = GROWING_NS,
+		                                                 .usage = mt_usage_nothing(),
+		                                                 .period_ns = period_ns,
+		                                                 .periodic_ns = now_ns + period_ns};
+	/* Where others are looked at, it is noticed soon enough. */
+	if (probe->count == 1)
+		pthread_cond_signal(&probe->changed);
+	pthread_mutex_unlock(&probe->mutex);
+}
+
+void mt_probe_remove(struct mt_probe *probe, uint32_t slot, uint32_t generation)
+{
+	struct mt_probed *row;
+
+	pthread_mutex_lock(&probe->mutex);
+	row = find(probe, slot, generation);
+	if (row)
+		*row = probe->rows[--probe->count];
+	pthread_mutex_unlock(&probe->mutex);
+}
+
+void mt_probe_took(struct mt_probe *probe, const struct mt_resident *resident)
+{
+	uint64_t now_ns = mt_stamp_monotonic_ns();
+	uint64_t bytes = resident->owners.resident_bytes;
+	struct mt_probed *row;
+
+	if (resident->reason == MT_RESIDENT_ASKED || resident->reason == MT_RESIDENT_EXIT)
+		return;
+	pthread_mutex_lock(&probe->mutex);
+	row = find(probe, resident->slot, resident->generation);
+	if (row) {
+		row->is_busy = false;
+		/* A forked child that has done nothing yet may be asked about again. */
+		row->is_hopeless = resident->status != 0 && resident->status != -EAGAIN;
+	}
+	if (row && resident->reason == MT_RESIDENT_PEAK) {
+		bool is_free = probe->moments & MT_MOMENT_PEAK || row->took_ns < AUTO_FREE_NS;
+		uint64_t factor = is_free ? PEAK_FACTOR : AUTO_FACTOR;
+
+		row->took_ns += resident->took_ns;
+		if (bytes + bytes / 20 < row->wanted_bytes)
+			factor = MISSED_FACTOR;
+		if (bytes > row->peak_bytes)
+			row->peak_bytes = bytes;
+		row->peak_ns = now_ns + resident->took_ns * factor;
+	}
+	pthread_mutex_unlock(&probe->mutex);
+}
