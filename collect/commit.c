@@ -211,8 +211,8 @@ static int write_resident(struct mt_writer *writer, struct mt_resident *resident
 	}
 	if (r == 0)
 		r = write_growth(writer, resident);
-	for (size_t i = 0; i < resident->meminfo.count && r == 0; i++) {
-		const struct mt_meminfo_row *from = &resident->meminfo.rows[i];
+	for (size_t i = 0; i < resident->kept.count && r == 0; i++) {
+		const struct mt_kept_row *from = &resident->kept.rows[i];
 		struct mt_writer_meminfo to = {.snapshot = resident->snapshot.id,
 		                               .source = from->source,
 		                               .name = from->name,

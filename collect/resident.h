@@ -23,7 +23,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/meminfo.h"
 #include "base/usage.h"
 #include "collect/anonymous.h"
 #include "collect/freeze.h"
@@ -31,6 +30,7 @@
 #include "collect/pins.h"
 #include "collect/pages.h"
 #include "collect/snapshot.h"
+#include "host/kept.h"
 #include "wire/segment.h"
 
 struct mt_collector;
@@ -93,7 +93,7 @@ struct mt_resident {
 	uint32_t tries;
 	uint64_t page_table_bytes;
 	struct mt_usage usage;
-	struct mt_meminfo meminfo;
+	struct mt_kept kept;
 	int status; /* 0, or -errno and why: */
 	char message[256];
 };

@@ -5,13 +5,13 @@
 #include "host/limits.h"
 
 #include "base/cleanup.h"
+#include "host/cgroup.h"
 #include "host/lines.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- Resource limits ---- */
 
@@ -75,153 +75,129 @@ void mt_rlimits_read(const char *root, pid_t pid, struct mt_rlimits *ret_rlimits
 
 /* ---- Control groups ---- */
 
-#define V1_FOLDER "/sys/fs/cgroup/memory"
-#define V2_FOLDER "/sys/fs/cgroup"
 /* Limits from here on are none: v1 writes the largest number of whole pages. */
 #define V1_NONE (INT64_MAX / 65536 * 65536)
 
-static int read_number(const char *root, const char *folder, const char *name, uint64_t *ret_number)
-{
-	MT_CLEANUP_FREE char *path = NULL;
+#define AT(member) offsetof(struct mt_group, member)
 
-	if (asprintf(&path, "%s/%s", folder, name) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
-	return mt_lines_single(root, path, ret_number);
+const struct mt_group_file mt_group_files[] = {
+        {"memory.current", NULL, false, AT(current)},
+        {"memory.peak", NULL, false, AT(peak)},
+        {"memory.min", NULL, false, AT(min)},
+        {"memory.low", NULL, false, AT(low)},
+        {"memory.high", NULL, false, AT(high)},
+        {"memory.max", NULL, false, AT(max)},
+        {"memory.swap.current", NULL, false, AT(swap_current)},
+        {"memory.swap.max", NULL, false, AT(swap_max)},
+        {"memory.oom.group", NULL, false, AT(kills_as_one)},
+        {"memory.events", "high", false, AT(events_high)},
+        {"memory.events", "max", false, AT(events_max)},
+        {"memory.events", "oom_kill", false, AT(oom_kills)},
+        {"memory.stat", "inactive_file", false, AT(inactive_file)},
+        {"memory.stat", "active_file", false, AT(active_file)},
+        {"memory.usage_in_bytes", NULL, true, AT(current)},
+        {"memory.max_usage_in_bytes", NULL, true, AT(peak)},
+        {"memory.soft_limit_in_bytes", NULL, true, AT(high)},
+        {"memory.limit_in_bytes", NULL, true, AT(max)},
+        {"memory.memsw.usage_in_bytes", NULL, true, AT(swap_current)},
+        {"memory.memsw.limit_in_bytes", NULL, true, AT(swap_max)},
+        {"memory.failcnt", NULL, true, AT(events_max)},
+        {"memory.oom_control", "oom_kill", true, AT(oom_kills)},
+        {"memory.stat", "total_inactive_file", true, AT(inactive_file)},
+        {"memory.stat", "total_active_file", true, AT(active_file)},
+        {0},
+};
+
+struct mt_group mt_group_nothing(bool is_first)
+{
+	struct mt_group group = {.is_first = is_first, .pressure.error = -ENOENT};
+
+	for (const struct mt_group_file *file = mt_group_files; file->name; file++)
+		*mt_group_figure(&group, file) = MT_LIMIT_UNKNOWN;
+	return group;
 }
 
-static int read_fields(const char *root, const char *folder, const char *name,
-                       struct mt_fields *ret_fields)
+uint64_t *mt_group_figure(struct mt_group *group, const struct mt_group_file *file)
 {
-	MT_CLEANUP_FREE char *path = NULL;
-
-	if (asprintf(&path, "%s/%s", folder, name) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
-	return mt_fields_read(root, path, ret_fields);
+	return (uint64_t *)(void *)((char *)group + file->at);
 }
 
-static uint64_t limit_of(const char *root, const char *folder, const char *name, bool is_first)
+static char *path_of(const char *folder, const char *name)
 {
+	char *path;
+
+	return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
+}
+
+/* Of a file with several lines all that are wanted are taken at once. */
+static void read_file(const char *root, const char *folder, const struct mt_group_file *file,
+                      struct mt_group *group)
+{
+	MT_CLEANUP_FREE char *path = path_of(folder, file->name);
+	struct mt_fields fields;
 	uint64_t number;
 
-	if (read_number(root, folder, name, &number) < 0)
-		return MT_LIMIT_NONE;
-	return is_first && number >= V1_NONE ? MT_LIMIT_NONE : number;
+	if (!path)
+		return;
+	if (!file->line) {
+		if (mt_lines_single(root, path, &number) == 0)
+			*mt_group_figure(group, file) =
+			        file->is_first && number >= V1_NONE ? MT_LIMIT_NONE : number;
+		return;
+	}
+	if (mt_fields_read(root, path, &fields) < 0)
+		return;
+	for (const char *name = file->name; file->name && strcmp(file->name, name) == 0; file++)
+		mt_fields_get(&fields, file->line, mt_group_figure(group, file));
+	mt_fields_free(&fields);
 }
 
-static void read_first(const char *root, const char *folder, struct mt_group *group)
+static void read_group(const char *root, const char *folder, struct mt_group *group)
 {
-	struct mt_fields control;
+	const char *before = "";
 
-	group->has_current =
-	        read_number(root, folder, "memory.usage_in_bytes", &group->current) == 0;
-	read_number(root, folder, "memory.max_usage_in_bytes", &group->peak);
-	group->max = limit_of(root, folder, "memory.limit_in_bytes", true);
-	group->high = limit_of(root, folder, "memory.soft_limit_in_bytes", true);
-	read_number(root, folder, "memory.failcnt", &group->events_max);
-	/* memory and swap together; without swap accounting the files are not there */
-	group->swap_max = limit_of(root, folder, "memory.memsw.limit_in_bytes", true);
-	group->has_swap =
-	        read_number(root, folder, "memory.memsw.usage_in_bytes", &group->swap_current) == 0;
-	if (read_fields(root, folder, "memory.oom_control", &control) == 0) {
-		mt_fields_get(&control, "oom_kill", &group->oom_kills);
-		mt_fields_free(&control);
+	for (const struct mt_group_file *file = mt_group_files; file->name; file++) {
+		if (file->is_first == group->is_first && strcmp(file->name, before) != 0)
+			read_file(root, folder, file, group);
+		before = file->name;
 	}
 }
 
-static void read_second(const char *root, const char *folder, struct mt_group *group)
+/* What has more than one figure; of memory.stat the process's own group is enough. */
+static int read_texts(const char *root, const char *folder, bool is_own, struct mt_group *group)
 {
-	MT_CLEANUP_FREE char *path = NULL;
-	struct mt_fields events;
-	uint64_t as_one = 0;
+	MT_CLEANUP_FREE char *pressure = path_of(folder, "memory.pressure");
+	MT_CLEANUP_FREE char *stat = path_of(folder, "memory.stat");
 
-	group->has_current = read_number(root, folder, "memory.current", &group->current) == 0;
-	read_number(root, folder, "memory.peak", &group->peak);
-	group->max = limit_of(root, folder, "memory.max", false);
-	group->high = limit_of(root, folder, "memory.high", false);
-	group->swap_max = limit_of(root, folder, "memory.swap.max", false);
-	group->has_swap =
-	        read_number(root, folder, "memory.swap.current", &group->swap_current) == 0;
-	read_number(root, folder, "memory.oom.group", &as_one);
-	group->kills_as_one = as_one == 1;
-	if (read_fields(root, folder, "memory.events", &events) == 0) {
-		mt_fields_get(&events, "high", &group->events_high);
-		mt_fields_get(&events, "max", &group->events_max);
-		mt_fields_get(&events, "oom_kill", &group->oom_kills);
-		mt_fields_free(&events);
-	}
-	if (asprintf(&path, "%s/memory.pressure", folder) < 0)
-		path = NULL;
-	else
-		mt_pressure_read(root, path, &group->pressure);
-}
-
-/* Where the memory controller's groups are, and the process's one. */
-static int find_group(const char *root, pid_t pid, bool *ret_is_first, char **ret_path)
-{
-	MT_CLEANUP_FREE char *text = NULL;
-	const char *unified = NULL, *legacy = NULL, *chosen;
-	char name[64];
-	char *at, *line;
-	int r;
-
-	snprintf(name, sizeof(name), "/proc/%d/cgroup", (int)pid);
-	r = mt_lines_read(root, name, &text);
-	if (r < 0)
-		return r;
-	at = text;
-	while ((line = mt_lines_next(&at))) {
-		char *controllers = strchr(line, ':');
-		char *path = controllers ? strchr(controllers + 1, ':') : NULL;
-
-		if (!path)
-			continue;
-		*path++ = '\0';
-		controllers++;
-		if (!*controllers && strncmp(line, "0:", 2) == 0)
-			unified = path;
-		for (char *word; (word = strsep(&controllers, ","));)
-			if (strcmp(word, "memory") == 0)
-				legacy = path;
-	}
-	chosen = legacy ? legacy : unified;
-	if (!chosen)
-		return -ENOENT;
-	*ret_is_first = legacy != NULL;
-	*ret_path = strdup(chosen);
-	return *ret_path ? 0 : -ENOMEM;
+	if (!pressure || !stat)
+		return -ENOMEM;
+	if (!group->is_first)
+		mt_pressure_read(root, pressure, &group->pressure);
+	if (is_own)
+		mt_fields_read(root, stat, &group->stat);
+	return 0;
 }
 
 static int add_group(const char *root, bool is_first, const char *path, struct mt_groups *groups)
 {
 	struct mt_group *group = &groups->rows[groups->count];
-	MT_CLEANUP_FREE char *folder = NULL;
+	MT_CLEANUP_FREE char *folder = mt_cgroup_folder(is_first, path);
 
-	if (asprintf(&folder, "%s%s", is_first ? V1_FOLDER : V2_FOLDER,
-	             strcmp(path, "/") == 0 ? "" : path) < 0) {
-		folder = NULL;
+	*group = mt_group_nothing(is_first);
+	group->path = strdup(path);
+	if (!folder || !group->path) {
+		free(group->path);
 		return -ENOMEM;
 	}
-	*group = (struct mt_group){.is_first = is_first, .pressure.error = -ENOENT};
-	group->path = strdup(path);
-	if (!group->path)
-		return -ENOMEM;
-	if (is_first)
-		read_first(root, folder, group);
-	else
-		read_second(root, folder, group);
+	read_group(root, folder, group);
 	/* One that is not there is not kept: in a container the names of the host are of no use. */
-	if (!group->has_current && group->max == MT_LIMIT_NONE && group->high == MT_LIMIT_NONE) {
+	if (group->current == MT_LIMIT_UNKNOWN && group->max == MT_LIMIT_UNKNOWN &&
+	    group->high == MT_LIMIT_UNKNOWN) {
 		free(group->path);
 		return 0;
 	}
-	if (groups->count == 0)
-		read_fields(root, folder, "memory.stat", &group->stat);
 	groups->count++;
-	return 0;
+	return read_texts(root, folder, groups->count == 1, group);
 }
 
 void mt_groups_read(const char *root, pid_t pid, struct mt_groups *ret_groups)
@@ -230,7 +206,7 @@ void mt_groups_read(const char *root, pid_t pid, struct mt_groups *ret_groups)
 	bool is_first;
 
 	memset(ret_groups, 0, sizeof(*ret_groups));
-	ret_groups->error = find_group(root, pid, &is_first, &path);
+	ret_groups->error = mt_cgroup_of(root, pid, &is_first, &path);
 	while (ret_groups->error == 0 && ret_groups->count < MT_GROUPS_MAX) {
 		char *last = strrchr(path, '/');
 
@@ -243,17 +219,31 @@ void mt_groups_read(const char *root, pid_t pid, struct mt_groups *ret_groups)
 		ret_groups->error = -ENOENT;
 }
 
+uint64_t mt_group_limit(const struct mt_group *group)
+{
+	/* the soft limit of v1 stops nobody */
+	return group->high < group->max && !group->is_first ? group->high : group->max;
+}
+
+uint64_t mt_group_reclaimable(const struct mt_group *group)
+{
+	uint64_t inactive = mt_limit_is_set(group->inactive_file) ? group->inactive_file : 0;
+	uint64_t active = mt_limit_is_set(group->active_file) ? group->active_file : 0;
+	uint64_t sum = inactive + active;
+
+	return sum < group->current ? sum : group->current;
+}
+
 const struct mt_group *mt_groups_tightest(const struct mt_groups *groups, uint64_t *ret_room)
 {
 	const struct mt_group *tightest = NULL;
 
 	for (size_t i = 0; i < groups->count; i++) {
 		const struct mt_group *group = &groups->rows[i];
-		uint64_t limit =
-		        group->high < group->max && !group->is_first ? group->high : group->max;
+		uint64_t limit = mt_group_limit(group);
 		uint64_t room = limit > group->current ? limit - group->current : 0;
 
-		if (limit == MT_LIMIT_NONE || !group->has_current ||
+		if (!mt_limit_is_set(limit) || !mt_limit_is_set(group->current) ||
 		    (tightest && room >= *ret_room))
 			continue;
 		tightest = group;

@@ -6,6 +6,7 @@
 
 #include "host/lines.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -27,26 +28,48 @@ static void read_settings(struct mt_machine *machine)
 	}
 }
 
+struct mt_machine mt_machine_nothing(uint64_t page_bytes)
+{
+	return (struct mt_machine){
+	        .root = "",
+	        .page_bytes = page_bytes,
+	        .meminfo.error = -ENODATA,
+	        .vmstat.error = -ENODATA,
+	        .pressure.error = -ENODATA,
+	        .zones.marks_error = -ENODATA,
+	        .zones.orders_error = -ENODATA,
+	        .slabs.error = -ENODATA,
+	        .areas.error = -ENODATA,
+	        .swaps.error = -ENODATA,
+	        .hugepages.pools_error = -ENODATA,
+	        .victims.error = -ENODATA,
+	        .process_error = -ENODATA,
+	        .rlimits.error = -ENODATA,
+	        .groups.error = -ENODATA,
+	};
+}
+
 void mt_machine_read(const char *root, pid_t pid, uint64_t page_bytes,
-                     struct mt_machine *ret_machine)
+                     enum mt_machine_extent extent, struct mt_machine *ret_machine)
 {
 	struct timespec now;
 
-	memset(ret_machine, 0, sizeof(*ret_machine));
+	*ret_machine = mt_machine_nothing(page_bytes);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	ret_machine->time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	ret_machine->root = root;
-	ret_machine->page_bytes = page_bytes;
 	mt_fields_read(root, "/proc/meminfo", &ret_machine->meminfo);
 	mt_fields_read(root, "/proc/vmstat", &ret_machine->vmstat);
 	mt_pressure_read(root, "/proc/pressure/memory", &ret_machine->pressure);
 	mt_zones_read(root, &ret_machine->zones);
-	mt_slabs_read(root, page_bytes, &ret_machine->slabs);
-	mt_areas_read(root, page_bytes, &ret_machine->areas);
-	mt_swaps_read(root, &ret_machine->swaps);
 	mt_hugepages_read(root, &ret_machine->hugepages);
 	read_settings(ret_machine);
-	mt_victims_read(root, &ret_machine->victims);
+	if (extent == MT_MACHINE_WHOLE) {
+		mt_slabs_read(root, page_bytes, &ret_machine->slabs);
+		mt_areas_read(root, page_bytes, &ret_machine->areas);
+		mt_swaps_read(root, &ret_machine->swaps);
+		mt_victims_read(root, &ret_machine->victims);
+	}
 	ret_machine->pid = pid;
 	if (pid) {
 		ret_machine->process_error = mt_victim_read(root, pid, &ret_machine->process);

@@ -18,12 +18,13 @@
 #include "host/zones.h"
 
 /* Numbers of /proc/sys/vm, by their names there. */
-#define MT_SETTINGS(SETTING)                                                                 \
-	SETTING(overcommit_memory)                                                           \
-	SETTING(overcommit_ratio) SETTING(overcommit_kbytes) SETTING(vfs_cache_pressure)     \
-	        SETTING(min_free_kbytes) SETTING(swappiness) SETTING(watermark_scale_factor) \
-	                SETTING(oom_kill_allocating_task) SETTING(panic_on_oom)              \
-	                        SETTING(max_map_count)
+#define MT_SETTINGS(SETTING)                                                      \
+	SETTING(overcommit_memory)                                                \
+	SETTING(overcommit_ratio)                                                 \
+	SETTING(overcommit_kbytes)                                                \
+	SETTING(vfs_cache_pressure) SETTING(min_free_kbytes) SETTING(swappiness)  \
+	        SETTING(watermark_scale_factor) SETTING(oom_kill_allocating_task) \
+	                SETTING(panic_on_oom) SETTING(max_map_count)
 
 enum mt_setting {
 #define MT_SETTING_ENUM(name) MT_SETTING_##name,
@@ -57,12 +58,20 @@ struct mt_machine {
 	struct mt_groups groups;
 };
 
+enum mt_machine_extent {
+	MT_MACHINE_WHOLE,
+	MT_MACHINE_BRIEF, /* without what takes long: slabs, areas, swap devices and other processes */
+};
+
 /*
  * Reads everything under `root` ("" on a live machine); of process `pid`, too, if that is not 0. Give back with
  * mt_machine_free(). page_bytes is that of the machine that is described.
  */
 void mt_machine_read(const char *root, pid_t pid, uint64_t page_bytes,
-                     struct mt_machine *ret_machine);
+                     enum mt_machine_extent extent, struct mt_machine *ret_machine);
+
+/* One of which nothing is known: all errors are -ENODATA. */
+struct mt_machine mt_machine_nothing(uint64_t page_bytes);
 
 void mt_machine_free(struct mt_machine *machine);
 

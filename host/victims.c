@@ -6,6 +6,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "host/cgroup.h"
 #include "host/fields.h"
 #include "host/lines.h"
 
@@ -88,6 +89,27 @@ int mt_victims_read(const char *root, struct mt_victims *ret_victims)
 		qsort(victims.rows, victims.count, sizeof(*victims.rows), by_score);
 	*ret_victims = victims;
 	return 0;
+}
+
+static bool is_in(const char *root, pid_t pid, const struct mt_group *group)
+{
+	MT_CLEANUP_FREE char *path = NULL;
+	size_t length = strlen(group->path);
+	bool is_first;
+
+	if (mt_cgroup_of(root, pid, &is_first, &path) < 0 || is_first != group->is_first)
+		return false;
+	return strcmp(group->path, "/") == 0 ||
+	       (strncmp(path, group->path, length) == 0 && (path[length] == '/' || !path[length]));
+}
+
+const struct mt_victim *mt_victims_next(const char *root, const struct mt_victims *victims,
+                                        const struct mt_group *group)
+{
+	for (size_t i = 0; i < victims->count; i++)
+		if (!group || is_in(root, victims->rows[i].pid, group))
+			return &victims->rows[i];
+	return NULL;
 }
 
 void mt_victims_free(struct mt_victims *victims)

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "host/limits.h"
+
 struct mt_victim {
 	pid_t pid;
 	char command[32];
@@ -34,6 +36,13 @@ int mt_victims_read(const char *root, struct mt_victims *ret_victims);
 
 /* One process. 0 or -errno. */
 int mt_victim_read(const char *root, pid_t pid, struct mt_victim *ret_victim);
+
+/*
+ * The first of them that is in the control group or below it; in any where that is NULL. NULL: there is none. The group is
+ * asked of `root` again, of one process after the other.
+ */
+const struct mt_victim *mt_victims_next(const char *root, const struct mt_victims *victims,
+                                        const struct mt_group *group);
 
 void mt_victims_free(struct mt_victims *victims);
 

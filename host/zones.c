@@ -12,8 +12,21 @@
 #include <stdio.h>
 #include <string.h>
 
-static int find_or_add(struct mt_zones *zones, unsigned int node, const char *name,
-                       struct mt_zone **ret_zone)
+#define AT(member) offsetof(struct mt_zone, member)
+
+const struct mt_zone_mark mt_zone_marks[] = {
+        {"boost", AT(boost)}, {"min", AT(min)},         {"low", AT(low)},
+        {"high", AT(high)},   {"present", AT(present)}, {"managed", AT(managed)},
+        {"free", AT(free)},   {"reserve", AT(reserve)}, {0},
+};
+
+uint64_t *mt_zone_figure(struct mt_zone *zone, const struct mt_zone_mark *mark)
+{
+	return (uint64_t *)(void *)((char *)zone + mark->at);
+}
+
+int mt_zones_find(struct mt_zones *zones, unsigned int node, const char *name,
+                  struct mt_zone **ret_zone)
 {
 	struct mt_zone *zone;
 
@@ -72,17 +85,6 @@ static uint64_t parse_protection(char *at)
 
 static void parse_mark(struct mt_zone *zone, char *line)
 {
-	static const struct {
-		const char *name;
-		size_t at;
-	} rows[] = {
-	        {"boost", offsetof(struct mt_zone, boost)},
-	        {"min", offsetof(struct mt_zone, min)},
-	        {"low", offsetof(struct mt_zone, low)},
-	        {"high", offsetof(struct mt_zone, high)},
-	        {"present", offsetof(struct mt_zone, present)},
-	        {"managed", offsetof(struct mt_zone, managed)},
-	};
 	char *name = mt_lines_word(&line), *number;
 	uint64_t value;
 
@@ -103,9 +105,10 @@ static void parse_mark(struct mt_zone *zone, char *line)
 		}
 		return;
 	}
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (strcmp(name, rows[i].name) == 0 && mt_lines_number(number, &value))
-			*(uint64_t *)((char *)zone + rows[i].at) = value;
+	/* "free" and "reserve" are names of ours: no line begins so */
+	for (const struct mt_zone_mark *mark = mt_zone_marks; mark->name; mark++)
+		if (strcmp(name, mark->name) == 0 && mt_lines_number(number, &value))
+			*mt_zone_figure(zone, mark) = value;
 }
 
 static int parse_zoneinfo(struct mt_zones *zones, char *text)
@@ -125,7 +128,7 @@ static int parse_zoneinfo(struct mt_zones *zones, char *text)
 			zone = SIZE_MAX;
 			if (!parse_head(&at, &node, &name))
 				continue;
-			r = find_or_add(zones, node, name, &found);
+			r = mt_zones_find(zones, node, name, &found);
 			if (r < 0)
 				return r;
 			zone = (size_t)(found - zones->rows);
@@ -153,7 +156,7 @@ static int parse_buddyinfo(struct mt_zones *zones, char *text)
 
 		if (!parse_head(&line, &node, &name))
 			continue;
-		r = find_or_add(zones, node, name, &zone);
+		r = mt_zones_find(zones, node, name, &zone);
 		if (r < 0)
 			return r;
 		zone->order_count = 0;

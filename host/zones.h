@@ -44,6 +44,20 @@ struct mt_zones {
 /* 0 or -ENOMEM; what cannot be read is in the errors. */
 int mt_zones_read(const char *root, struct mt_zones *ret_zones);
 
+/* The zone of that name, which may be a new one. 0, -E2BIG or -ENOMEM. */
+int mt_zones_find(struct mt_zones *zones, unsigned int node, const char *name,
+                  struct mt_zone **ret_zone);
+
+/* The figures of zoneinfo by their names there; "free" and "reserve" are ours. The last has no name. */
+struct mt_zone_mark {
+	const char *name;
+	size_t at; /* in struct mt_zone */
+};
+
+extern const struct mt_zone_mark mt_zone_marks[];
+
+uint64_t *mt_zone_figure(struct mt_zone *zone, const struct mt_zone_mark *mark);
+
 /* Pages of a zone in free blocks of 2^order pages and larger. */
 uint64_t mt_zone_free_from(const struct mt_zone *zone, unsigned int order);
 

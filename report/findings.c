@@ -112,11 +112,10 @@ static void judge_swap(struct mt_page *page, const struct mt_machine *machine,
 
 	if (total == 0)
 		return;
-	if (rates->elapsed_ns && moved * (double)machine->page_bytes >= (double)(1 << 20))
+	if (rates->elapsed_ns && moved >= (double)(1 << 20))
 		add(page, MT_FINDING_WARNING, "/proc/vmstat pswpin, pswpout",
-		    SAY(page, "it swaps: %s/s in, %s/s out",
-		        BYTES(rates->swap_in * (double)machine->page_bytes),
-		        BYTES(rates->swap_out * (double)machine->page_bytes)))
+		    SAY(page, "it swaps: %s/s in, %s/s out", BYTES(rates->swap_in),
+		        BYTES(rates->swap_out)))
 		        ->advice = "what is used at once is more than memory: run less at a time";
 	else if (is_above(used, total, 90))
 		add(page, MT_FINDING_WARNING, "/proc/meminfo SwapFree",
@@ -239,37 +238,88 @@ static void judge_kills(struct mt_page *page, const struct mt_machine *machine,
 
 /* ---- The process ---- */
 
-static void judge_group(struct mt_page *page, const struct mt_machine *machine)
+static void judge_group_kills(struct mt_page *page, const struct mt_machine *machine)
 {
-	uint64_t room = 0;
-	const struct mt_group *group = mt_groups_tightest(&machine->groups, &room);
-	uint64_t limit, file = 0;
+	for (size_t i = 0; i < machine->groups.count; i++) {
+		const struct mt_group *group = &machine->groups.rows[i];
 
-	for (size_t i = 0; i < machine->groups.count; i++)
-		if (machine->groups.rows[i].oom_kills > 0)
-			add(page, MT_FINDING_WARNING, "memory.events oom_kill",
-			    SAY(page, "in control group %s %s killed for want of memory",
-			        mt_text_clean(&page->arena, machine->groups.rows[i].path),
-			        mt_units_of((int64_t)machine->groups.rows[i].oom_kills,
-			                    "process was", "processes were")
-			                .text));
+		if (!mt_limit_is_set(group->oom_kills) || group->oom_kills == 0)
+			continue;
+		add(page, MT_FINDING_WARNING,
+		    group->is_first ? "memory.oom_control oom_kill" : "memory.events oom_kill",
+		    SAY(page, "in control group %s %s killed for want of memory",
+		        mt_text_clean(&page->arena, group->path),
+		        mt_units_of((int64_t)group->oom_kills, "process was", "processes were")
+		                .text));
+	}
+}
+
+/* Less than so much over two readings may be no more than how the kernel counts: in batches, for each processor. */
+#define GROWTH_BYTES_MIN (1 << 20)
+
+/* " and grows 4.0 MB/s: full in 3.2 s", or "" */
+static const char *growth_of(struct mt_page *page, const struct mt_rates *rates, double growth,
+                             uint64_t room, bool *ret_is_soon)
+{
+	double seconds = (double)rates->elapsed_ns / 1e9;
+
+	*ret_is_soon = false;
+	if (growth <= 0 || growth * seconds < GROWTH_BYTES_MIN)
+		return "";
+	*ret_is_soon = (double)room / growth < 60;
+	return SAY(page, " and grows %s/s: full in %s", BYTES(growth),
+	           (double)room / growth < 1e9
+	                   ? mt_units_duration((int64_t)((double)room / growth * 1e9)).text
+	                   : "years");
+}
+
+static void judge_group(struct mt_page *page, const struct mt_machine *machine,
+                        const struct mt_rates *rates)
+{
+	uint64_t room = 0, limit, cached;
+	const struct mt_group *group = mt_groups_tightest(&machine->groups, &room);
+	const char *grows;
+	struct mt_finding *finding;
+	bool is_soon, is_alarm, is_held;
+
 	if (!group)
 		return;
-	limit = group->current + room;
+	limit = mt_group_limit(group);
 	/* what is only cached goes first, as on the machine */
-	mt_fields_get(&machine->groups.rows[0].stat, "inactive_file", &file);
-	if (!is_above(group->current, limit, 90) ||
-	    (group == machine->groups.rows && file > limit / 5))
+	cached = mt_group_reclaimable(group);
+	is_alarm = is_above(group->current - cached, limit, 97);
+	grows = growth_of(page, rates, rates->group_growth[group - machine->groups.rows],
+	                  room + cached, &is_soon);
+	if (!is_soon && !is_above(group->current - cached, limit, 90)) {
+		if (is_above(group->current, limit, 90))
+			add(page, MT_FINDING_NOTE, "memory.current, memory.stat",
+			    SAY(page,
+			        "control group %s is full, but %s of its %s is cached files, "
+			        "which go first",
+			        mt_text_clean(&page->arena, group->path), BYTES(cached),
+			        BYTES(limit)));
 		return;
-	add(page, is_above(group->current, limit, 97) ? MT_FINDING_ALARM : MT_FINDING_WARNING,
-	    group->is_first ? "memory.usage_in_bytes, memory.limit_in_bytes"
-	                    : "memory.current, memory.max, memory.high",
-	    SAY(page, "process %d is %s below the limit of its control group (%s of %s)",
-	        (int)machine->pid, BYTES(room), BYTES(group->current), BYTES(limit)))
-	        ->advice = group->kills_as_one ? "at the limit the whole group is killed: raise "
-	                                         "memory.max, or find what grows"
-	                                       : "at the limit a process of the group is killed: "
-	                                         "raise it, or find what grows";
+	}
+	/* at high it is slowed, not killed */
+	is_held = limit != group->max;
+	finding = add(
+	        page, is_soon || is_alarm ? MT_FINDING_ALARM : MT_FINDING_WARNING,
+	        group->is_first ? "memory.usage_in_bytes, memory.limit_in_bytes"
+	                        : "memory.current, memory.max, memory.high",
+	        SAY(page, "process %d is %s below the limit of control group %s (%s of %s%s)%s",
+	            (int)machine->pid, BYTES(room), mt_text_clean(&page->arena, group->path),
+	            BYTES(group->current), BYTES(limit),
+	            cached > limit / 50 ? SAY(page, ", %s of it cached files", BYTES(cached)) : "",
+	            grows));
+	finding->is_of_group = true;
+	finding->advice =
+	        is_held ? "beyond it the group is slowed down: raise memory.high, or find what "
+	                  "grows"
+	        : group->kills_as_one == 1
+	                ? "at the limit the whole group is killed: raise it, or find what grows "
+	                  "(memtrace rss)"
+	                : "at the limit a process of the group is killed: raise it, or find what "
+	                  "grows (memtrace rss)";
 }
 
 static void judge_rlimits(struct mt_page *page, const struct mt_machine *machine)
@@ -287,19 +337,30 @@ static void judge_rlimits(struct mt_page *page, const struct mt_machine *machine
 	}
 }
 
+/* The kernel chooses among the processes of the group that is full. */
 static void judge_victim(struct mt_page *page, const struct mt_machine *machine)
 {
-	const struct mt_victim *victim = machine->victims.rows;
-	bool is_tight = false;
+	uint64_t room;
+	const struct mt_group *group = mt_groups_tightest(&machine->groups, &room);
+	const struct mt_victim *victim;
+	bool is_tight = false, is_group = false;
 
-	for (size_t i = 0; i < page->finding_count; i++)
+	for (size_t i = 0; i < page->finding_count; i++) {
 		is_tight |= page->findings[i].severity == MT_FINDING_ALARM;
-	if (!is_tight || machine->victims.count == 0)
+		is_group |= page->findings[i].is_of_group;
+	}
+	if (!is_tight)
+		return;
+	victim = mt_victims_next(machine->root, &machine->victims, is_group ? group : NULL);
+	if (!victim)
 		return;
 	add(page, MT_FINDING_NOTE, "/proc/PID/oom_score",
-	    SAY(page, "next to be killed would be %s (pid %d, %s resident)",
-	        mt_text_clean(&page->arena, victim->command), (int)victim->pid,
-	        BYTES(victim->rss_bytes)));
+	    SAY(page, "next to be killed%s would be %s (pid %d, %s resident, score %s%s)",
+	        is_group ? " in that group" : "", mt_text_clean(&page->arena, victim->command),
+	        (int)victim->pid, BYTES(victim->rss_bytes),
+	        mt_units_count((int64_t)victim->score).text,
+	        victim->adj ? SAY(page, ", moved %+lld by oom_score_adj", (long long)victim->adj)
+	                    : ""));
 }
 
 static int by_severity(const void *left, const void *right)
@@ -312,7 +373,8 @@ static int by_severity(const void *left, const void *right)
 void mt_page_judge(struct mt_page *page, const struct mt_machine *machine,
                    const struct mt_rates *rates)
 {
-	judge_group(page, machine);
+	judge_group(page, machine, rates);
+	judge_group_kills(page, machine);
 	judge_available(page, machine);
 	judge_pressure(page, machine);
 	judge_watermarks(page, machine);
@@ -335,39 +397,4 @@ void mt_page_judge(struct mt_page *page, const struct mt_machine *machine,
 				page->findings[j] = page->findings[j - 1];
 				page->findings[j - 1] = moved;
 			}
-}
-
-/* ---- Rates ---- */
-
-static double rate(const struct mt_fields *before, const struct mt_fields *after, const char *name,
-                   double seconds)
-{
-	uint64_t first = 0, last = 0;
-
-	mt_fields_get(before, name, &first);
-	mt_fields_get(after, name, &last);
-	return last > first ? (double)(last - first) / seconds : 0;
-}
-
-struct mt_rates mt_rates_between(const struct mt_fields *before, const struct mt_fields *after,
-                                 uint64_t elapsed_ns)
-{
-	double seconds = (double)elapsed_ns / 1e9;
-	struct mt_rates rates = {.elapsed_ns = elapsed_ns};
-
-	if (!elapsed_ns)
-		return rates;
-	rates.faults = rate(before, after, "pgfault", seconds);
-	rates.major_faults = rate(before, after, "pgmajfault", seconds);
-	rates.swap_in = rate(before, after, "pswpin", seconds);
-	rates.swap_out = rate(before, after, "pswpout", seconds);
-	rates.direct = rate(before, after, "pgscan_direct", seconds);
-	rates.scanned = rates.direct + rate(before, after, "pgscan_kswapd", seconds) +
-	                rate(before, after, "pgscan_khugepaged", seconds);
-	rates.stolen = rate(before, after, "pgsteal_direct", seconds) +
-	               rate(before, after, "pgsteal_kswapd", seconds) +
-	               rate(before, after, "pgsteal_khugepaged", seconds);
-	rates.compact_stalls = rate(before, after, "compact_stall", seconds);
-	rates.oom_kills = rate(before, after, "oom_kill", seconds);
-	return rates;
 }

@@ -2,21 +2,30 @@
 /*
  * system.h - the machine's memory on one page: sections of figures, and what to make of them.
  *
- * Used by cmd_system.c. system_sections.c fills the page from host/, findings.c judges, system_text.c and system_json.c
- * print. Each figure says where it comes from: that is what --explain shows.
+ * Used by cmd_system.c and system_file.c. system_sections.c, system_rates.c and system_process.c fill the page from host/,
+ * findings.c judges, system_text.c and system_json.c print. Each figure says where it comes from: that is what --explain shows.
  */
 #ifndef MT_REPORT_SYSTEM_H
 #define MT_REPORT_SYSTEM_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "host/machine.h"
+#include "report/command.h"
 #include "report/memory.h"
 #include "report/table.h"
 
-enum mt_unit { MT_UNIT_BYTES, MT_UNIT_COUNT, MT_UNIT_SHARE, MT_UNIT_WORD };
+enum mt_unit {
+	MT_UNIT_BYTES,
+	MT_UNIT_COUNT,
+	MT_UNIT_SHARE,
+	MT_UNIT_WORD,
+	MT_UNIT_RATE,       /* in a second */
+	MT_UNIT_BYTES_RATE, /* in a second; may be below 0 */
+};
 
 /* A figure, or a word. */
 struct mt_figure_line {
@@ -53,11 +62,13 @@ struct mt_finding {
 	const char *text;   /* in plain words, with the figure */
 	const char *advice; /* what to do; NULL: nothing */
 	const char *source;
+	bool is_of_group; /* a control group is full, not the machine */
 };
 
 #define MT_SECTIONS_MAX 16u
 
 struct mt_page {
+	const char *title; /* whose moment this is; NULL: this machine, now */
 	struct mt_section sections[MT_SECTIONS_MAX];
 	size_t count;
 	struct mt_finding *findings; /* the worst first */
@@ -66,31 +77,51 @@ struct mt_page {
 	struct mt_arena arena;
 };
 
-/* What two readings of /proc/vmstat, some time apart, say; in events a second. */
+/* What two readings of a machine, some time apart, say; events and bytes a second. */
 struct mt_rates {
 	uint64_t elapsed_ns; /* 0: there was one reading only */
+	bool has_counters;
 	double faults;
 	double major_faults;
-	double swap_in;  /* pages */
-	double swap_out; /* pages */
-	double scanned;  /* pages */
-	double stolen;   /* pages */
+	double swap_in;  /* bytes */
+	double swap_out; /* bytes */
+	double scanned;  /* bytes */
+	double stolen;   /* bytes */
 	double direct;   /* of the scanned: by tasks that had to wait */
 	double compact_stalls;
 	double oom_kills;
+	bool has_process;
+	double process_growth;              /* bytes, resident and swapped */
+	double group_growth[MT_GROUPS_MAX]; /* bytes, of each of its control groups */
 };
 
-struct mt_rates mt_rates_between(const struct mt_fields *before, const struct mt_fields *after,
+struct mt_rates mt_rates_between(const struct mt_machine *before, const struct mt_machine *after,
                                  uint64_t elapsed_ns);
 
-void mt_page_fill(struct mt_page *page, const struct mt_machine *machine);
+/* Rates as lines; those beside a process have its own figures in place of some of the machine's. */
+void mt_rates_print_head(bool has_process);
+void mt_rates_print_line(const struct mt_machine *machine, const struct mt_rates *rates);
+
+void mt_page_fill(struct mt_page *page, const struct mt_machine *machine,
+                  const struct mt_rates *rates);
 
 /* Adds the findings, the worst first; none: nothing is tight. */
 void mt_page_judge(struct mt_page *page, const struct mt_machine *machine,
                    const struct mt_rates *rates);
 
-void mt_page_print_text(struct mt_page *page, bool is_explained);
-void mt_page_print_json(struct mt_page *page, const struct mt_machine *machine, bool is_raw);
+/* How it is wanted. */
+struct mt_system_how {
+	bool is_json;
+	bool is_explained; /* sources in place of meanings */
+	bool is_raw; /* every line of the kernel's files that are a name and a number a line */
+};
+
+void mt_page_print_text(struct mt_page *page, const struct mt_machine *machine,
+                        const struct mt_system_how *how);
+json_t *mt_page_json(struct mt_page *page, const struct mt_machine *machine, bool is_raw);
+
+/* system_file.c: the page at snapshots of the file that a call names. The exit status. */
+int mt_system_report_file(const struct mt_call *call, const struct mt_system_how *how);
 
 void mt_page_free(struct mt_page *page);
 

@@ -8,10 +8,9 @@
 #include "report/json.h"
 
 static const char *const units[] = {
-        [MT_UNIT_BYTES] = "bytes",
-        [MT_UNIT_COUNT] = "count",
-        [MT_UNIT_SHARE] = "percent",
-        [MT_UNIT_WORD] = "word",
+        [MT_UNIT_BYTES] = "bytes",     [MT_UNIT_COUNT] = "count",
+        [MT_UNIT_SHARE] = "percent",   [MT_UNIT_WORD] = "word",
+        [MT_UNIT_RATE] = "per second", [MT_UNIT_BYTES_RATE] = "bytes per second",
 };
 
 static json_t *value_json(const struct mt_figure_line *line)
@@ -21,8 +20,7 @@ static json_t *value_json(const struct mt_figure_line *line)
 	switch (line->unit) {
 	case MT_UNIT_SHARE: return json_real((double)line->value / 100);
 	case MT_UNIT_WORD: return mt_json_text(line->word);
-	case MT_UNIT_BYTES:
-	case MT_UNIT_COUNT: break;
+	default: break;
 	}
 	return json_integer((json_int_t)line->value);
 }
@@ -80,7 +78,7 @@ static json_t *fields_json(const struct mt_fields *fields)
 	return json;
 }
 
-void mt_page_print_json(struct mt_page *page, const struct mt_machine *machine, bool is_raw)
+json_t *mt_page_json(struct mt_page *page, const struct mt_machine *machine, bool is_raw)
 {
 	json_t *json = json_object(), *sections = json_array();
 
@@ -92,6 +90,9 @@ void mt_page_print_json(struct mt_page *page, const struct mt_machine *machine, 
 	if (is_raw) {
 		json_object_set_new(json, "meminfo", fields_json(&machine->meminfo));
 		json_object_set_new(json, "vmstat", fields_json(&machine->vmstat));
+		if (machine->groups.count > 0)
+			json_object_set_new(json, "memory_stat",
+			                    fields_json(&machine->groups.rows[0].stat));
 	}
-	mt_json_print(json);
+	return json;
 }

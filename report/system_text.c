@@ -4,6 +4,7 @@
  */
 #include "report/system.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,6 +26,9 @@ static const char *value_of(struct mt_arena *arena, const struct mt_figure_line 
 	case MT_UNIT_SHARE:
 		return mt_arena_print(arena, "%u.%02u %%", (unsigned int)(line->value / 100),
 		                      (unsigned int)(line->value % 100));
+	case MT_UNIT_RATE: return mt_arena_text(arena, mt_units_count((int64_t)line->value).text);
+	case MT_UNIT_BYTES_RATE:
+		return mt_arena_text(arena, mt_units_bytes((int64_t)line->value).text);
 	case MT_UNIT_WORD: break;
 	}
 	return mt_text_clean(arena, line->word);
@@ -48,8 +52,10 @@ static void print_section(struct mt_page *page, struct mt_section *section, bool
 			mt_text_print_wrapped(stdout, section->table_source, 2, WIDTH);
 		}
 	}
-	if (section->missing)
-		printf("  not measured: %s\n", section->missing);
+	if (section->missing) {
+		printf("  not measured: ");
+		mt_text_print_wrapped(stdout, section->missing, 16, WIDTH);
+	}
 }
 
 static void print_findings(const struct mt_page *page, bool is_explained)
@@ -76,9 +82,28 @@ static void print_findings(const struct mt_page *page, bool is_explained)
 	}
 }
 
-void mt_page_print_text(struct mt_page *page, bool is_explained)
+static void print_raw(struct mt_arena *arena, const struct mt_fields *fields, const char *name)
 {
+	if (fields->count == 0)
+		return;
+	printf("\n%s\n", name);
+	for (size_t i = 0; i < fields->count; i++)
+		printf("  %-40s %20" PRIu64 "%s\n", mt_text_clean(arena, fields->rows[i].name),
+		       fields->rows[i].value, fields->rows[i].is_bytes ? " bytes" : "");
+}
+
+void mt_page_print_text(struct mt_page *page, const struct mt_machine *machine,
+                        const struct mt_system_how *how)
+{
+	if (page->title)
+		mt_text_print_wrapped(stdout, page->title, 0, WIDTH);
 	for (size_t i = 0; i < page->count; i++)
-		print_section(page, &page->sections[i], is_explained);
-	print_findings(page, is_explained);
+		print_section(page, &page->sections[i], how->is_explained);
+	print_findings(page, how->is_explained);
+	if (!how->is_raw)
+		return;
+	print_raw(&page->arena, &machine->meminfo, "/proc/meminfo");
+	print_raw(&page->arena, &machine->vmstat, "/proc/vmstat");
+	if (machine->groups.count > 0)
+		print_raw(&page->arena, &machine->groups.rows[0].stat, "memory.stat");
 }

@@ -1,60 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test_machine.c - the readers of host/ on a small machine that was written by hand. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <errno.h>
-#include <ftw.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "host/machine.h"
+#include "tests/unit/root.h"
 
-static char root[] = "/tmp/test_machine.XXXXXX";
 static struct mt_machine machine;
-
-/* Writes <root><path>, its folders too. */
-static void put(const char *path, const char *text)
-{
-	char whole[512];
-	FILE *file;
-
-	snprintf(whole, sizeof(whole), "%s%s", root, path);
-	for (char *at = whole + strlen(root) + 1; (at = strchr(at, '/')); at++) {
-		*at = '\0';
-		mkdir(whole, 0755);
-		*at = '/';
-	}
-	file = fopen(whole, "w");
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-}
-
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-	(void)status, (void)type, (void)walk;
-	return remove(path);
-}
-
-static int begin(void **state)
-{
-	(void)state;
-	strcpy(root, "/tmp/test_machine.XXXXXX");
-	return mkdtemp(root) ? 0 : -1;
-}
 
 static int end(void **state)
 {
-	(void)state;
 	mt_machine_free(&machine);
-	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return remove_root(state);
 }
 
 static void fields_are_kept_in_bytes_and_by_name(void **state)
@@ -64,7 +20,7 @@ static void fields_are_kept_in_bytes_and_by_name(void **state)
 	(void)state;
 	put("/proc/meminfo", "MemTotal:     1000 kB\nActive(anon):   12 kB\nHugePages_Total:    3\n"
 	                     "OfTomorrow:  7 kB\nno number\nHuge: 99999999999999999999 kB\n");
-	mt_machine_read(root, 0, 4096, &machine);
+	mt_machine_read(root, 0, 4096, MT_MACHINE_WHOLE, &machine);
 	assert_int_equal(machine.meminfo.error, 0);
 	assert_int_equal(machine.meminfo.count, 5);
 	assert_int_equal(machine.meminfo.odd, 1);
@@ -86,7 +42,7 @@ static void what_is_not_there_says_why_and_keeps_nothing_away(void **state)
 	(void)state;
 	put("/proc/pressure/memory", "some avg10=1.50 avg60=0.07 avg300=100.00 total=42\n"
 	                             "full avg10=0.25 avg60=0.00 avg300=0.00 total=17\n");
-	mt_machine_read(root, 0, 4096, &machine);
+	mt_machine_read(root, 0, 4096, MT_MACHINE_WHOLE, &machine);
 	assert_int_equal(machine.meminfo.error, -ENOENT);
 	assert_int_equal(machine.slabs.error, -ENOENT);
 	assert_int_equal(machine.zones.marks_error, -ENOENT);
@@ -115,7 +71,7 @@ static void zones_have_their_marks_and_their_blocks(void **state)
 	    "  pagesets\n    cpu: 0\n              count: 9\n              high:  378\n"
 	    "  node_unreclaimable:  0\n");
 	put("/proc/buddyinfo", "Node 1, zone   Normal      3      2      0      1 \n");
-	mt_machine_read(root, 0, 4096, &machine);
+	mt_machine_read(root, 0, 4096, MT_MACHINE_WHOLE, &machine);
 	assert_int_equal(machine.zones.count, 1);
 	zone = &machine.zones.rows[0];
 	assert_int_equal(zone->node, 1);
@@ -148,7 +104,7 @@ static void caches_and_areas_come_largest_first(void **state)
 	                         "0x2-0x3 20480 second+0x1/0x2 pages=4 vmalloc\n"
 	                         "0x3-0x4 12288 second+0x9/0x9 pages=2 vmalloc\n"
 	                         "0x4-0x5 999424 third+0x1/0x2 phys=0xa0000 ioremap\n");
-	mt_machine_read(root, 0, 4096, &machine);
+	mt_machine_read(root, 0, 4096, MT_MACHINE_WHOLE, &machine);
 	assert_int_equal(machine.slabs.count, 2);
 	assert_string_equal(machine.slabs.rows[0].name, "dentry");
 	assert_int_equal(machine.slabs.rows[0].bytes, 5 * 2 * 4096);
@@ -178,7 +134,7 @@ static void the_tightest_group_is_found(void **state)
 	put("/sys/fs/cgroup/system/memory.current", "1900\n");
 	put("/sys/fs/cgroup/system/memory.max", "2000\n");
 	put("/sys/fs/cgroup/system/memory.high", "1950\n");
-	mt_machine_read(root, 42, 4096, &machine);
+	mt_machine_read(root, 42, 4096, MT_MACHINE_WHOLE, &machine);
 	assert_int_equal(machine.groups.error, 0);
 	assert_int_equal(machine.groups.count, 2);
 	assert_string_equal(machine.groups.rows[0].path, "/system/web");
@@ -205,7 +161,7 @@ static void groups_of_the_first_version_are_known(void **state)
 	    "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
 	put("/sys/fs/cgroup/memory/memory.usage_in_bytes", "5000\n");
 	put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
-	mt_machine_read(root, 42, 4096, &machine);
+	mt_machine_read(root, 42, 4096, MT_MACHINE_WHOLE, &machine);
 	assert_int_equal(machine.groups.count, 2);
 	assert_true(machine.groups.rows[0].is_first);
 	assert_int_equal(machine.groups.rows[0].events_max, 12);
@@ -234,7 +190,7 @@ static void limits_and_victims_are_those_of_proc(void **state)
 	put("/proc/7/status", "VmRSS:\t 8000 kB\n");
 	put("/proc/2/oom_score", "0\n"); /* the kernel's */
 	put("/proc/2/status", "Name:\tkthreadd\n");
-	mt_machine_read(root, 42, 4096, &machine);
+	mt_machine_read(root, 42, 4096, MT_MACHINE_WHOLE, &machine);
 	assert_true(machine.rlimits.is_known[MT_RLIMIT_DATA]);
 	assert_int_equal(machine.rlimits.limits[MT_RLIMIT_DATA], 1048576);
 	assert_int_equal(machine.rlimits.used[MT_RLIMIT_DATA], 61440);
@@ -259,7 +215,7 @@ static void swaps_and_pools_are_read(void **state)
 	put("/sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n");
 	put("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "10\n");
 	put("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "4\n");
-	mt_machine_read(root, 0, 4096, &machine);
+	mt_machine_read(root, 0, 4096, MT_MACHINE_WHOLE, &machine);
 	assert_int_equal(machine.swaps.count, 2);
 	assert_int_equal(machine.swaps.rows[0].used_bytes, 256000);
 	assert_int_equal(machine.swaps.rows[0].priority, -2);
@@ -276,16 +232,20 @@ static void swaps_and_pools_are_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup_teardown(fields_are_kept_in_bytes_and_by_name, begin, end),
-	        cmocka_unit_test_setup_teardown(what_is_not_there_says_why_and_keeps_nothing_away,
-	                                        begin, end),
-	        cmocka_unit_test_setup_teardown(zones_have_their_marks_and_their_blocks, begin,
+	        cmocka_unit_test_setup_teardown(fields_are_kept_in_bytes_and_by_name, make_root,
 	                                        end),
-	        cmocka_unit_test_setup_teardown(caches_and_areas_come_largest_first, begin, end),
-	        cmocka_unit_test_setup_teardown(the_tightest_group_is_found, begin, end),
-	        cmocka_unit_test_setup_teardown(groups_of_the_first_version_are_known, begin, end),
-	        cmocka_unit_test_setup_teardown(limits_and_victims_are_those_of_proc, begin, end),
-	        cmocka_unit_test_setup_teardown(swaps_and_pools_are_read, begin, end),
+	        cmocka_unit_test_setup_teardown(what_is_not_there_says_why_and_keeps_nothing_away,
+	                                        make_root, end),
+	        cmocka_unit_test_setup_teardown(zones_have_their_marks_and_their_blocks, make_root,
+	                                        end),
+	        cmocka_unit_test_setup_teardown(caches_and_areas_come_largest_first, make_root,
+	                                        end),
+	        cmocka_unit_test_setup_teardown(the_tightest_group_is_found, make_root, end),
+	        cmocka_unit_test_setup_teardown(groups_of_the_first_version_are_known, make_root,
+	                                        end),
+	        cmocka_unit_test_setup_teardown(limits_and_victims_are_those_of_proc, make_root,
+	                                        end),
+	        cmocka_unit_test_setup_teardown(swaps_and_pools_are_read, make_root, end),
 	};
 
 	return cmocka_run_group_tests_name("machine", tests, NULL, NULL);
