@@ -82,6 +82,7 @@ struct mt_resident {
 	struct mt_resident_thread *threads;
 	size_t thread_count;
 
+	uint32_t blocks_of; /* the stack whose blocks are to be kept, too; 0: of none */
 	/* by the snapshot thread */
 	struct mt_memory memory;
 	struct mt_owners owners;

@@ -8,6 +8,7 @@
 #include "host/lines.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int by_caller(const void *left, const void *right)
@@ -47,6 +48,8 @@ static bool parse_line(char *line, uint64_t page_bytes, struct mt_area *area)
 		if (!*area->caller && offset) {
 			*offset = '\0';
 			area->caller = word;
+		} else if (!*area->caller && strncmp(word, "0x", 2) == 0) {
+			area->caller = word;
 		} else if (strncmp(word, "pages=", 6) == 0 && mt_lines_number(word + 6, &pages)) {
 			area->pages_bytes = pages * page_bytes;
 		}
@@ -76,6 +79,61 @@ static void put_together(struct mt_areas *areas)
 	qsort(areas->rows, areas->count, sizeof(*areas->rows), by_memory);
 }
 
+/* ---- Callers that are addresses ---- */
+
+static bool is_address(const char *caller)
+{
+	return strncmp(caller, "0x", 2) == 0;
+}
+
+/* "ffffffff81000000 T _stext", "ffffffffc0201000 t init	[module]"; zeros where addresses are hidden. */
+static bool parse_symbol(char *line, uint64_t *ret_addr, char **ret_name)
+{
+	char *end;
+
+	*ret_addr = strtoull(line, &end, 16);
+	if (!*ret_addr || end == line || strlen(end) < 4 || end[0] != ' ' || end[2] != ' ')
+		return false;
+	*ret_name = end + 3;
+	(*ret_name)[strcspn(*ret_name, "\t ")] = '\0';
+	return true;
+}
+
+/* The last symbol at or before each of them. Where none may be read they stay addresses. */
+static void name_callers(const char *root, struct mt_areas *areas)
+{
+	struct {
+		uint64_t best;
+		char *name;
+	} * found;
+	char *at, *line;
+	size_t count = 0;
+
+	for (size_t i = 0; i < areas->count; i++)
+		count += is_address(areas->rows[i].caller);
+	if (count == 0 || mt_lines_read(root, "/proc/kallsyms", &areas->symbols) < 0)
+		return;
+	found = calloc(areas->count, sizeof(*found));
+	at = areas->symbols;
+	while (found && (line = mt_lines_next(&at))) {
+		uint64_t addr;
+		char *name;
+
+		if (!parse_symbol(line, &addr, &name))
+			continue;
+		for (size_t i = 0; i < areas->count; i++)
+			if (is_address(areas->rows[i].caller) && addr >= found[i].best &&
+			    addr <= strtoull(areas->rows[i].caller, NULL, 16)) {
+				found[i].best = addr;
+				found[i].name = name;
+			}
+	}
+	for (size_t i = 0; found && i < areas->count; i++)
+		if (found[i].name)
+			areas->rows[i].caller = found[i].name;
+	free(found);
+}
+
 int mt_areas_read(const char *root, uint64_t page_bytes, struct mt_areas *ret_areas)
 {
 	struct mt_areas areas = {0};
@@ -99,6 +157,8 @@ int mt_areas_read(const char *root, uint64_t page_bytes, struct mt_areas *ret_ar
 		areas.rows[areas.count++] = area;
 	}
 	put_together(&areas);
+	name_callers(root, &areas);
+	put_together(&areas);
 	*ret_areas = areas;
 	return 0;
 }
@@ -107,5 +167,6 @@ void mt_areas_free(struct mt_areas *areas)
 {
 	free(areas->rows);
 	free(areas->text);
+	free(areas->symbols);
 	memset(areas, 0, sizeof(*areas));
 }

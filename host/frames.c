@@ -204,6 +204,25 @@ int mt_frames_add(const char *root, pid_t pid, uint64_t start, uint64_t end, uin
 	return r;
 }
 
+int mt_frames_add_unmapped(uint64_t start, uint64_t end, uint64_t page_bytes, size_t limit,
+                           struct mt_frames *frames)
+{
+	struct mt_frame_run *run;
+
+	if (frames->count == limit || start >= end)
+		return 0;
+	if (MT_ARRAY_RESERVE(frames->runs, frames->capacity, frames->count + 1) < 0)
+		return -ENOMEM;
+	run = &frames->runs[frames->count++];
+	*run = (struct mt_frame_run){.start = start,
+	                             .pages = (end - start) / page_bytes,
+	                             .bits = MT_PAGEMAP_UNMAPPED,
+	                             .frame = MT_FRAME_UNKNOWN,
+	                             .mapped = MT_FRAME_UNKNOWN,
+	                             .node = MT_NODE_UNKNOWN};
+	return 0;
+}
+
 void mt_frames_free(struct mt_frames *frames)
 {
 	free(frames->runs);

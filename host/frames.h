@@ -18,6 +18,7 @@
 #define MT_PAGEMAP_PRESENT         (1ull << 63)
 #define MT_PAGEMAP_SWAPPED         (1ull << 62)
 #define MT_PAGEMAP_FILE            (1ull << 61) /* or shared memory */
+#define MT_PAGEMAP_UNMAPPED        (1ull << 60) /* ours, the kernel has none: in no mapping at all */
 #define MT_PAGEMAP_GUARD           (1ull << 58)
 #define MT_PAGEMAP_WRITE_PROTECTED (1ull << 57) /* by userfaultfd */
 #define MT_PAGEMAP_EXCLUSIVE       (1ull << 56)
@@ -58,6 +59,10 @@ struct mt_frames {
  */
 int mt_frames_add(const char *root, pid_t pid, uint64_t start, uint64_t end, uint64_t page_bytes,
                   size_t limit, struct mt_frames *frames, uint64_t *ret_next);
+
+/* Adds pages that are in no mapping. 0 or -ENOMEM. */
+int mt_frames_add_unmapped(uint64_t start, uint64_t end, uint64_t page_bytes, size_t limit,
+                           struct mt_frames *frames);
 
 void mt_frames_free(struct mt_frames *frames);
 

@@ -21,10 +21,11 @@ struct mt_zone {
 	bool has_marks;  /* what stands in zoneinfo is known */
 	bool has_orders; /* what stands in buddyinfo is known */
 	uint64_t free;
-	uint64_t boost; /* how much the marks are raised for now, against fragmentation */
-	uint64_t min;   /* below it only the kernel's own urgent needs are met */
-	uint64_t low;   /* kswapd is woken below it */
-	uint64_t high;  /* and goes back to sleep above it */
+	uint64_t
+	        boost; /* in the marks, too: how much they are raised for now, against fragmentation */
+	uint64_t min;  /* below it only the kernel's own urgent needs are met */
+	uint64_t low;  /* kswapd is woken below it */
+	uint64_t high; /* and goes back to sleep above it */
 	uint64_t present;
 	uint64_t managed;
 	uint64_t reserve; /* the most that is kept from requests that could do with a higher zone */

@@ -129,7 +129,7 @@ static int run_rss(const struct mt_call *call)
 		return status;
 	if (!mt_control_is_traced(pid))
 		return report_untraced(pid);
-	status = mt_control_ask(pid, MT_CONTROL_SNAPSHOT, &answer);
+	status = mt_control_ask(pid, MT_CONTROL_SNAPSHOT, NULL, &answer);
 	return status == MT_EXIT_FINE ? report_file(call, answer.output, pid) : status;
 }
 
@@ -141,7 +141,7 @@ static int run_snapshot(const struct mt_call *call)
 
 	if (status != MT_EXIT_FINE)
 		return status;
-	status = mt_control_ask(pid, MT_CONTROL_SNAPSHOT, &answer);
+	status = mt_control_ask(pid, MT_CONTROL_SNAPSHOT, NULL, &answer);
 	if (status == MT_EXIT_FINE)
 		printf("a snapshot of process %d is in %s; memtrace rss reads it\n", (int)pid,
 		       answer.output);

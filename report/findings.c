@@ -49,12 +49,21 @@ static bool is_above(uint64_t part, uint64_t whole, unsigned int percent)
 
 static void judge_available(struct mt_page *page, const struct mt_machine *machine)
 {
-	uint64_t total = meminfo(machine, "MemTotal"), available;
+	uint64_t total = meminfo(machine, "MemTotal"), free = meminfo(machine, "MemFree");
+	uint64_t available;
 	struct mt_finding *finding;
 	bool is_alarm;
 
-	if (!total || !mt_fields_get(&machine->meminfo, "MemAvailable", &available) ||
-	    available > total / 10)
+	if (!total || !mt_fields_get(&machine->meminfo, "MemAvailable", &available))
+		return;
+	/* what frightens whoever looks at "free" alone */
+	if (available > total / 2 && free < total / 10)
+		add(page, MT_FINDING_NOTE, "/proc/meminfo MemFree, MemAvailable",
+		    SAY(page,
+		        "only %s are free, but %s can be had: most of it holds cached files, which "
+		        "go when programs need memory",
+		        BYTES(free), BYTES(available)));
+	if (available > total / 10)
 		return;
 	is_alarm = available < total / 25;
 	finding = add(page, is_alarm ? MT_FINDING_ALARM : MT_FINDING_WARNING,
@@ -62,24 +71,37 @@ static void judge_available(struct mt_page *page, const struct mt_machine *machi
 	              SAY(page, "memory is %s: %s of %s can still be had",
 	                  is_alarm ? "nearly used up" : "getting short", BYTES(available),
 	                  BYTES(total)));
-	finding->advice =
-	        "find who has it (Out of memory, below, has the largest), stop or limit it";
+	finding->kills = is_alarm ? MT_KILLS_ANYBODY : MT_KILLS_NOBODY;
+	finding->advice = "find who has it (the largest are under Out of memory), stop or limit it";
 }
 
 static void judge_pressure(struct mt_page *page, const struct mt_machine *machine)
 {
 	const struct mt_pressure *pressure = &machine->pressure;
+	uint64_t total = meminfo(machine, "MemTotal"), available = meminfo(machine, "MemAvailable");
 	bool is_alarm = pressure->full.avg10 >= 1000 || pressure->some.avg10 >= 4000;
+	/* with much to be had it is the cache that is exchanged, by who reads or writes a lot */
+	bool is_cache = available > total / 4;
+	struct mt_finding *finding;
 
 	if (pressure->error || (!is_alarm && pressure->some.avg10 < 500))
 		return;
-	add(page, is_alarm ? MT_FINDING_ALARM : MT_FINDING_WARNING, "/proc/pressure/memory",
-	    SAY(page,
-	        "programs wait for memory: %u.%u %% of the last 10 s at least one, %u.%u %% all of "
-	        "them",
-	        pressure->some.avg10 / 100, pressure->some.avg10 / 10 % 10,
-	        pressure->full.avg10 / 100, pressure->full.avg10 / 10 % 10))
-	        ->advice = "less work at a time, or more memory";
+	finding = add(page,
+	              is_cache   ? MT_FINDING_NOTE
+	              : is_alarm ? MT_FINDING_ALARM
+	                         : MT_FINDING_WARNING,
+	              "/proc/pressure/memory",
+	              SAY(page,
+	                  "programs wait for memory: %u.%u %% of the last 10 s at least one, %u.%u "
+	                  "%% all "
+	                  "of them%s",
+	                  pressure->some.avg10 / 100, pressure->some.avg10 / 10 % 10,
+	                  pressure->full.avg10 / 100, pressure->full.avg10 / 10 % 10,
+	                  is_cache ? "; not for want of it: who reads or writes much waits for "
+	                             "cached files to be replaced"
+	                           : ""));
+	if (!is_cache)
+		finding->advice = "less work at a time, or more memory";
 }
 
 static void judge_watermarks(struct mt_page *page, const struct mt_machine *machine)
@@ -90,8 +112,7 @@ static void judge_watermarks(struct mt_page *page, const struct mt_machine *mach
 		const struct mt_zone *zone = &machine->zones.rows[i];
 
 		/* a small zone's marks are low, and it is full by design */
-		if (!zone->has_marks || zone->managed < 65536 ||
-		    zone->free >= zone->min + zone->boost)
+		if (!zone->has_marks || zone->managed < 65536 || zone->free >= zone->min)
 			continue;
 		add(page, MT_FINDING_ALARM, "/proc/zoneinfo",
 		    SAY(page,
@@ -140,10 +161,10 @@ static void judge_overcommit(struct mt_page *page, const struct mt_machine *mach
 	add(page, is_above(committed, limit, 95) ? MT_FINDING_ALARM : MT_FINDING_WARNING,
 	    "/proc/meminfo CommitLimit, Committed_AS",
 	    SAY(page,
-	        "overcommit is strict and %s of %s are promised: malloc and fork fail %s before "
-	        "memory "
-	        "is used up",
-	        BYTES(committed), BYTES(limit), BYTES(limit > committed ? limit - committed : 0)))
+	        "overcommit is strict and %s of %s are promised: malloc and fork fail from %s more "
+	        "on, with %s available",
+	        BYTES(committed), BYTES(limit), BYTES(limit > committed ? limit - committed : 0),
+	        BYTES(meminfo(machine, "MemAvailable"))))
 	        ->advice = "raise vm.overcommit_ratio, add swap, or allow overcommit";
 }
 
@@ -195,11 +216,13 @@ static void judge_fragmentation(struct mt_page *page, const struct mt_machine *m
 		free += mt_zone_free_from(&machine->zones.rows[i], 0);
 		large += mt_zone_free_from(&machine->zones.rows[i], 9);
 	}
-	if (free * machine->page_bytes < (64u << 20) || large > 0)
+	if (free * machine->page_bytes < (64u << 20) || large > free / 20)
 		return;
 	add(page, MT_FINDING_NOTE, "/proc/buddyinfo",
-	    SAY(page, "%s are free, but no block of 2 MB: each huge page has to be compacted first",
-	        BYTES(free * machine->page_bytes)))
+	    SAY(page,
+	        "%s are free, but %s of it in blocks of 2 MB: huge pages have to be made first",
+	        BYTES(free * machine->page_bytes),
+	        large ? SAY(page, "only %s", BYTES(large * machine->page_bytes)) : "none"))
 	        ->advice = "matters to who needs huge pages; echo 1 >/proc/sys/vm/compact_memory";
 }
 
@@ -311,7 +334,7 @@ static void judge_group(struct mt_page *page, const struct mt_machine *machine,
 	            BYTES(group->current), BYTES(limit),
 	            cached > limit / 50 ? SAY(page, ", %s of it cached files", BYTES(cached)) : "",
 	            grows));
-	finding->is_of_group = true;
+	finding->kills = is_held ? MT_KILLS_NOBODY : MT_KILLS_IN_GROUP;
 	finding->advice =
 	        is_held ? "beyond it the group is slowed down: raise memory.high, or find what "
 	                  "grows"
@@ -343,14 +366,15 @@ static void judge_victim(struct mt_page *page, const struct mt_machine *machine)
 	uint64_t room;
 	const struct mt_group *group = mt_groups_tightest(&machine->groups, &room);
 	const struct mt_victim *victim;
-	bool is_tight = false, is_group = false;
+	bool is_group = false, is_machine = false;
 
 	for (size_t i = 0; i < page->finding_count; i++) {
-		is_tight |= page->findings[i].severity == MT_FINDING_ALARM;
-		is_group |= page->findings[i].is_of_group;
+		is_group |= page->findings[i].kills == MT_KILLS_IN_GROUP;
+		is_machine |= page->findings[i].kills == MT_KILLS_ANYBODY;
 	}
-	if (!is_tight)
+	if (!is_group && !is_machine)
 		return;
+	is_group &= !is_machine;
 	victim = mt_victims_next(machine->root, &machine->victims, is_group ? group : NULL);
 	if (!victim)
 		return;
@@ -376,6 +400,7 @@ void mt_page_judge(struct mt_page *page, const struct mt_machine *machine,
 	judge_group(page, machine, rates);
 	judge_group_kills(page, machine);
 	judge_available(page, machine);
+	judge_victim(page, machine);
 	judge_pressure(page, machine);
 	judge_watermarks(page, machine);
 	judge_overcommit(page, machine);
@@ -385,7 +410,6 @@ void mt_page_judge(struct mt_page *page, const struct mt_machine *machine,
 	judge_kills(page, machine, rates);
 	judge_fragmentation(page, machine);
 	judge_pools(page, machine);
-	judge_victim(page, machine);
 	if (page->finding_count > 0)
 		/* few rows: a stable order is kept by an insertion sort, which qsort() is not */
 		for (size_t i = 1; i < page->finding_count; i++)

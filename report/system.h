@@ -57,12 +57,14 @@ enum mt_severity {
 	MT_FINDING_ALARM,
 };
 
+enum mt_kills { MT_KILLS_NOBODY, MT_KILLS_IN_GROUP, MT_KILLS_ANYBODY };
+
 struct mt_finding {
 	enum mt_severity severity;
 	const char *text;   /* in plain words, with the figure */
 	const char *advice; /* what to do; NULL: nothing */
 	const char *source;
-	bool is_of_group; /* a control group is full, not the machine */
+	enum mt_kills kills; /* whom the kernel would kill for it */
 };
 
 #define MT_SECTIONS_MAX 16u

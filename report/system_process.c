@@ -62,8 +62,8 @@ static void add_tightest(struct mt_page *page, const struct mt_machine *machine,
 	}
 	mt_page_figure(added, "room", "room", MT_UNIT_BYTES, name != NULL, room,
 	               "limits and levels below",
-	               name ? mt_arena_print(&page->arena, "to the tightest limit: %s",
-	                                     mt_text_cut(&page->arena, name, 32))
+	               name ? mt_arena_print(&page->arena, "to %s",
+	                                     mt_text_cut(&page->arena, name, 43))
 	                    : "no limit is set");
 }
 

@@ -246,7 +246,7 @@ static void add_fragmentation(struct mt_page *page, const struct mt_machine *mac
 static struct mt_value beyond(const struct mt_machine *machine, const struct mt_zone *zone,
                               uint64_t mark)
 {
-	return mt_value_number(((int64_t)zone->free - (int64_t)(mark + zone->boost)) *
+	return mt_value_number(((int64_t)zone->free - (int64_t)mark) *
 	                       (int64_t)machine->page_bytes);
 }
 

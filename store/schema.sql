@@ -267,8 +267,9 @@ CREATE TABLE snapshot (
 	id           INTEGER PRIMARY KEY,
 	process      INTEGER NOT NULL REFERENCES process,
 	reason       TEXT NOT NULL,  -- 'exit'; 'stop': the collector had to go, the process lived on. Of pages alone (table resident), with no
-	                             -- rows in block: 'asked', by a person; 'peak', when more was resident than ever before: the last
-	                             -- of a process is kept; 'periodic': at most 128 of a process, then every second one is given up
+	                             -- rows in block but those of a stack that was asked for: 'asked', by a person; 'peak', when more
+	                             -- was resident than ever before: the last of a process is kept; 'periodic': at most 128 of a
+	                             -- process, then every second one is given up
 	time_ns      INTEGER NOT NULL,
 	live_blocks  INTEGER NOT NULL,
 	live_bytes   INTEGER NOT NULL

@@ -7,6 +7,7 @@
  *	guest commit MB        promises itself all that may be promised but so much, and touches none of it
  *	guest look-up COUNT    asks for so many files of /disk that are not there
  */
+#define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,9 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
 #define MB    ((size_t)1 << 20)
 #define PIECE (MB / 4)
 
@@ -42,12 +46,15 @@ static void hold(long mb, int is_fragmented)
 	size_t most = mb < 0 ? free_bytes() : (size_t)mb * MB, held = 0;
 	char *start = map(most);
 
+	/* so that nothing is moved together */
+	if (is_fragmented)
+		mlock2(start, most, MLOCK_ONFAULT);
 	while (held + PIECE <= most && (mb >= 0 || free_bytes() > (size_t)-mb * MB)) {
 		memset(start + held, 1, PIECE);
 		held += PIECE;
 	}
 	for (size_t at = 0; is_fragmented && at < held; at += 8192)
-		madvise(start + at, 4096, MADV_DONTNEED);
+		madvise(start + at, 4096, MADV_DONTNEED_LOCKED);
 	pause();
 }
 

@@ -118,6 +118,24 @@ static void caches_and_areas_come_largest_first(void **state)
 	assert_int_equal(machine.areas.rows[2].pages_bytes, 0);
 }
 
+static void callers_that_are_addresses_are_named(void **state)
+{
+	(void)state;
+	put("/proc/vmallocinfo", "0x1-0x2 8192 0xffffffffc0001010 pages=1 vmalloc\n"
+	                         "0x2-0x3 8192 0xffffffffc0001ff0 pages=3 vmalloc\n"
+	                         "0x3-0x4 8192 0xffffffff00000001 pages=2 vmalloc\n"
+	                         "0x4-0x5 8192 later+0x9/0x10 pages=9 vmalloc\n");
+	put("/proc/kallsyms", "0000000000000000 T hidden\nffffffffc0001000 t in_module\t[tun]\n"
+	                      "ffffffffc0002000 t later\t[tun]\nnonsense\n");
+	mt_machine_read(root, 0, 4096, MT_MACHINE_WHOLE, &machine);
+	assert_int_equal(machine.areas.count, 3);
+	assert_string_equal(machine.areas.rows[0].caller, "later");
+	assert_string_equal(machine.areas.rows[1].caller, "in_module");
+	assert_int_equal(machine.areas.rows[1].pages_bytes, 4 * 4096);
+	/* before all that has a name */
+	assert_string_equal(machine.areas.rows[2].caller, "0xffffffff00000001");
+}
+
 static void the_tightest_group_is_found(void **state)
 {
 	const struct mt_group *group;
@@ -239,6 +257,8 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(zones_have_their_marks_and_their_blocks, make_root,
 	                                        end),
 	        cmocka_unit_test_setup_teardown(caches_and_areas_come_largest_first, make_root,
+	                                        end),
+	        cmocka_unit_test_setup_teardown(callers_that_are_addresses_are_named, make_root,
 	                                        end),
 	        cmocka_unit_test_setup_teardown(the_tightest_group_is_found, make_root, end),
 	        cmocka_unit_test_setup_teardown(groups_of_the_first_version_are_known, make_root,
