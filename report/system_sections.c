@@ -209,14 +209,25 @@ static struct mt_value zone_name(struct mt_page *page, const struct mt_zone *zon
 
 static void add_fragmentation(struct mt_page *page, const struct mt_machine *machine)
 {
+	/* of 4 kB pages; a request of 2^10 pages is the largest that the kernel serves */
 	static const struct mt_column columns[] = {
 	        {"zone", "node zone", MT_COLUMN_TEXT},
 	        {"free_bytes", "free", MT_COLUMN_BYTES},
-	        {"largest_bytes", "largest block", MT_COLUMN_BYTES},
-	        {"unusable_16_pages", "no use for 64 kB", MT_COLUMN_TEXT_RIGHT},
-	        {"unusable_512_pages", "for 2 MB", MT_COLUMN_TEXT_RIGHT},
+	        {"largest_bytes", "largest", MT_COLUMN_BYTES},
+	        {"unusable_order_1_percent", "8k", MT_COLUMN_NUMBER},
+	        {"unusable_order_2_percent", "16k", MT_COLUMN_NUMBER},
+	        {"unusable_order_3_percent", "32k", MT_COLUMN_NUMBER},
+	        {"unusable_order_4_percent", "64k", MT_COLUMN_NUMBER},
+	        {"unusable_order_5_percent", "128k", MT_COLUMN_NUMBER},
+	        {"unusable_order_6_percent", "256k", MT_COLUMN_NUMBER},
+	        {"unusable_order_7_percent", "512k", MT_COLUMN_NUMBER},
+	        {"unusable_order_8_percent", "1M", MT_COLUMN_NUMBER},
+	        {"unusable_order_9_percent", "2M", MT_COLUMN_NUMBER},
+	        {"unusable_order_10_percent", "4M", MT_COLUMN_NUMBER},
 	};
-	struct mt_section *added = mt_page_section(page, "fragmentation", "Fragmentation");
+	struct mt_section *added = mt_page_section(
+	        page, "fragmentation",
+	        "Fragmentation: % of what is free that is of no use for a block of");
 
 	for (size_t i = 0; i < machine->zones.count; i++) {
 		const struct mt_zone *zone = &machine->zones.rows[i];
@@ -232,10 +243,8 @@ static void add_fragmentation(struct mt_page *page, const struct mt_machine *mac
 		row[1] = mt_value_number((int64_t)bytes_of(machine, mt_zone_free_from(zone, 0)));
 		row[2] = mt_value_number(largest ? (int64_t)bytes_of(machine, 1ull << (largest - 1))
 		                                 : 0);
-		row[3] = mt_value_text(
-		        mt_arena_print(&page->arena, "%.1f %%", mt_zone_unusable(zone, 4) / 10.0));
-		row[4] = mt_value_text(
-		        mt_arena_print(&page->arena, "%.1f %%", mt_zone_unusable(zone, 9) / 10.0));
+		for (unsigned int order = 1; order <= 10; order++)
+			row[2 + order] = mt_value_number(mt_zone_unusable(zone, order) / 10);
 	}
 	added->table_source = "/proc/buddyinfo; of the free memory, what lies in smaller blocks";
 	if (machine->zones.orders_error)
@@ -337,6 +346,10 @@ static void add_swap(struct mt_page *page, const struct mt_machine *machine)
 	               machine->has_setting[MT_SETTING_swappiness],
 	               machine->settings[MT_SETTING_swappiness], "/proc/sys/vm/swappiness",
 	               "how readily heaps are swapped, 0 to 200");
+	mt_page_word(added, "zswap_enabled", "zswap is",
+	             machine->swaps.has_zswap ? machine->swaps.zswap_enabled ? "on" : "off" : NULL,
+	             "/sys/module/zswap/parameters/enabled",
+	             "compresses pages before they are swapped");
 	for (size_t i = 0; i < machine->swaps.count; i++) {
 		const struct mt_swap *swap = &machine->swaps.rows[i];
 		struct mt_value *row = MT_PAGE_ROW(added, columns);

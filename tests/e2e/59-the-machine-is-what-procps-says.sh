@@ -252,6 +252,19 @@ wrong 2 'between its snapshots' --interval=1 rests.db
 wrong 2 'give peak, exit or' --at=sometime rests.db
 wrong 125 'no snapshot 99 ' --at=99 rests.db
 wrong 2 '' --unknown
+# What another user sees where /proc hides processes, and of what only root may read.
+as_nobody="setpriv --reuid=65534 --regid=65534 --clear-groups"
+if [ "$(id -u)" = 0 ] && ! is_sanitized &&
+	unshare -m sh -c 'mount -t proc -o hidepid=2 proc /proc && exec "$@"' sh $as_nobody "$memtrace" system >hidden.txt 2>err; then
+	contains "another user has the page" hidden.txt '^Findings'
+	contains "without the largest caches" hidden.txt 'not measured: the largest caches, /proc/slabinfo: only root'
+	contains "and without the areas" hidden.txt 'not measured: /proc/vmallocinfo: only root'
+	unshare -m sh -c 'mount -t proc -o hidepid=2 proc /proc && exec "$@"' sh $as_nobody "$memtrace" system $$ >out 2>err
+	is "a process that is hidden is not there" "$?" 125
+	contains "or is hidden" err 'or /proc hides it (hidepid)'
+else
+	skip "another user has the page" "needs root, unshare, setpriv, and a tool that nobody may run"
+fi
 echo 'this is not a database' >foreign
 wrong 125 'foreign' foreign
 finish

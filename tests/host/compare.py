@@ -105,8 +105,9 @@ def zones():
         same(f"buddyinfo: largest of {node} {zone}", row["largest_bytes"],
              max((PAGE << order for order, size in enumerate(blocks) if size), default=0))
         if sum(blocks):
-            unusable = int(sum(blocks[:9]) / sum(blocks) * 1000) / 10
-            same(f"buddyinfo: no use of {node} {zone}", row["unusable_512_pages"], f"{unusable:.1f} %")
+            for order in range(1, 11):
+                same(f"buddyinfo: no use of {node} {zone} for order {order}", row[f"unusable_order_{order}_percent"],
+                     sum(blocks[:order]) * 100 // sum(blocks))
 
 
 def pressure():
