@@ -19,7 +19,7 @@ struct mt_area {
 /* Starts as {0}. */
 struct mt_areas {
 	char *text;
-	char *symbols; /* of /proc/kallsyms, where callers had to be named by it; NULL */
+	char *symbols;        /* of /proc/kallsyms, where callers had to be named by it; NULL */
 	struct mt_area *rows; /* the most memory first */
 	size_t count;
 	size_t capacity;

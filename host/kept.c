@@ -183,6 +183,9 @@ static int put_zones(struct mt_kept *kept, const struct mt_zones *zones)
 	for (size_t i = 0; i < zones->count && r == 0; i++) {
 		struct mt_zone from = zones->rows[i];
 
+		if (from.managed == 0 && !from.has_orders)
+			continue; /* a name without memory */
+
 		for (const struct mt_zone_mark *mark = mt_zone_marks;
 		     mark->name && from.has_marks && r == 0; mark++)
 			r = add(kept, zone, *mt_zone_figure(&from, mark), "%u %s %s", from.node,
@@ -303,7 +306,7 @@ static int put_groups(struct mt_kept *kept, const struct mt_groups *groups)
 				        above, file->name, file->line ? " " : "",
 				        file->line ? file->line : "");
 		if (r == 0)
-			r = put_fields(kept, cgroup_stat, &from.stat);
+			r = i == 0 ? put_fields(kept, cgroup_stat, &from.stat) : 0;
 		strcat(above, "../");
 	}
 	return r;

@@ -134,6 +134,7 @@ static void read_file(const char *root, const char *folder, const struct mt_grou
                       struct mt_group *group)
 {
 	MT_CLEANUP_FREE char *path = path_of(folder, file->name);
+	bool is_stat = strcmp(file->name, "memory.stat") == 0;
 	struct mt_fields fields;
 	uint64_t number;
 
@@ -149,7 +150,10 @@ static void read_file(const char *root, const char *folder, const struct mt_grou
 		return;
 	for (const char *name = file->name; file->name && strcmp(file->name, name) == 0; file++)
 		mt_fields_get(&fields, file->line, mt_group_figure(group, file));
-	mt_fields_free(&fields);
+	if (is_stat)
+		group->stat = fields;
+	else
+		mt_fields_free(&fields);
 }
 
 static void read_group(const char *root, const char *folder, struct mt_group *group)
@@ -163,19 +167,12 @@ static void read_group(const char *root, const char *folder, struct mt_group *gr
 	}
 }
 
-/* What has more than one figure; of memory.stat the process's own group is enough. */
-static int read_texts(const char *root, const char *folder, bool is_own, struct mt_group *group)
+static void read_pressure(const char *root, const char *folder, struct mt_group *group)
 {
-	MT_CLEANUP_FREE char *pressure = path_of(folder, "memory.pressure");
-	MT_CLEANUP_FREE char *stat = path_of(folder, "memory.stat");
+	MT_CLEANUP_FREE char *path = path_of(folder, "memory.pressure");
 
-	if (!pressure || !stat)
-		return -ENOMEM;
-	if (!group->is_first)
-		mt_pressure_read(root, pressure, &group->pressure);
-	if (is_own)
-		mt_fields_read(root, stat, &group->stat);
-	return 0;
+	if (path)
+		mt_pressure_read(root, path, &group->pressure);
 }
 
 static int add_group(const char *root, bool is_first, const char *path, struct mt_groups *groups)
@@ -193,11 +190,14 @@ static int add_group(const char *root, bool is_first, const char *path, struct m
 	/* One that is not there is not kept: in a container the names of the host are of no use. */
 	if (group->current == MT_LIMIT_UNKNOWN && group->max == MT_LIMIT_UNKNOWN &&
 	    group->high == MT_LIMIT_UNKNOWN) {
+		mt_fields_free(&group->stat);
 		free(group->path);
 		return 0;
 	}
+	if (!is_first)
+		read_pressure(root, folder, group);
 	groups->count++;
-	return read_texts(root, folder, groups->count == 1, group);
+	return 0;
 }
 
 void mt_groups_read(const char *root, pid_t pid, struct mt_groups *ret_groups)

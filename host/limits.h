@@ -57,7 +57,7 @@ struct mt_group {
 	uint64_t oom_kills;
 	uint64_t inactive_file; /* files that are only cached, of it and those below it */
 	uint64_t active_file;
-	struct mt_fields stat; /* of the process's own group only */
+	struct mt_fields stat; /* memory.stat */
 	struct mt_pressure pressure;
 };
 

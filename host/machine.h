@@ -18,13 +18,13 @@
 #include "host/zones.h"
 
 /* Numbers of /proc/sys/vm, by their names there. */
-#define MT_SETTINGS(SETTING)                                                      \
-	SETTING(overcommit_memory)                                                \
-	SETTING(overcommit_ratio)                                                 \
-	SETTING(overcommit_kbytes)                                                \
-	SETTING(vfs_cache_pressure) SETTING(min_free_kbytes) SETTING(swappiness)  \
-	        SETTING(watermark_scale_factor) SETTING(oom_kill_allocating_task) \
-	                SETTING(panic_on_oom) SETTING(max_map_count)
+#define MT_SETTINGS(SETTING)                                                         \
+	SETTING(overcommit_memory)                                                   \
+	SETTING(overcommit_ratio)                                                    \
+	SETTING(overcommit_kbytes)                                                   \
+	SETTING(vfs_cache_pressure)                                                  \
+	SETTING(min_free_kbytes) SETTING(swappiness) SETTING(watermark_scale_factor) \
+	        SETTING(oom_kill_allocating_task) SETTING(panic_on_oom) SETTING(max_map_count)
 
 enum mt_setting {
 #define MT_SETTING_ENUM(name) MT_SETTING_##name,

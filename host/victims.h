@@ -23,6 +23,9 @@ struct mt_victim {
 	uint64_t swap_bytes;
 };
 
+/* There may be thousands: of all but the first the pid and the score are all that is read. */
+#define MT_VICTIMS_DESCRIBED 4u
+
 /* Starts as {0}. */
 struct mt_victims {
 	struct mt_victim *rows; /* the next one to be killed first */
@@ -31,7 +34,7 @@ struct mt_victims {
 	int error;
 };
 
-/* Processes that are hidden from us are not among them. */
+/* Processes that are hidden from us, or that are never killed, are not among them. */
 int mt_victims_read(const char *root, struct mt_victims *ret_victims);
 
 /* One process. 0 or -errno. */

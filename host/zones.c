@@ -195,7 +195,7 @@ uint64_t mt_zone_free_from(const struct mt_zone *zone, unsigned int order)
 {
 	uint64_t pages = 0;
 
-	for (unsigned int i = order; i < zone->order_count; i++)
+	for (unsigned int i = order; i < zone->order_count && i < MT_ZONE_ORDERS_MAX; i++)
 		pages += zone->orders[i] << i;
 	return pages;
 }
