@@ -68,6 +68,8 @@ const char *mt_page_why(struct mt_page *page, const char *path, int error)
 		return mt_arena_print(&page->arena, "%s: only root may read it", path);
 	if (error == -ENODATA)
 		return mt_arena_print(&page->arena, "%s: not kept in a file", path);
+	if (error == -EOPNOTSUPP)
+		return mt_arena_print(&page->arena, "%s: switched off in this kernel", path);
 	if (error == -ENOENT || error == -ENOTDIR)
 		return mt_arena_print(&page->arena, "%s: not on this machine", path);
 	return mt_arena_print(&page->arena, "%s: %s", path, strerror(-error));

@@ -56,8 +56,6 @@ int main(int argc, char **argv)
 	memset(copied, 1, 2 * PAGE);
 	munmap(gone + PAGE, PAGE);
 	huge += (HUGE - (unsigned long)huge % HUGE) % HUGE;
-	madvise(huge, HUGE, MADV_HUGEPAGE);
-	memset(huge, 1, HUGE);
 	child = fork();
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -66,6 +64,7 @@ int main(int argc, char **argv)
 	/* so that these are this one's alone again */
 	memset(anon, 2, 5 * PAGE);
 	memset(copied, 2, 2 * PAGE);
+	madvise(huge, HUGE, MADV_HUGEPAGE);
 	memset(huge, 2, HUGE);
 	say("anon", anon, 16);
 	say("both", both, 4);
