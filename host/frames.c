@@ -263,10 +263,7 @@ void mt_frame_range_name(const char *iomem, uint64_t address, char *name, size_t
 		/* "00100000-bfffffff : System RAM"; what lies inside a range is indented, and comes after it */
 		if (sscanf(line, " %" SCNx64 "-%" SCNx64 " : %n", &first, &last, &length) >= 2 &&
 		    length > 0 && address >= first && address <= last && last > 0)
-			snprintf(name, bytes, "%.*s",
-			         (int)(end ? end - line - length : 0) > 0
-			                 ? (int)(end - line - length)
-			                 : 0,
+			snprintf(name, bytes, "%.*s", (int)strcspn(line + length, "\n"),
 			         line + length);
 		line = end ? end + 1 : NULL;
 	}
