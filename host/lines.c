@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,28 +50,39 @@ static int read_all(int fd, char **ret_text)
 	return 0;
 }
 
+static int open_file(const char *root, const char *path)
+{
+	char whole[PATH_MAX];
+	int fd;
+
+	if (snprintf(whole, sizeof(whole), "%s%s", root, path) >= (int)sizeof(whole))
+		return -ENAMETOOLONG;
+	fd = open(whole, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
 int mt_lines_read(const char *root, const char *path, char **ret_text)
 {
-	MT_CLEANUP_CLOSE int fd = -1;
-	MT_CLEANUP_FREE char *whole = NULL;
+	MT_CLEANUP_CLOSE int fd = open_file(root, path);
 
-	if (asprintf(&whole, "%s%s", root, path) < 0) {
-		whole = NULL;
-		return -ENOMEM;
-	}
-	fd = open(whole, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	return fd < 0 ? -errno : read_all(fd, ret_text);
+	return fd < 0 ? fd : read_all(fd, ret_text);
 }
 
 int mt_lines_first(const char *root, const char *path, char *line, size_t bytes)
 {
-	MT_CLEANUP_FREE char *text = NULL;
-	int r = mt_lines_read(root, path, &text);
+	MT_CLEANUP_CLOSE int fd = open_file(root, path);
+	ssize_t got;
 
-	if (r < 0)
-		return r;
-	text[strcspn(text, "\n")] = '\0';
-	snprintf(line, bytes, "%s", text);
+	if (fd < 0)
+		return fd;
+	/* the kernel gives that much at once */
+	do
+		got = read(fd, line, bytes - 1);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return -errno;
+	line[got] = '\0';
+	line[strcspn(line, "\n")] = '\0';
 	return 0;
 }
 
