@@ -366,30 +366,19 @@ static void add_memtraces(const struct mt_resident *resident, struct mt_regions 
 	}
 }
 
-static int by_address(const void *left, const void *right)
-{
-	const struct mt_owner_block *a = left, *b = right;
-
-	return (a->addr > b->addr) - (a->addr < b->addr);
-}
-
 /* All that live, also those that were inherited: site 0. */
-static struct mt_owner_block *list_blocks(const struct mt_live *live, size_t *ret_count)
+static struct mt_owner_block *list_blocks(struct mt_snapshot *snapshot, size_t *ret_count)
 {
-	struct mt_owner_block *blocks = malloc((live->count + 1) * sizeof(*blocks));
-	size_t count = 0;
+	uint64_t count = mt_snapshot_sort_all(snapshot);
+	struct mt_owner_block *blocks = malloc((count + 1) * sizeof(*blocks));
 
-	for (uint64_t i = 0; blocks && live->entries && i <= live->mask; i++) {
-		const struct mt_live_entry *entry = &live->entries[i];
+	for (uint64_t i = 0; blocks && i < count; i++) {
+		const struct mt_live_entry *entry = &snapshot->live.entries[i];
 
-		if (!entry->addr || count == live->count)
-			continue;
-		blocks[count++] =
+		blocks[i] =
 		        (struct mt_owner_block){entry->addr, entry->size_bytes,
 		                                entry->total & MT_LIVE_FLAGS ? 0 : entry->total};
 	}
-	if (blocks)
-		qsort(blocks, count, sizeof(*blocks), by_address);
 	*ret_count = count;
 	return blocks;
 }
@@ -464,7 +453,7 @@ static int find_owners(struct mt_resident *resident, const struct mt_freeze *fre
 	                             .capacity = resident->region_count};
 	size_t block_count;
 	MT_CLEANUP_FREE struct mt_owner_block *blocks =
-	        list_blocks(&resident->snapshot.live, &block_count);
+	        list_blocks(&resident->snapshot, &block_count);
 	struct mt_owner_input input = {.smaps = &resident->memory.smaps,
 	                               .pages = &resident->memory.pages,
 	                               .blocks = blocks,
