@@ -29,26 +29,8 @@
 #define UNCHANGED_NS (1000 * NS_PER_MS)
 /* A round is followed by this many times its own cost. */
 #define COST_FACTOR 200u
-/*
- * A snapshot of a peak is followed by this many times the time that it took: while smaps is read, the process cannot map
- * anything. Who asks for peaks gets every one that can be had. Nor is a process that grows quickly and is over soon kept
- * waiting: the first of this much time are free.
- */
-#define AUTO_FACTOR  40u
-#define PEAK_FACTOR  1u
-#define AUTO_FREE_NS (60 * NS_PER_MS)
-/* It was over when it could be looked at, or the kernel's figures do not agree: much later. */
-#define MISSED_FACTOR 100u
 /* The drain thread is far behind: nothing more is put on it. */
 #define UNREAD_MAX 4096u
-
-static uint64_t thread_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static struct mt_probed *find(struct mt_probe *probe, uint32_t slot, uint32_t generation)
 {
@@ -69,18 +51,21 @@ static void want_snapshot(struct mt_probe *probe, struct mt_probed *row,
 	if (!resident)
 		return;
 	row->is_busy = true;
-	row->wanted_bytes = row->rss_bytes;
 	mt_snapshots_add(&probe->collector->snapshots, resident);
 }
 
-/* More than a twentieth above the last one, so that the peak is always explained within 5 %. */
-static bool is_peak(const struct mt_probe *probe, const struct mt_probed *row, uint64_t now_ns)
+static bool is_greedy(const struct mt_probe *probe)
 {
-	if (!(probe->moments & (MT_MOMENT_AUTO | MT_MOMENT_PEAK)) ||
-	    row->rss_bytes <= row->peak_bytes + row->peak_bytes / 20 || now_ns < row->peak_ns)
+	return probe->moments & MT_MOMENT_PEAK;
+}
+
+static bool is_peak(const struct mt_probe *probe, struct mt_probed *row, uint64_t now_ns)
+{
+	if (!(probe->moments & (MT_MOMENT_AUTO | MT_MOMENT_PEAK)))
 		return false;
-	return probe->moments & MT_MOMENT_PEAK ||
-	       mt_kept_is_worth(now_ns - row->born_ns, row->rss_bytes);
+	if (!is_greedy(probe) && !mt_kept_is_worth(now_ns - row->born_ns, row->rss_bytes))
+		return false;
+	return mt_peaks_is_due(&row->peaks, row->rss_bytes, now_ns, is_greedy(probe), false);
 }
 
 static void take_snapshots(struct mt_probe *probe, struct mt_probed *row, uint64_t now_ns)
@@ -194,7 +179,7 @@ static void wait_until(struct mt_probe *probe, uint64_t time_ns)
 static void *run(void *context)
 {
 	struct mt_probe *probe = context;
-	uint64_t spent_ns = thread_ns(), free_ns = 0;
+	uint64_t spent_ns = mt_stamp_thread_ns(), free_ns = 0;
 
 	pthread_setname_np(pthread_self(), "probe");
 	pthread_mutex_lock(&probe->mutex);
@@ -211,7 +196,7 @@ static void *run(void *context)
 			continue;
 		}
 		look(probe, row, now_ns);
-		cost_ns = thread_ns() - spent_ns;
+		cost_ns = mt_stamp_thread_ns() - spent_ns;
 		spent_ns += cost_ns;
 		free_ns = now_ns > free_ns + 1000 * NS_PER_MS ? now_ns : free_ns;
 		free_ns += cost_ns * COST_FACTOR;
@@ -308,16 +293,8 @@ void mt_probe_took(struct mt_probe *probe, const struct mt_resident *resident)
 		/* A forked child that has done nothing yet may be asked about again. */
 		row->is_hopeless = resident->status != 0 && resident->status != -EAGAIN;
 	}
-	if (row && resident->reason == MT_RESIDENT_PEAK) {
-		bool is_free = probe->moments & MT_MOMENT_PEAK || row->took_ns < AUTO_FREE_NS;
-		uint64_t factor = is_free ? PEAK_FACTOR : AUTO_FACTOR;
-
-		row->took_ns += resident->took_ns;
-		if (bytes + bytes / 20 < row->wanted_bytes)
-			factor = MISSED_FACTOR;
-		if (bytes > row->peak_bytes)
-			row->peak_bytes = bytes;
-		row->peak_ns = now_ns + resident->took_ns * factor;
-	}
+	if (row && resident->reason == MT_RESIDENT_PEAK)
+		mt_peaks_looked(&row->peaks, bytes, resident->took_ns, resident->cpu_ns, now_ns,
+		                is_greedy(probe));
 	pthread_mutex_unlock(&probe->mutex);
 }

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "base/usage.h"
+#include "collect/peaks.h"
 #include "wire/segment.h"
 
 struct mt_collector;
@@ -34,10 +35,7 @@ struct mt_probed {
 	uint64_t point_ns;  /* when its next point is due */
 	uint64_t rss_bytes; /* as last looked at */
 	struct mt_usage usage;
-	uint64_t peak_bytes;   /* that was resident in the last snapshot of a peak */
-	uint64_t wanted_bytes; /* that were resident when one was asked for */
-	uint64_t peak_ns;      /* the next one is not taken before this */
-	uint64_t took_ns;      /* all of them so far */
+	struct mt_peaks peaks;
 	uint64_t period_ns;
 	uint64_t periodic_ns; /* when the next one is due */
 	uint32_t periodic_count;

@@ -521,7 +521,7 @@ static void stop(struct mt_resident *resident, uint64_t deadline_ns, struct mt_f
 
 void mt_resident_take(struct mt_resident *resident)
 {
-	uint64_t began_ns = mt_stamp_monotonic_ns();
+	uint64_t began_ns = mt_stamp_monotonic_ns(), cpu_ns = mt_stamp_thread_ns();
 	uint64_t deadline_ns = began_ns + FREEZE_NS;
 	struct mt_freeze freeze = {0};
 	int r;
@@ -557,6 +557,7 @@ void mt_resident_take(struct mt_resident *resident)
 		mt_meminfo_read("", resident->pid, &resident->meminfo);
 	mt_freeze_free(&freeze);
 	resident->took_ns = mt_stamp_monotonic_ns() - began_ns;
+	resident->cpu_ns = mt_stamp_thread_ns() - cpu_ns;
 }
 
 struct mt_resident *mt_resident_new(struct mt_collector *collector, uint32_t slot,
