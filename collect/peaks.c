@@ -17,9 +17,9 @@
 /* It was over when it could be looked at, or the kernel's figures do not agree: much later. */
 #define MISSED_FACTOR 100u
 
-bool mt_peaks_may_look(const struct mt_peaks *peaks, uint64_t now_ns)
+bool mt_peaks_may_look(const struct mt_peaks *peaks, uint64_t now_ns, bool is_about_to_shrink)
 {
-	return now_ns >= peaks->rest_ns;
+	return now_ns >= peaks->rest_ns || (is_about_to_shrink && !peaks->is_costly);
 }
 
 bool mt_peaks_is_due(struct mt_peaks *peaks, uint64_t rss_bytes, uint64_t now_ns, bool is_greedy,
@@ -30,7 +30,7 @@ bool mt_peaks_is_due(struct mt_peaks *peaks, uint64_t rss_bytes, uint64_t now_ns
 	if (rss_bytes > peaks->most_bytes)
 		peaks->most_bytes = rss_bytes;
 	if (rss_bytes <= peaks->looked_bytes + peaks->looked_bytes / 20 ||
-	    !mt_peaks_may_look(peaks, now_ns))
+	    !mt_peaks_may_look(peaks, now_ns, is_about_to_shrink))
 		return false;
 	if (!is_greedy && !is_about_to_shrink && !has_fallen && now_ns < peaks->grow_ns &&
 	    rss_bytes < peaks->looked_bytes + peaks->looked_bytes / 2)
@@ -42,14 +42,16 @@ bool mt_peaks_is_due(struct mt_peaks *peaks, uint64_t rss_bytes, uint64_t now_ns
 void mt_peaks_looked(struct mt_peaks *peaks, uint64_t bytes, uint64_t took_ns, uint64_t cpu_ns,
                      uint64_t now_ns, bool is_greedy)
 {
-	uint64_t factor = is_greedy || peaks->spent_ns < FREE_NS ? GREEDY_FACTOR : REST_FACTOR;
+	uint64_t factor;
 
+	peaks->spent_ns += cpu_ns;
+	peaks->is_costly = !is_greedy && peaks->spent_ns >= FREE_NS;
+	factor = peaks->is_costly ? REST_FACTOR : GREEDY_FACTOR;
 	if (bytes + bytes / 20 < peaks->wanted_bytes)
 		factor = MISSED_FACTOR;
 	if (bytes > peaks->looked_bytes)
 		peaks->looked_bytes = bytes;
 	peaks->most_bytes = bytes;
-	peaks->spent_ns += cpu_ns;
 	peaks->grow_ns = now_ns + cpu_ns * GROW_FACTOR;
 	peaks->rest_ns = now_ns + took_ns * factor;
 }

@@ -20,11 +20,12 @@ struct mt_peaks {
 	uint64_t most_bytes;   /* that were since then */
 	uint64_t spent_ns;     /* processor time of all looks */
 	uint64_t grow_ns;      /* it is left to grow until then */
-	uint64_t rest_ns;      /* and left alone until then */
+	uint64_t rest_ns;      /* and left alone until then, */
+	bool is_costly;        /* even if it is about to shrink */
 };
 
 /* May it be looked at now at all? */
-bool mt_peaks_may_look(const struct mt_peaks *peaks, uint64_t now_ns);
+bool mt_peaks_may_look(const struct mt_peaks *peaks, uint64_t now_ns, bool is_about_to_shrink);
 
 /* So much is resident; is_greedy: whoever asks wants every peak that can be had, not a cheap part of them. */
 bool mt_peaks_is_due(struct mt_peaks *peaks, uint64_t rss_bytes, uint64_t now_ns, bool is_greedy,

@@ -545,6 +545,7 @@ void mt_resident_take(struct mt_resident *resident)
 		/* The drain thread is far behind. What it will copy belongs to another moment. */
 		resident->is_frozen = false;
 	resident->stopped_ns = mt_freeze_end(&freeze);
+	mt_probe_read(&resident->collector->probe, resident);
 	if (r == 0 && (r = mt_memory_sort(resident->page_bytes, &resident->memory)) < 0)
 		fail_to_read(resident, r);
 	if (r == 0 && !is_ours(resident))

@@ -91,8 +91,10 @@ static void looks_that_come_too_late_are_seldom(void **state)
 	now_ns += MS;
 	assert_true(mt_peaks_is_due(&peaks, 100 * MB, now_ns, true, true));
 	mt_peaks_looked(&peaks, 50 * MB, 2 * MS, MS, now_ns, true);
-	assert_false(mt_peaks_may_look(&peaks, now_ns + 199 * MS));
-	assert_true(mt_peaks_may_look(&peaks, now_ns + 200 * MS));
+	assert_false(mt_peaks_may_look(&peaks, now_ns + 199 * MS, false));
+	assert_true(mt_peaks_may_look(&peaks, now_ns + 200 * MS, false));
+	/* while little was spent, what is about to end is looked at all the same */
+	assert_true(mt_peaks_may_look(&peaks, now_ns + MS, true));
 }
 
 static void a_process_is_not_kept_waiting_for_ever(void **state)
@@ -100,7 +102,7 @@ static void a_process_is_not_kept_waiting_for_ever(void **state)
 	uint64_t bytes = 16 * MB;
 
 	(void)state;
-	/* 60 looks of 1 ms come as they are */
+	/* looks for 60 ms come as they are, and the next one 80 ms after the last of them */
 	for (int i = 0; i < 60; i++, now_ns += 2 * MS, bytes += bytes / 10)
 		assert_true(at(bytes, false, true));
 	for (int i = 0; i < 39; i++, now_ns += MS)
