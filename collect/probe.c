@@ -234,8 +234,11 @@ static void look(struct mt_probe *probe, const struct mt_probed *at, uint64_t no
 
 /* ---- The thread ---- */
 
-/* One that waits to be looked at; it is answered here if nothing comes of it, else when its pages were read. */
-static bool attend(struct mt_probe *probe)
+/*
+ * Those that wait to be looked at; they are answered here if nothing comes of it, else when their pages were read. Each once,
+ * so that one which tells all the time does not keep the others from being looked at.
+ */
+static void attend(struct mt_probe *probe)
 {
 	for (size_t i = 0; i < probe->count; i++) {
 		struct mt_probed *row = &probe->rows[i];
@@ -249,9 +252,7 @@ static bool attend(struct mt_probe *probe)
 		row = find(probe, before.slot, before.generation);
 		if (row && !row->is_busy)
 			answer(probe, row);
-		return true;
 	}
-	return false;
 }
 
 static struct mt_probed *first_due(struct mt_probe *probe)
@@ -287,8 +288,7 @@ static void *run(void *context)
 		struct mt_probed *row;
 		uint64_t now_ns, due_ns, cost_ns;
 
-		if (attend(probe))
-			continue;
+		attend(probe);
 		row = first_due(probe);
 		now_ns = mt_stamp_monotonic_ns();
 		due_ns = row ? row->look_ns : UINT64_MAX;
