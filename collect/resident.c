@@ -186,6 +186,8 @@ bool mt_resident_copy(struct mt_ledger *ledger, struct mt_resident *resident)
 		settle(resident, MT_COPY_REFUSED);
 		return true;
 	}
+	if (resident->reason == MT_RESIDENT_PEAK)
+		process->looks_under_way++;
 	settle(resident, MT_COPY_DONE);
 	return true;
 }

@@ -16,11 +16,25 @@
 
 #define STEP_NS 10000000u
 #define WAIT_NS 1000000000u
-/* No chunk lies below: what is freed there is no block. */
-#define LOWEST 65536u
+/* A power of two. Of chunks that meet in one place the last one is known. */
+#define PLACES     1024u
+#define PAGE_SHIFT 12
 
 #define CHUNK_BITS       7u
 #define CHUNK_AFTER_USED 1u /* the chunk before is in use */
+
+/* Blocks with a chunk of their own. What is freed may be unmapped, so it is not looked at before the free is recorded. */
+static struct place {
+	_Atomic uintptr_t block; /* 0: none */
+	_Atomic size_t bytes;
+} places[PLACES];
+
+static struct place *place_of(const void *block)
+{
+	uint64_t page = (uintptr_t)block >> PAGE_SHIFT;
+
+	return &places[(page ^ page / PLACES) % PLACES];
+}
 
 /* Has the collector asked to be told of that much? */
 static bool is_awaited(size_t bytes)
@@ -74,12 +88,22 @@ MT_COLD void mt_release_tell(size_t bytes)
 	errno = saved_errno;
 }
 
+MT_COLD void mt_release_know(const void *block, size_t bytes)
+{
+	struct place *place = place_of(block);
+
+	atomic_store_explicit(&place->bytes, bytes, memory_order_relaxed);
+	atomic_store_explicit(&place->block, (uintptr_t)block, memory_order_relaxed);
+}
+
 MT_COLD void mt_release_chunk(const void *block)
 {
-	const size_t *words = block;
+	struct place *place = place_of(block);
+	uintptr_t known = (uintptr_t)block;
 
-	if (mt_growth_is_on && (uintptr_t)block > LOWEST && words[-1] & MT_GROWTH_CHUNK_MAPPED)
-		mt_release_tell(words[-1] & ~(size_t)CHUNK_BITS);
+	if (atomic_compare_exchange_strong_explicit(&place->block, &known, 0, memory_order_relaxed,
+	                                            memory_order_relaxed))
+		mt_release_tell(atomic_load_explicit(&place->bytes, memory_order_relaxed));
 }
 
 /* Of a chunk that ends where the break's last one begins: how much would be free at the break's end. 0: it does not. */

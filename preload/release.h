@@ -25,7 +25,10 @@
 /* So much is about to be given back. Keeps errno. */
 void mt_release_tell(size_t bytes);
 
-/* A block that may have a chunk of its own is about to be freed, and is not recorded as such yet. */
+/* A chunk of so much was mapped for the block. */
+void mt_release_know(const void *block, size_t bytes);
+
+/* A block that may have one is about to be freed, and is not recorded as such yet. */
 void mt_release_chunk(const void *block);
 
 /* A block that is not small is about to be freed by libc. */
