@@ -11,9 +11,9 @@
  * While smaps is read, the process cannot map anything: it is left alone for this many times as long. Not a process that
  * comes and goes quickly: the first of this much time are free. Nor where every peak is asked for.
  */
-#define REST_FACTOR   40u
+#define REST_FACTOR   100u
 #define GREEDY_FACTOR 1u
-#define FREE_NS       (60 * NS_PER_MS)
+#define FREE_NS       (20 * NS_PER_MS)
 /* It was over when it could be looked at, or the kernel's figures do not agree: much later. */
 #define MISSED_FACTOR 100u
 
