@@ -10,6 +10,7 @@
 #include "collect/resident.h"
 
 #include <linux/futex.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -128,7 +129,7 @@ static void correct_pid(struct mt_ledger *ledger, const struct mt_mail *mail)
 	process->is_dirty = true;
 }
 
-static void name_thread(struct mt_ledger *ledger, struct mt_mail *mail)
+static void name_thread(struct mt_ledger *ledger, const struct mt_mail *mail)
 {
 	struct mt_process *process = mail->slot < MT_SLOTS ? ledger->by_slot[mail->slot] : NULL;
 	uint32_t index;
@@ -136,13 +137,13 @@ static void name_thread(struct mt_ledger *ledger, struct mt_mail *mail)
 	/* After the end, nobody is made to wait for a name. */
 	if (!process || process->generation != mail->generation || process->has_ended ||
 	    !mt_map_find(&process->thread_index, (uint32_t)mail->tid, 0, &index) ||
-	    process->threads[index].tid != (uint32_t)mail->tid || process->threads[index].name)
+	    process->threads[index].tid != (uint32_t)mail->tid || process->threads[index].name[0])
 		return;
-	process->threads[index].name = mail->text;
+	snprintf(process->threads[index].name, sizeof(process->threads[index].name), "%s",
+	         mail->text);
 	process->threads[index].is_dirty = true;
 	process->has_dirty_threads = true;
 	process->is_dirty = true;
-	mail->text = NULL;
 }
 
 /* Before the events: who joined before it could publish anything is known before that is applied. */

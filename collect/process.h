@@ -63,7 +63,7 @@ struct mt_thread {
 	uint64_t ended_ns;
 	bool has_ended;
 	bool is_dirty;
-	char *name;                          /* NULL: not known */
+	char name[MT_EVENT_NAME_MAX + 1];    /* empty: not known */
 	struct mt_thread_reallocs *reallocs; /* NULL: it has called none */
 };
 
@@ -123,7 +123,8 @@ struct mt_process {
 	size_t idle_count;
 	size_t idle_capacity;
 	uint64_t replaced_threads;
-	struct mt_map thread_index; /* (tid, 0) -> the last thread with it */
+	struct mt_map
+	        thread_index; /* (tid, 0) -> the last thread with it; also of some that are no more */
 
 	uint64_t events;
 	uint64_t late_events;
