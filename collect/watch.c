@@ -52,6 +52,8 @@ static void tell_gone(struct mt_session *session, uint32_t slot, const struct mt
 	watch->is_gone = true;
 	mt_probe_remove(&session->collector->probe, slot, watch->generation);
 	close_pidfd(session, watch);
+	free(watch->oom_file);
+	watch->oom_file = NULL;
 	tell_drain(session, &(struct mt_mail){.type = MT_MAIL_GONE,
 	                                      .slot = slot,
 	                                      .generation = watch->generation,

@@ -463,7 +463,7 @@ char **mt_session_environment(char **environment)
 	return ours;
 }
 
-bool mt_process_adopt_child(bool counted_in_flight)
+static bool adopt(bool counted_in_flight)
 {
 	struct mt_segment *segment = mt_process.segment;
 	struct mt_slot *slots = mt_segment_slots(segment);
@@ -498,6 +498,10 @@ bool mt_process_adopt_child(bool counted_in_flight)
 			slot->first_gate |= MT_GATE_UNFOLLOWED;
 		atomic_store_explicit(&slot->gate, slot->first_gate, memory_order_relaxed);
 		mt_segment_clear_slot(slot);
+		/* It inherits what its one thread was at when it forked. */
+		mt_tls.guard = 0;
+		mt_tls.holding = 0;
+		mt_tls.shares = false;
 		mt_own_tell(slot);
 		/* release: the fields; partner: the collector's acquire load of state */
 		atomic_store_explicit(&slot->state, MT_SLOT_LIVE, memory_order_release);
@@ -528,4 +532,20 @@ bool mt_process_adopt_child(bool counted_in_flight)
 		atomic_fetch_sub(&segment->forks_in_flight, 1);
 	mt_process_off("no process slot is left: this process is not traced");
 	return false;
+}
+
+bool mt_process_adopt_child(bool counted_in_flight)
+{
+	bool is_adopted;
+
+	/* From a handler that interrupted it: a slot is enough. */
+	if (atomic_exchange(&mt_process.adopting, true))
+		return false;
+	is_adopted = adopt(counted_in_flight);
+	if (is_adopted)
+		atomic_fetch_add_explicit(&mt_process.slot->dropped,
+		                          atomic_exchange(&mt_process.missed, 0),
+		                          memory_order_relaxed);
+	atomic_store(&mt_process.adopting, false);
+	return is_adopted;
 }
