@@ -26,6 +26,8 @@
 /* Nothing has come for this long: the program rests, and so does the collector. */
 #define SILENCE_NS  2000000000ull
 #define REST_NS_MAX 200000000ull
+/* A round, and the sleep before it, that took longer: we were stopped, or the machine was. */
+#define ROUND_NS_MAX 1000000000ull
 
 void mt_collector_init(struct mt_collector *collector, struct mt_segment *segment,
                        enum mt_clock clock, uint32_t point_ms, struct mt_mailbox *to_service,
@@ -250,18 +252,21 @@ uint64_t mt_collector_round(struct mt_collector *collector)
 	/* Before the cut: whoever claimed a slot by now has published its parent's FORK before. */
 	uint32_t claims = atomic_load_explicit(&segment->slot_claims, memory_order_acquire);
 	bool has_tick;
-	uint64_t done = 0;
+	uint64_t done = 0, now_ns;
 	size_t ready;
 
 	atomic_fetch_add_explicit(&segment->heartbeat, 1, memory_order_relaxed);
 	ledger->round++;
 	ledger->wants_round = false;
-	ledger->now_ns = mt_stamp_monotonic_ns();
+	now_ns = mt_stamp_monotonic_ns();
+	ledger->awake_ns +=
+	        now_ns - ledger->now_ns < ROUND_NS_MAX ? now_ns - ledger->now_ns : ROUND_NS_MAX;
+	ledger->now_ns = now_ns;
 	has_tick = ledger->now_ns - collector->last_tick_ns >= TICK_NS;
 	if (has_tick) {
 		collector->last_tick_ns = ledger->now_ns;
 		mt_stamp_tick(&ledger->stamps);
-		mt_forks_expire(&ledger->forks, ledger->now_ns);
+		mt_forks_expire(&ledger->forks, ledger->awake_ns);
 		mt_ledger_weigh(ledger);
 	}
 	ledger->forks.round_bytes = 0;

@@ -172,7 +172,8 @@ struct mt_process {
 	bool is_told_untraced; /* what it execs next cannot be traced, and that is noted */
 	const struct mt_drain *exec_drain; /* the ring of the thread that is about to exec */
 	uint32_t exec_thread;
-	uint64_t exec_round_ns; /* CLOCK_MONOTONIC when the EXEC was read, or last asked about */
+	uint64_t
+	        exec_round_ns; /* the ledger's awake_ns when the EXEC was read, or last asked about */
 
 	bool lost_inheritance; /* a forked child whose inheritance is not known */
 	bool has_ended;        /* its figures are final */
