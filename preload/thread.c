@@ -135,7 +135,7 @@ static void give_back(struct mt_ring_writer *writer)
 	                                        memory_order_release, memory_order_relaxed);
 }
 
-/* Sets a writer up on a claimed ring and says who writes now. */
+/* Sets a writer up on a claimed ring and says who writes now. False: there is no room for that; the ring is given back. */
 static bool begin(struct mt_ring_writer *writer, struct mt_ring *ring, uint32_t tid)
 {
 	writer->data = (unsigned char *)mt_process.segment + ring->offset_bytes;
@@ -147,8 +147,11 @@ static bool begin(struct mt_ring_writer *writer, struct mt_ring *ring, uint32_t 
 	writer->share = MT_RING_OWN;
 	writer->number = mt_order_number(ring);
 	writer->ring = ring;
-	return mt_emit_fixed(writer, mt_event_word(MT_EVENT_THREAD_BEGIN, 0, tid),
-	                     mt_process.slot_index, mt_process.slot_generation, 0);
+	if (mt_emit_fixed(writer, mt_event_word(MT_EVENT_THREAD_BEGIN, 0, tid),
+	                  mt_process.slot_index, mt_process.slot_generation, 0))
+		return true;
+	give_back(writer);
+	return false;
 }
 
 /* No ring is left: the process's shared one. */
@@ -252,9 +255,12 @@ static struct mt_thread *claim_place(void)
 	thread->tail.count = 0;
 	thread->known_stacks = 0;
 	thread->tail.has_looked = false;
-	atomic_fetch_add_explicit(&mt_process.threads, 1, memory_order_relaxed);
-	if (!open_writer(&thread->writers[0], ring, tid))
+	if (!open_writer(&thread->writers[0], ring, tid)) {
+		if (!ring)
+			mt_real.munmap(thread, sizeof(*thread));
 		return NULL;
+	}
+	atomic_fetch_add_explicit(&mt_process.threads, 1, memory_order_relaxed);
 	/* That is an event of its own: the one that brought the thread here has not begun. */
 	say_place(thread, MT_EVENT_MAP);
 	mt_shared_let_go();

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """soak.py - traces a program that does everything at once, and holds the file to the program's own ledger.
 
-    tests/reliability/soak.py [--seconds=N] [--options=KEY=VALUE:…] [--verbose] [--keep=FOLDER]       5 seconds
+    tests/reliability/soak.py [--seconds=N] [--options=KEY=VALUE:…] [--stall=STOPPED/RUNNING] [--verbose] [--keep=FOLDER]
+                                                                                                      5 seconds
 
 The program is soak.c. It must end by itself, with status 0 and nothing on stderr. Then, for each process image, by
 the library or program that allocated: allocations, frees and bytes are those of the ledger; nothing was dropped, no
@@ -11,8 +12,10 @@ fork is under way, of which the file may hold the wrong ones for inherited by th
 up the ids of stacks, blocks of stacks that nobody knows any more are taken for the program's. While it runs, the
 memory of program and collector and the file's size are sampled: their growth over the second half is shown, and of
 program or collector more than 4 MiB is a failure, or of what is the collector's own more than 1 MiB, in a run of a minute or
-more, where no sanitizer keeps books of its own. The rest is the rings, which both have mapped: what was once written of
+more, where no sanitizer keeps books of its own and nothing stalls. The rest is the rings, which both have mapped: what was once written of
 them stays.
+
+--stall stops the collector, again and again, for so many milliseconds, and lets it run for so many: it is to fall behind.
 
 Prints what it found; the exit status is 1 if anything was wrong.
 """
@@ -20,12 +23,14 @@ import argparse
 import collections
 import os
 import shutil
+import signal
 import sqlite3
 import statistics
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from kill import BUILD, LIBRARY, MEMTRACE, connect, settled
@@ -120,11 +125,22 @@ def collector_of(file):
         return None
 
 
+def stall(collector, stopped_ms, running_ms):
+    try:
+        while True:
+            os.kill(collector, signal.SIGSTOP)
+            time.sleep(stopped_ms / 1000)
+            os.kill(collector, signal.SIGCONT)
+            time.sleep(running_ms / 1000)
+    except ProcessLookupError:
+        pass
+
+
 def run(folder, options, wrong):
     file, ledger, errors = (os.path.join(folder, name) for name in ("soak.db", "ledger", "stderr"))
     environment = dict(os.environ, LD_PRELOAD=LIBRARY,
                        MEMTRACE_OPTIONS=":".join(filter(None, [f"output={file}", options.options])))
-    samples, collector = Samples(), None
+    samples, collector, stalling = Samples(), None, None
     with open(errors, "wb") as stderr:
         program = subprocess.Popen([SOAK, ledger, str(options.seconds), *PLUGINS], env=environment,
                                    stdin=subprocess.DEVNULL, stderr=stderr)
@@ -134,10 +150,17 @@ def run(folder, options, wrong):
         if time.monotonic() > deadline:
             wrong.append(f"it hangs: pid {program.pid}, left for a debugger")
             return file, ledger, samples
-        collector = collector or collector_of(file)
+        if not collector:
+            collector = collector_of(file)
+            if collector and options.stall:
+                times = [float(ms) for ms in options.stall.split("/")]
+                stalling = threading.Thread(target=stall, args=(collector, *times), daemon=True)
+                stalling.start()
         if collector:
             samples.take(program.pid, collector, file, ledger)
         time.sleep(interval)
+    if stalling:
+        stalling.join()
     if program.returncode != 0:
         wrong.append(f"it ended with status {program.returncode}")
     with open(errors, encoding="utf-8", errors="replace") as stderr:
@@ -208,6 +231,7 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--options", default="")
+    parser.add_argument("--stall", help="MS/MS")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--keep")
     options = parser.parse_args()
@@ -217,7 +241,7 @@ def main():
         file, ledger, samples = run(folder, options, wrong)
         if not any(line.startswith("it hangs") for line in wrong):
             check(file, ledger, wrong)
-            check_memory(samples, options.seconds >= 60 and not is_sanitized(), wrong)
+            check_memory(samples, options.seconds >= 60 and not options.stall and not is_sanitized(), wrong)
         if options.verbose:
             for row in samples.rows:
                 print(*row)
