@@ -86,6 +86,6 @@ extern struct mt_wiped *mt_wiped; /* never NULL: a static one of zeros until ini
 void mt_process_off(const char *why);
 
 /* session.c: a forked child claims a slot and goes on in the inherited segment. False: it does not, or not yet. */
-bool mt_process_adopt_child(bool counted_in_flight);
+bool mt_process_adopt_child(void);
 
 #endif

@@ -316,7 +316,7 @@ MT_COLD struct mt_thread *mt_thread_attach_slow(uintptr_t here)
 		return NULL;
 	generation = atomic_load_explicit(&mt_wiped->generation, memory_order_acquire);
 	/* Zero while on: the mapping was wiped by a fork that ran no handler of ours. */
-	if (generation == 0 && mt_process_adopt_child(false))
+	if (generation == 0 && mt_process_adopt_child())
 		generation = atomic_load_explicit(&mt_wiped->generation, memory_order_acquire);
 	while (generation && attach(generation)) {
 		tls->guard = (here & ~MT_GUARD_COUNT) | 1;

@@ -60,7 +60,7 @@ struct mt_tls {
 	 */
 	uintptr_t guard;
 	uintptr_t outer[MT_LEVELS]; /* guard before each level was entered; [0] is 0 */
-	uint64_t fork_serial;       /* of the fork in progress in this thread */
+	uint64_t fork_serial;       /* of the fork in progress in this thread; 0: none is */
 	uint32_t passes;            /* destructor passes seen (thread.c) */
 	uint32_t holding; /* shared.c: the level that holds the shared ring, plus two; 0: none */
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A handler that allocates interrupts a thread at each instruction of its first event, and of its end, where rings are
-# claimed and given back: all is counted exactly, nothing is dropped, no ring is harmed.
+# claimed and given back: all is counted exactly, nothing is dropped, no ring is harmed. And a child on its way out of fork().
 . "$(dirname "$0")/lib.sh"
 need sqlite3
 [ "$(uname -m)" = x86_64 ] || skip_all "only this processor's trap flag is known"
@@ -26,4 +26,15 @@ for unwind in none=3 auto=40; do
 			WHERE module.path LIKE '%/edges')
 		AND kind IN (SELECT id FROM kind WHERE heap)")" "$(cat wanted)"
 done
+
+# A handler that comes while the child claims its slot has nowhere to write to: what it does is counted as dropped, its
+# malloc and its free. But there is one child, not two, and it knows what it inherited.
+rm -f edges.db
+LD_PRELOAD="$library $work/reentrant.so" MEMTRACE_OPTIONS=output=$work/edges.db ./edges 5 fork >wanted 2>said
+is "children: the program ends well, and nothing is said" "$? $(cat said)" "0 "
+check "children: the file is whole" "$memtrace" info edges.db
+is "children: each is there once, with all that it did or the number of what is missing" "$(query edges.db "
+	SELECT 'children ' || count(*) || ' allocations ' || (sum(allocations) + sum(dropped_events) / 2)
+	FROM process WHERE origin = 'fork'")" "$(cat wanted)"
+is "children: no inheritance is lost" "$(query edges.db "SELECT count(*) FROM note WHERE kind = 'fork'")" 0
 finish

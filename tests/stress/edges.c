@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * edges.c - a handler allocates while the first or the last of a thread is recorded, after each instruction of it.
+ * edges.c - a handler allocates while the first or the last of a thread is recorded, or a fork, after each instruction of it.
  *
  *	edges [STRIDE]           default 1; with reentrant.so behind the library: its handler runs inside the allocator
+ *	edges STRIDE fork        children that are interrupted on their way out of fork()
  *
  * The processor's trap flag has a handler run after every instruction from a breakpoint on; after instruction N it
  * allocates, and switches the flag off. Each N, or each STRIDE-th, has a thread of its own, until one is done before its
  * N has come: threads whose first call is free(), threads whose first is malloc(), and threads that end. Prints its own
- * count, "allocations N frees N bytes N", and to stderr how many instructions there were.
+ * count, "allocations N frees N bytes N", and to stderr how many instructions there were; of children "children N
+ * allocations N".
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -17,6 +19,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -29,6 +32,7 @@ static pthread_key_t key;
 /* Of the one thread that is interrupted. */
 static volatile unsigned steps, wanted;
 static volatile bool is_done, was_interrupted;
+static volatile pid_t parent; /* that does not count its own instructions; 0: none is */
 static unsigned passes;
 static char *theirs;
 
@@ -56,7 +60,7 @@ static void on_trap(int number, siginfo_t *info, void *interrupted)
 
 	(void)number;
 	(void)info;
-	if (!is_done && steps++ < wanted) {
+	if (!is_done && (getpid() == parent || steps++ < wanted)) {
 		*flags |= TRAP_FLAG;
 		return;
 	}
@@ -128,6 +132,34 @@ static void interrupt(const char *name, void *(*begin)(void *), unsigned stride)
 	fprintf(stderr, "%s: %u instructions\n", name, steps);
 }
 
+static int interrupt_children(unsigned stride)
+{
+	unsigned children = 0, made = 0;
+	char line[200];
+	int status, length;
+	pid_t child;
+
+	parent = getpid();
+	for (was_interrupted = true; was_interrupted; wanted += stride) {
+		steps = 0;
+		is_done = was_interrupted = false;
+		begin_steps();
+		child = fork();
+		is_done = true;
+		if (child == 0) {
+			give_back(make(66));
+			_exit(was_interrupted);
+		}
+		if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
+			return 1;
+		was_interrupted = WEXITSTATUS(status);
+		made += 1u + was_interrupted;
+		children++;
+	}
+	length = snprintf(line, sizeof(line), "children %u allocations %u\n", children, made);
+	return write(1, line, (size_t)length) != length;
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction trap = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_RESTART};
@@ -137,6 +169,8 @@ int main(int argc, char **argv)
 
 	if (sigaction(SIGTRAP, &trap, NULL) != 0 || pthread_key_create(&key, on_end) != 0)
 		return 1;
+	if (argc > 2)
+		return interrupt_children(stride);
 	interrupt("free first", free_first, stride);
 	interrupt("malloc first", make_first, stride);
 	interrupt("the end", end, stride);
