@@ -21,7 +21,7 @@
 #define FIRST_BATCH_NS 200000000ull
 #define TICK_NS        50000000ull
 #define SCAN_NS        1000000000ull
-#define SLEEP_NS_MIN   1000000ull
+#define SLEEP_NS_MIN   3000000ull
 #define SLEEP_NS_MAX   50000000ull
 /* Nothing has come for this long: the program rests, and so does the collector. */
 #define SILENCE_NS  2000000000ull
@@ -255,7 +255,7 @@ uint64_t mt_collector_round(struct mt_collector *collector)
 	uint64_t done = 0, now_ns;
 	size_t ready;
 
-	atomic_fetch_add_explicit(&segment->heartbeat, 1, memory_order_relaxed);
+	mt_ledger_beat(segment);
 	ledger->round++;
 	ledger->wants_round = false;
 	now_ns = mt_stamp_monotonic_ns();
@@ -403,6 +403,8 @@ static void sleep_ns(struct mt_collector *collector, uint64_t ns)
 	uint32_t doorbell = atomic_load(&segment->doorbell);
 	bool has_mail;
 
+	if (ns > MT_SEGMENT_TICK_NS)
+		atomic_store_explicit(&segment->tick, 0, memory_order_relaxed);
 	/* seq_cst: the writer publishes, then looks at collector_sleeps; we store it, then look again */
 	atomic_store(&segment->collector_sleeps, 1);
 	for (uint32_t i = 0; i < collector->drain_count; i++) {

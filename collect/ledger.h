@@ -58,6 +58,14 @@ struct mt_ledger {
 	unsigned char payload[MT_EVENT_PAYLOAD_MAX + 1];
 };
 
+/* A sign of life, and the threads read the clock again. */
+static inline void mt_ledger_beat(struct mt_segment *segment)
+{
+	uint64_t beat = atomic_fetch_add_explicit(&segment->heartbeat, 1, memory_order_relaxed) + 1;
+
+	atomic_store_explicit(&segment->tick, (uint32_t)beat, memory_order_relaxed);
+}
+
 /*
  * Now and then: how large the books are, and whether that is too much. Who writes to a ring decides what stands
  * in them, so they must have a limit that does not depend on him.

@@ -108,8 +108,7 @@ uint64_t mt_merge_run(struct mt_ledger *ledger, struct mt_merge_entry *entries, 
 		done += applied;
 		if (done >= beat) {
 			beat = done + HEARTBEAT_RECORDS;
-			atomic_fetch_add_explicit(&ledger->segment->heartbeat, 1,
-			                          memory_order_relaxed);
+			mt_ledger_beat(ledger->segment);
 		}
 		if (drain->at < drain->limit && drain->next_stamp < cut)
 			entries[at].stamp = drain->next_stamp;

@@ -113,7 +113,7 @@ static bool find_shared_space(struct mt_ring_writer *writer, uint32_t bytes)
 	if (!has_space_in_time(writer, announced_bytes + bytes))
 		return false;
 	if (announced_bytes) {
-		mt_ring_put_unit(writer, 0, mt_order_now(),
+		mt_ring_put_unit(writer, 0, mt_order_now(writer, true),
 		                 mt_event_word(MT_EVENT_THREAD_BEGIN, 0, writer->tid));
 		mt_ring_put_unit(writer, MT_EVENT_UNIT, mt_process.slot_index,
 		                 (uint64_t)flags << 32 | mt_process.slot_generation);
@@ -163,8 +163,10 @@ __attribute__((always_inline)) static inline bool put_fixed(struct mt_ring_write
 
 	if (mt_unlikely(!make_space(writer, sizeof(struct mt_event_fixed))))
 		return false;
-	stamp = is_of_block(mt_event_type(word)) ? mt_order_stamp(writer, mt_event_addr(word))
-	                                         : mt_order_now();
+	stamp = is_of_block(mt_event_type(word))
+	                ? mt_order_stamp(writer, mt_event_addr(word),
+	                                 mt_order_is_large(mt_event_addr(word), size))
+	                : mt_order_now(writer, true);
 	mt_ring_put_unit(writer, 0, stamp, word);
 	mt_ring_put_unit(writer, MT_EVENT_UNIT, size, (uint64_t)flags << 32 | stack);
 	mt_ring_publish(writer, sizeof(struct mt_event_fixed));
@@ -187,7 +189,8 @@ bool mt_emit_large(struct mt_ring_writer *writer, enum mt_event_type type, uint3
 
 	if (length_bytes > MT_EVENT_PAYLOAD_MAX || !make_space(writer, bytes))
 		return false;
-	event.head.stamp = mt_order_now();
+	event.head.stamp =
+	        type == MT_EVENT_STACK ? mt_order_early(writer) : mt_order_now(writer, true);
 	mt_ring_put(writer, 0, &event, sizeof(event));
 	mt_ring_put(writer, sizeof(event), first, first_bytes);
 	if (second_bytes)
@@ -297,7 +300,9 @@ void mt_emit_free(unsigned int kind, const void *block)
 	}
 	writer = mt_thread_writer(thread, level);
 	if (mt_likely(writer && make_space(writer, MT_EVENT_UNIT))) {
-		mt_ring_put_unit(writer, 0, mt_order_stamp(writer, (uintptr_t)block),
+		mt_ring_put_unit(writer, 0,
+		                 mt_order_stamp(writer, (uintptr_t)block,
+		                                mt_order_is_large((uintptr_t)block, 0)),
 		                 mt_event_word(MT_EVENT_FREE, kind, (uintptr_t)block));
 		mt_ring_publish(writer, MT_EVENT_UNIT);
 	}

@@ -19,6 +19,7 @@
 #include "preload/image.h"
 #include "preload/life.h"
 #include "preload/module.h"
+#include "preload/order.h"
 #include "preload/process.h"
 #include "preload/real.h"
 #include "preload/say.h"
@@ -43,6 +44,8 @@ static void before_fork(void)
 	mt_tls.fork_serial = atomic_fetch_add(&mt_process.fork_serial, 1) + 1;
 	atomic_fetch_add(&mt_process.segment->forks_in_flight, 1);
 	mt_emit_life(MT_EVENT_FORK, 0, mt_tls.fork_serial);
+	/* What other threads do from now on is the child's no more, and must not look older than the fork. */
+	mt_order_renew();
 }
 
 static void after_fork_in_parent(void)

@@ -4,6 +4,8 @@
  */
 #include "preload/order.h"
 
+#include "preload/clock.h"
+
 static_assert(MT_RINGS < MT_ORDER_SHARED, "each ring has a number");
 
 MT_COLD bool mt_order_claim(_Atomic uint16_t *district, uint16_t ring)
@@ -16,4 +18,16 @@ MT_COLD bool mt_order_claim(_Atomic uint16_t *district, uint16_t ring)
 		return true;
 	atomic_store_explicit(district, MT_ORDER_SHARED, memory_order_relaxed);
 	return false;
+}
+
+/* Out of line: in most events it is one jump over it, and the rest of them is dear anyway. */
+__attribute__((noinline)) uint64_t mt_order_now(struct mt_ring_writer *writer, bool is_fenced)
+{
+	struct mt_segment *segment = mt_process.segment;
+
+	/* relaxed, and before the clock: a tick that goes on meanwhile only makes the next stamp a new one */
+	writer->tick = atomic_load_explicit(&segment->tick, memory_order_relaxed);
+	writer->stamp = mt_clock_now(segment, is_fenced);
+	writer->stamp_uses = writer->tick && writer->share == MT_RING_OWN ? MT_ORDER_STAMP_USES : 0;
+	return writer->stamp;
 }

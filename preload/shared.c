@@ -155,6 +155,7 @@ bool mt_shared_join(struct mt_ring_writer *writer, uint32_t tid)
 	writer->bell_at = 0;
 	writer->share = MT_RING_SHARED_NEW;
 	writer->number = mt_order_number(ring);
+	writer->stamp_uses = 0;
 	writer->tid = tid;
 	writer->ring = ring;
 	mt_tls.shares = true;

@@ -146,6 +146,7 @@ static bool begin(struct mt_ring_writer *writer, struct mt_ring *ring, uint32_t 
 	writer->bell_at = writer->head + ring->size_bytes / 2;
 	writer->share = MT_RING_OWN;
 	writer->number = mt_order_number(ring);
+	writer->stamp_uses = 0;
 	writer->ring = ring;
 	if (mt_emit_fixed(writer, mt_event_word(MT_EVENT_THREAD_BEGIN, 0, tid),
 	                  mt_process.slot_index, mt_process.slot_generation, 0))

@@ -8,6 +8,11 @@
 -- *_bytes is bytes; addresses are integers of the traced process. Sizes of a block are what the program
 -- asked for, not what the allocator made of it. NULL means: not measured.
 --
+-- Times are exact to some milliseconds: a thread does not read the clock for each event, but at least once in 16. The
+-- events of one thread, and those of one block, are in their true order all the same, and so is the fork of a process
+-- among them. Between threads that do not share their blocks the order, and with it a peak, is as exact as the times;
+-- but a block of 64 KiB and more is always given its own.
+--
 -- The file's size is bounded by the number of distinct stacks and live blocks, not by the number of events.
 
 PRAGMA application_id = 0x4d545243; -- "MTRC"

@@ -129,6 +129,7 @@ static int set_up(char **argv)
 	mt_walk_init((uintptr_t)argv);
 	mt_config_read(no_environment);
 	segment->clock = MT_CLOCK_TSC;
+	segment->tick = 1; /* as while a collector reads */
 	segment->ring_bytes = 16u << 20; /* all of it fits */
 	mt_process.segment = segment;
 	mt_process.slot = &mt_segment_slots(segment)[0];

@@ -82,7 +82,11 @@ struct mt_ring_writer {
 	uint64_t bell_at;   /* past this the collector should be woken */
 	enum mt_ring_share share; /* not MT_RING_OWN: limit stays 0, and head is right only ... */
 	uint32_t tid;             /* ... while this thread holds the ring (preload/shared.h) */
-	uint16_t number;          /* of the ring, for preload/order.h */
+	/* preload/order.h */
+	uint16_t number;     /* of the ring */
+	uint16_t stamp_uses; /* how many more events may have the last stamp ... */
+	uint32_t tick;       /* ... while the segment's tick is this */
+	uint64_t stamp;      /* the last one that was read from the clock */
 };
 
 /* One unit at head + at, in place; a unit never spans the end. Not yet visible to the reader. */
@@ -123,6 +127,9 @@ static inline void mt_ring_put(struct mt_ring_writer *w, uint64_t at, const void
 static inline void mt_ring_publish(struct mt_ring_writer *w, uint32_t bytes)
 {
 	w->head += bytes;
+#if defined(__x86_64__)
+	__asm__ volatile("prefetchw %0" : : "m"(w->data[(w->head + 256) & w->mask]));
+#endif
 	/* release: the bytes before the count; partner: the reader's acquire load of head */
 	atomic_store_explicit(&w->ring->head, w->head, memory_order_release);
 }

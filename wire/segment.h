@@ -30,7 +30,7 @@
 #include "ring.h"
 
 #define MT_SEGMENT_MAGIC   0x4543415254454d4dull /* "MMETRACE" */
-#define MT_SEGMENT_VERSION 7u
+#define MT_SEGMENT_VERSION 8u
 
 #define MT_SLOTS 4096u
 
@@ -140,7 +140,12 @@ struct mt_segment {
 	uint64_t sample_seed; /* of the threads' random numbers */
 	uint32_t first_gate;  /* of a process that joins and comes from no other */
 	uint32_t follow;      /* enum mt_follow */
-	_Alignas(64) _Atomic uint64_t heartbeat;       /* the collector's rounds */
+	_Alignas(64) _Atomic uint64_t heartbeat; /* the collector's rounds */
+	/*
+	 * Another number each round, 0 while nothing changes it for longer than MT_SEGMENT_TICK_NS: as long as it
+	 * stays, a thread may use its last stamp again (preload/order.h). Whoever needs that nobody does stores 0.
+	 */
+	_Atomic uint32_t tick;
 	_Alignas(64) _Atomic uint32_t doorbell;        /* futex: a writer adds 1 and wakes */
 	_Atomic uint32_t collector_sleeps;             /* 1: ringing makes sense */
 	_Alignas(64) _Atomic uint32_t forks_in_flight; /* forked, the child has no slot yet */
@@ -161,6 +166,9 @@ struct mt_segment {
 	_Atomic uint64_t hung_beat;     /* the heartbeat at which a process gave up waiting */
 	_Atomic uint32_t untraced_said; /* 1: it was said that a program runs untraced */
 };
+
+/* The longest sleep in which the collector lets a tick stand. */
+#define MT_SEGMENT_TICK_NS 4000000ull
 
 #define MT_SEGMENT_SLOTS_AT 4096ull
 #define MT_SEGMENT_RINGS_AT (MT_SEGMENT_SLOTS_AT + MT_SLOTS * sizeof(struct mt_slot))
@@ -204,8 +212,9 @@ static inline void mt_segment_clear_slot(struct mt_slot *slot)
 }
 
 /*
- * The size of a thread's new ring: the wanted size while less than half of what there is for those is taken, a
- * quarter of it up to three quarters, the minimum after that. So a thousand threads still get one each.
+ * The size of a thread's new ring: the wanted size while less than an eighth of what there is for those is taken, a
+ * quarter of it up to a half, a sixteenth up to three quarters, the minimum after that. So a thousand threads still get
+ * one each.
  */
 static inline uint32_t mt_segment_ring_bytes(uint32_t wanted_bytes, uint64_t used_bytes)
 {
@@ -214,6 +223,8 @@ static inline uint32_t mt_segment_ring_bytes(uint32_t wanted_bytes, uint64_t use
 	if (used_bytes >= MT_OWN_RING_DATA_BYTES / 4 * 3)
 		bytes = MT_RING_BYTES_MIN;
 	else if (used_bytes >= MT_OWN_RING_DATA_BYTES / 2)
+		bytes = wanted_bytes / 16;
+	else if (used_bytes >= MT_OWN_RING_DATA_BYTES / 8)
 		bytes = wanted_bytes / 4;
 	return bytes < MT_RING_BYTES_MIN ? MT_RING_BYTES_MIN : bytes;
 }

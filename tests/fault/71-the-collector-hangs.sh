@@ -34,6 +34,7 @@ ashore()
 # Its ring is full, in every thread; then it goes on without.
 in_the_middle()
 {
+	options=:ring_kib=64
 	begin preload "$work/hung.db" $usual
 	kill -STOP "$collector"
 	order go
@@ -49,6 +50,7 @@ in_the_middle()
 # By run, which says it in its place.
 in_the_middle_of_run()
 {
+	options=:ring_kib=64
 	begin run "$work/hung.db" $usual
 	kill -STOP "$collector"
 	order go

@@ -51,7 +51,7 @@ begin()
 	server=$!
 	read -r ready <&5
 	echo "$ready" >out
-	collector=$(sqlite3 "$file" "SELECT collector_pid FROM session" 2>>err)
+	collector=$(sqlite3 -cmd '.timeout 10000' "$file" "SELECT collector_pid FROM session" 2>>err)
 }
 
 order()

@@ -624,24 +624,64 @@ static void a_wait_that_signals_interrupt_is_no_shorter(void **state)
 /* Without the mark that it is shared, stamps there would go without a fence. */
 static void a_district_is_one_rings_until_another_writes_of_a_block_there(void **state)
 {
-	const struct mt_ring_writer one = {.number = 1}, two = {.number = 2};
+	struct mt_ring_writer one = {.number = 1}, two = {.number = 2};
 	const uint64_t addr = 0x5555ull << MT_ORDER_DISTRICT_BITS;
 	_Atomic uint16_t *districts = &mt_wiped->districts[0x5555];
 
 	(void)state;
 	assert_int_equal(districts[0], 0);
-	mt_order_stamp(&one, addr + 16);
+	mt_order_stamp(&one, addr + 16, false);
 	assert_int_equal(districts[0], 1);
-	mt_order_stamp(&one, addr + 0xfff0);
+	mt_order_stamp(&one, addr + 0xfff0, false);
 	assert_int_equal(districts[0], 1);
-	mt_order_stamp(&two, addr + 0x10000);
+	mt_order_stamp(&two, addr + 0x10000, false);
 	assert_int_equal(districts[0], 1);
 	assert_int_equal(districts[1], 2);
-	mt_order_stamp(&two, addr + 0xfff0);
+	mt_order_stamp(&two, addr + 0xfff0, false);
 	assert_int_equal(districts[0], MT_ORDER_SHARED);
-	mt_order_stamp(&two, addr);
-	mt_order_stamp(&one, addr);
+	mt_order_stamp(&two, addr, false);
+	mt_order_stamp(&one, addr, false);
 	assert_int_equal(districts[0], MT_ORDER_SHARED);
+}
+
+static void a_stamp_is_used_again_while_nobody_else_can_tell(void **state)
+{
+	struct mt_ring_writer writer = {.number = 1}, other = {.number = 2};
+	const uint64_t addr = 0x6666ull << MT_ORDER_DISTRICT_BITS;
+	uint64_t stamp;
+
+	(void)state;
+	mt_process.segment->tick = 5;
+	stamp = mt_order_stamp(&writer, addr, false);
+	for (unsigned int i = 0; i < MT_ORDER_STAMP_USES; i++)
+		assert_true(mt_order_stamp(&writer, addr, false) == stamp);
+	assert_true(mt_order_stamp(&writer, addr, false) > stamp);
+
+	/* the collector has gone on; a fork, of which the collector has not heard yet; it sleeps */
+	stamp = mt_order_early(&writer);
+	mt_process.segment->tick = 6;
+	assert_true(mt_order_early(&writer) > stamp);
+	stamp = mt_order_early(&writer);
+	mt_order_renew();
+	assert_true(mt_order_early(&writer) > stamp);
+	stamp = mt_order_early(&writer);
+	assert_true(mt_order_early(&writer) > stamp);
+	mt_process.segment->tick = 6;
+
+	/* what is large; what another ring has written of; what threads share */
+	stamp = mt_order_early(&writer);
+	assert_true(mt_order_stamp(&writer, addr, true) > stamp);
+	stamp = mt_order_early(&writer);
+	mt_order_stamp(&other, addr, false);
+	assert_true(mt_order_stamp(&writer, addr, false) > stamp);
+	writer.share = MT_RING_SHARED;
+	stamp = mt_order_now(&writer, false);
+	assert_true(mt_order_early(&writer) > stamp);
+
+	assert_true(mt_order_is_large(addr + 32, MT_ORDER_LARGE_BYTES));
+	assert_false(mt_order_is_large(addr + 16, MT_ORDER_LARGE_BYTES - 1));
+	assert_true(mt_order_is_large(addr + 16, 0) && mt_order_is_large(addr, 0));
+	assert_false(mt_order_is_large(addr + 32, 0));
 }
 
 int main(int argc, char **argv)
@@ -662,6 +702,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test(a_thread_knows_nothing_of_the_stack_of_the_one_before_it),
 	        cmocka_unit_test(threads_that_define_stacks_at_once_agree_on_them),
 	        cmocka_unit_test(a_wait_that_signals_interrupt_is_no_shorter),
+	        cmocka_unit_test(a_stamp_is_used_again_while_nobody_else_can_tell),
 	        cmocka_unit_test(a_district_is_one_rings_until_another_writes_of_a_block_there),
 	};
 

@@ -110,7 +110,7 @@ static void a_thousand_threads_find_room_for_a_ring_each(void **state)
 
 	(void)state;
 	for (;;) {
-		uint32_t bytes = mt_segment_ring_bytes(256 << 10, used);
+		uint32_t bytes = mt_segment_ring_bytes(1024 << 10, used);
 
 		assert_int_equal(bytes & (bytes - 1), 0);
 		assert_true(bytes >= MT_RING_BYTES_MIN);
