@@ -134,14 +134,14 @@ static inline struct mt_thread *mt_thread_enter(uint32_t *ret_level)
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 	uint32_t level;
 
+	level = 0;
 	/* relaxed: only this thread's own fork can make it 0; off is noticed sooner or later */
 	if (mt_unlikely(tls->generation !=
 	                atomic_load_explicit(&mt_wiped->generation, memory_order_relaxed))) {
-		*ret_level = 0;
-		return mt_thread_attach_slow(here);
-	}
-	level = 0;
-	if (mt_unlikely(tls->guard)) {
+		/* It enters the level, too. */
+		if (!mt_thread_attach_slow(here))
+			return NULL;
+	} else if (mt_unlikely(tls->guard)) {
 		level = mt_thread_level_slow(here);
 		if (level == MT_LEVELS)
 			return NULL;
