@@ -8,7 +8,9 @@
  *	level 0: 16384 entries   1: 65536   2: 262144   3: 1048576
  *
  * A hash has one group of 8 entries (two cache lines) a level. Look-up goes through the levels in use from
- * the smallest; the hot stacks were met first and so stand in the first. That is 256 KiB.
+ * the smallest; the hot stacks were met first and so stand in the first. That is 256 KiB, and each of them has a
+ * cache line of its own. So a stack is first looked for in a table of single words, eight to a line, which holds what was
+ * looked up last.
  *
  * Where something may have been unloaded (the epoch is not 0), a stack keeps its id all the same. One whose frames all
  * lie in objects that are there for good has a seed of its own, and so has its place. Any other stands there twice: by its
@@ -51,12 +53,21 @@ struct entry {
 	_Atomic uint64_t value; /* 0: not yet set; id | check << 32 */
 };
 
-/* A bit for each page of the table that was written. */
+/*
+ * What was looked up last: a tag of 44 bits and the id, if it fits into the other 20; 0: nothing. With the 14 bits that
+ * say where it stands the tag is as good as 58: among a million stacks two that are taken for each other have a chance of
+ * one in 600 000. A word is read and written whole.
+ */
+#define RECENT_BITS    14u
+#define RECENT_ID_MASK ((UINT64_C(1) << 20) - 1)
+
+/* A bit for each page of what follows it. */
 #define PAGE_BYTES 4096u
 #define MAP_BYTES  PAGE_BYTES
 
-static struct entry *entries;
 static _Atomic uint64_t *written;
+static _Atomic uint64_t *recent;
+static struct entry *entries;
 
 static struct entry *group_of(uint32_t level, uint64_t hash)
 {
@@ -70,26 +81,32 @@ static struct entry *group_of(uint32_t level, uint64_t hash)
 
 int mt_stacks_init(void)
 {
+	const size_t recent_bytes = sizeof(*recent) << RECENT_BITS;
 	size_t count = 0, bytes;
 	void *memory;
 
 	for (uint32_t i = 0; i < LEVELS; i++)
 		count += (size_t)1 << (LEVEL0_BITS + i * LEVEL_STEP_BITS);
-	bytes = MAP_BYTES + count * sizeof(struct entry);
+	bytes = MAP_BYTES + recent_bytes + count * sizeof(struct entry);
 	memory = mt_own_map(bytes, true);
 	if (!memory)
 		return -errno;
 	written = memory;
-	entries = (struct entry *)((unsigned char *)memory + MAP_BYTES);
+	recent = (void *)((unsigned char *)memory + MAP_BYTES);
+	entries = (void *)((unsigned char *)recent + recent_bytes);
 	return 0;
 }
 
-static void count_page(const struct entry *entry)
+/* That of `at`, which is in the mapping. */
+static void count_page(const volatile void *at)
 {
-	size_t page = (size_t)((const unsigned char *)entry - (const unsigned char *)entries) /
+	size_t page = (size_t)((const volatile unsigned char *)at -
+	                       (const volatile unsigned char *)recent) /
 	              PAGE_BYTES;
 	uint64_t bit = (uint64_t)1 << page % 64;
 
+	if (atomic_load_explicit(&written[page / 64], memory_order_relaxed) & bit)
+		return;
 	if (!(atomic_fetch_or_explicit(&written[page / 64], bit, memory_order_relaxed) & bit))
 		atomic_fetch_add_explicit(&mt_process.slot->stack_table_bytes, PAGE_BYTES,
 		                          memory_order_relaxed);
@@ -218,6 +235,48 @@ static void put(struct entry *entry, struct identity identity, uint32_t id, uint
 	count_page(entry);
 }
 
+/* --- what was looked up last --------------------------------------------------------------------------- */
+
+/* Either of two places, which are side by side. */
+static inline _Atomic uint64_t *recent_place(struct identity identity)
+{
+	return &recent[identity.hash >> (64 - RECENT_BITS)];
+}
+
+static inline _Atomic uint64_t *recent_other(_Atomic uint64_t *place)
+{
+	return recent + ((size_t)(place - recent) ^ 1);
+}
+
+static inline uint64_t recent_tag(struct identity identity)
+{
+	return (identity.hash << RECENT_BITS ^ (uint64_t)identity.check << 32) & ~RECENT_ID_MASK;
+}
+
+/* The id; 0: there is another stack. */
+static inline uint32_t recent_id(const _Atomic uint64_t *place, uint64_t tag)
+{
+	/* acquire: an id is used after its definition; partner: remember() */
+	uint64_t id = atomic_load_explicit(place, memory_order_acquire) ^ tag;
+
+	return id <= RECENT_ID_MASK ? (uint32_t)id : 0;
+}
+
+/* What stood there moves aside. */
+static void remember(struct identity identity, uint32_t id)
+{
+	_Atomic uint64_t *place = recent_place(identity);
+	uint64_t before = atomic_load_explicit(place, memory_order_acquire);
+
+	if (id > RECENT_ID_MASK)
+		return;
+	atomic_store_explicit(recent_other(place), before, memory_order_release);
+	atomic_store_explicit(place, recent_tag(identity) | id, memory_order_release);
+	count_page(place);
+}
+
+/* --- a new one ----------------------------------------------------------------------------------------- */
+
 MT_COLD static uint32_t define(struct mt_ring_writer *writer, const struct mt_walk *walk,
                                uint32_t epoch)
 {
@@ -291,8 +350,10 @@ MT_COLD static uint32_t take_for_good(struct mt_ring_writer *writer, struct mt_w
 		return take_for_good(writer, walk, epoch);
 	}
 	id = define(writer, walk, epoch);
-	if (id)
+	if (id) {
 		put(place, identity, id, epoch);
+		remember(identity, id);
+	}
 	return id;
 }
 
@@ -316,59 +377,48 @@ MT_COLD static uint32_t take_new(struct mt_thread *thread, struct mt_ring_writer
 	return id;
 }
 
-/* The id of a stack, by the thread's own memory or the table; 0: it is not known by this identity. */
-static inline uint32_t find(struct mt_thread *thread, uint32_t level, struct identity identity)
-{
-	struct mt_recent *recent = &thread->recent[identity.hash >> (64 - MT_RECENT_BITS)];
-	/* What belongs to the thread is level 0's. */
-	bool may_remember = level == 0;
-	struct entry *unused;
-	uint32_t id;
+/* --- the id of a stack ------------------------------------------------------------------------------------ */
 
-	if (may_remember && recent->hash == identity.hash && recent->check == identity.check &&
-	    recent->id)
-		return recent->id;
-	id = look_up(identity, &unused);
-	if (id && may_remember) {
-		/* A siglongjmp out of a handler may cut this off anywhere. */
-		recent->id = 0;
-		atomic_signal_fence(memory_order_seq_cst);
-		recent->hash = identity.hash;
-		recent->check = identity.check;
-		atomic_signal_fence(memory_order_seq_cst);
-		recent->id = id;
-	}
+/* By the whole table; 0: it is not known by this identity. */
+static uint32_t find(struct identity identity)
+{
+	struct entry *unused;
+	uint32_t id = look_up(identity, &unused);
+
+	if (id)
+		remember(identity, id);
 	return id;
 }
 
-/* Not where it is looked for first: it is seldom far, but each look costs a line that is seldom in the cache. */
-static __attribute__((noinline)) uint32_t take_further(struct mt_thread *thread, uint32_t level,
+static __attribute__((noinline)) uint32_t take_further(struct mt_thread *thread,
                                                        struct mt_ring_writer *writer,
                                                        struct mt_walk *walk, uint32_t epoch,
                                                        struct identity identity)
 {
-	uint32_t id = find(thread, level, identity);
+	uint32_t id = find(identity);
 
-	if (mt_unlikely(!id && epoch))
-		id = find(thread, level, identify(walk, epoch));
+	if (mt_unlikely(!id && epoch)) {
+		struct identity quick = identify(walk, epoch);
+
+		id = recent_id(recent_place(quick), recent_tag(quick));
+		if (!id)
+			id = find(quick);
+	}
 	return id ? id : take_new(thread, writer, walk, epoch);
 }
 
 /* The id of a stack that is known by `walk`; defines it when it is new. */
-static inline uint32_t take(struct mt_thread *thread, uint32_t level, struct mt_ring_writer *writer,
+static inline uint32_t take(struct mt_thread *thread, struct mt_ring_writer *writer,
                             struct mt_walk *walk, uint32_t epoch)
 {
 	struct identity identity = identify(walk, mt_likely(!epoch) ? 0 : PERMANENT);
-	struct entry *first = group_of(0, identity.hash) + identity.hash % GROUP;
+	_Atomic uint64_t *place = recent_place(identity);
+	uint64_t tag = recent_tag(identity);
+	uint32_t id = recent_id(place, tag);
 
-	if (mt_likely(atomic_load_explicit(&first->hash, memory_order_relaxed) == identity.hash)) {
-		/* acquire: an id is used after its definition; partner: put() */
-		uint64_t value = atomic_load_explicit(&first->value, memory_order_acquire);
-
-		if (mt_likely((uint32_t)(value >> 32) == identity.check && (uint32_t)value))
-			return (uint32_t)value;
-	}
-	return take_further(thread, level, writer, walk, epoch, identity);
+	if (mt_unlikely(!id))
+		id = recent_id(recent_other(place), tag);
+	return mt_likely(id) ? id : take_further(thread, writer, walk, epoch, identity);
 }
 
 uint32_t mt_stacks_take(struct mt_thread *thread, uint32_t level, struct mt_ring_writer *writer,
@@ -392,7 +442,7 @@ uint32_t mt_stacks_take(struct mt_thread *thread, uint32_t level, struct mt_ring
 		atomic_fetch_add_explicit(&mt_process.slot->stacks_cut, 1, memory_order_relaxed);
 	if (walk.id && *walk.id)
 		return *walk.id;
-	id = take(thread, level, writer, &walk, epoch);
+	id = take(thread, writer, &walk, epoch);
 	if (mt_unlikely(id > thread->known_stacks))
 		know(thread);
 	if (walk.id)

@@ -28,22 +28,12 @@
 /* A walk also sees memtrace's own frames and operator new's: room for them beside the option's depth. */
 #define MT_WALK_MARGIN 16u
 
-/* A stack that this thread has taken lately, and that does not stand first in the shared table. */
-struct mt_recent {
-	uint64_t hash;
-	uint32_t check;
-	uint32_t id; /* 0: none */
-};
-
-#define MT_RECENT_BITS 9u
-
 /* A power of two. A handler that does more between a malloc and the operator new that called it has both recorded. */
 #define MT_TRAIL 16u
 
 struct mt_thread {
 	struct mt_ring_writer writers[MT_LEVELS]; /* ring == NULL: not claimed yet */
 	void *frames[MT_EVENT_FRAMES_MAX + MT_WALK_MARGIN];
-	struct mt_recent recent[1u << MT_RECENT_BITS]; /* by the hash's upper bits */
 	struct mt_tail tail;
 	uint32_t
 	        known_stacks; /* all ids up to this one were published before this thread's last fence */
