@@ -192,7 +192,8 @@ static int write_resident(struct mt_writer *writer, struct mt_resident *resident
 	        .peak_rss_bytes = resident->usage.peak_rss_bytes == MT_USAGE_UNKNOWN
 	                                  ? 0
 	                                  : (uint64_t)resident->usage.peak_rss_bytes,
-	        .purgeable_bytes = resident->owners.purgeable_bytes};
+	        .purgeable_bytes = resident->owners.purgeable_bytes,
+	        .trim_step_bytes = resident->owners.trim_step_bytes};
 	int r;
 
 	if (resident->status)

@@ -50,6 +50,9 @@ void mt_kept_exit(struct mt_ledger *ledger, struct mt_process *process, uint64_t
 {
 	struct mt_resident *resident;
 
+	/* A peak may be just before the end. */
+	if (process->looks_under_way)
+		process->pages_until_ns = mt_stamp_monotonic_ns() + WAIT_NS;
 	if (!is_wanted_at_end(ledger, process, stamp))
 		return;
 	if (!mt_kept_has_room(ledger, process)) {
@@ -65,6 +68,7 @@ void mt_kept_exit(struct mt_ledger *ledger, struct mt_process *process, uint64_t
 		return;
 	}
 	process->snapshot_id = resident->snapshot.id;
+	process->is_end_looked_at = true;
 	process->pages_until_ns = mt_stamp_monotonic_ns() + WAIT_NS;
 	mt_snapshots_add(ledger->snapshots, resident);
 }
@@ -150,10 +154,20 @@ static void keep_end(struct mt_ledger *ledger, struct mt_process *process,
 {
 	ledger->is_urgent = true;
 	process->pages_until_ns = 0;
+	process->is_end_looked_at = false;
 	if (resident->status)
 		note(ledger, process->id, resident->message);
 	else if (process->point_count)
 		process->points[process->point_count - 1].usage = resident->usage;
+}
+
+/* The last look at a peak has come, and nothing else is waited for. */
+static void end_look(struct mt_ledger *ledger, struct mt_process *process)
+{
+	if (--process->looks_under_way || process->is_end_looked_at || !process->pages_until_ns)
+		return;
+	process->pages_until_ns = 0;
+	ledger->is_urgent = true;
 }
 
 static bool is_kept(struct mt_ledger *ledger, const struct mt_resident *resident)
@@ -173,6 +187,8 @@ static bool is_kept(struct mt_ledger *ledger, const struct mt_resident *resident
 			keep_end(ledger, process, resident);
 		return resident->status == 0;
 	case MT_RESIDENT_PEAK:
+		if (process && resident->state == MT_COPY_DONE)
+			end_look(ledger, process);
 		return process && resident->status == 0 && keep_peak(ledger, process, resident);
 	case MT_RESIDENT_PERIODIC:
 		return process && resident->status == 0 && keep_periodic(ledger, process, resident);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "collect/heapend.h"
 
 const char *const mt_owner_kinds[MT_OWNER_KIND_COUNT] = {
 #define NAME(name, text, key) [MT_OWNER_##name] = text,
@@ -41,18 +42,22 @@ struct shares {
 struct sweep {
 	const struct mt_owner_input *in;
 	struct mt_owners *out;
-	size_t block;             /* the first that ends behind the current address */
-	size_t region;            /* the same */
-	size_t grower;            /* the same */
-	uint32_t node;            /* of what is added next: for whom it grew */
-	bool has_blocks_in_break; /* in one that was got by sbrk() itself, not by libc */
+	size_t block;              /* the first that ends behind the current address */
+	size_t region;             /* the same */
+	size_t grower;             /* the same */
+	uint32_t node;             /* of what is added next: for whom it grew */
+	bool has_blocks_in_break;  /* in one that was got by sbrk() itself, not by libc */
+	struct mt_heapend heapend; /* what libc's malloc can cut off the break */
 	/* of the current mapping */
 	size_t mapping;
 	bool has_blocks;
-	uint64_t last_block_end;
-	uint32_t last_site;         /* of the last block */
-	uint64_t above_bytes;       /* free pages above other_site_end */
-	uint64_t other_site_end;    /* behind the last block of any other site */
+	uint64_t
+	        last_block_end; /* of the whole break, if it is part of that; no block: its start */
+	uint64_t cut_from;      /* from here on malloc_trim() gives all back; UINT64_MAX: nothing */
+	uint32_t last_site;     /* of the last block */
+	uint64_t above_bytes;   /* free pages above other_site_end */
+	uint64_t
+	        other_site_end; /* behind the last block of any other site, where it can be cut off */
 	struct mt_owner_site *here; /* each site's in this mapping */
 	uint32_t *sites_here;       /* those that have any */
 	size_t sites_here_count;
@@ -345,9 +350,14 @@ static int own_by_allocator(struct sweep *sweep, uint64_t start, uint64_t end)
 
 	if (sweep->has_blocks && sweep->huge.count == 0 && end > sweep->other_site_end)
 		sweep->above_bytes += end - max_of(start, sweep->other_site_end);
-	if (sweep->has_blocks)
-		return own_free(sweep, start, end, sweep->last_block_end);
-	return own_free(sweep, start, end, is_heap ? start : end);
+	if (!is_heap || !sweep->has_blocks_in_break) {
+		if (start < sweep->last_block_end)
+			sweep->out->purgeable_bytes += min_of(end, sweep->last_block_end) - start;
+		if (end > sweep->cut_from)
+			sweep->out->purgeable_bytes += end - max_of(start, sweep->cut_from);
+	}
+	return own_free(sweep, start, end,
+	                sweep->has_blocks || is_heap ? sweep->last_block_end : end);
 }
 
 static bool has_block_in(const struct mt_owner_input *in, uint64_t start, uint64_t end)
@@ -505,6 +515,8 @@ static void look_at_mapping(struct sweep *sweep, size_t mapping)
 {
 	const struct mt_owner_input *in = sweep->in;
 	const struct mt_vma *vma = &in->smaps->vmas[mapping];
+	bool is_heap = vma->kind == MT_VMA_HEAP;
+	uint64_t end = is_heap ? sweep->heapend.break_end : vma->end;
 	size_t low = sweep->block, high = in->block_count;
 
 	while (low < in->block_count && block_end(&in->blocks[low]) <= vma->start)
@@ -512,24 +524,29 @@ static void look_at_mapping(struct sweep *sweep, size_t mapping)
 	sweep->block = low;
 	sweep->mapping = mapping;
 	sweep->has_blocks = low < in->block_count && in->blocks[low].addr < vma->end;
-	if (!sweep->has_blocks)
-		return;
-	/* the last one that starts in the mapping */
-	while (high - low > 1) {
-		size_t middle = low + (high - low) / 2;
+	sweep->last_block_end = sweep->other_site_end = vma->start;
+	if (low < in->block_count && in->blocks[low].addr < end) {
+		/* the last one that starts there */
+		while (high - low > 1) {
+			size_t middle = low + (high - low) / 2;
 
-		if (in->blocks[middle].addr < vma->end)
-			low = middle;
-		else
-			high = middle;
+			if (in->blocks[middle].addr < end)
+				low = middle;
+			else
+				high = middle;
+		}
+		sweep->last_block_end = page_end(in, &in->blocks[low]);
+		sweep->last_site = in->blocks[low].site;
+		while (low > sweep->block && in->blocks[low].site == sweep->last_site)
+			low--;
+		if (in->blocks[low].site != sweep->last_site)
+			sweep->other_site_end = page_end(in, &in->blocks[low]);
 	}
-	sweep->last_block_end = page_end(in, &in->blocks[low]);
-	sweep->last_site = in->blocks[low].site;
-	while (low > sweep->block && in->blocks[low].site == sweep->last_site)
-		low--;
-	sweep->other_site_end = in->blocks[low].site == sweep->last_site
-	                                ? vma->start
-	                                : page_end(in, &in->blocks[low]);
+	/* Of other arenas malloc_trim() leaves the end alone. */
+	sweep->cut_from =
+	        is_heap ? mt_heapend_cut(&sweep->heapend, sweep->last_block_end) : UINT64_MAX;
+	if (is_heap)
+		sweep->other_site_end = mt_heapend_cut(&sweep->heapend, sweep->other_site_end);
 }
 
 /* Resident pages of the current mapping; those of huge pages one huge page at a time. */
@@ -556,6 +573,9 @@ static int sweep_all(struct sweep *sweep)
 	size_t run = 0;
 
 	sweep->has_blocks_in_break = has_blocks_in_break(in);
+	sweep->heapend = mt_heapend_find(in->smaps, in->page_bytes, huge_bytes(in));
+	if (sweep->heapend.break_end)
+		sweep->out->trim_step_bytes = sweep->heapend.step_bytes;
 	for (size_t i = 0; i < in->smaps->count; i++) {
 		const struct mt_vma *vma = &in->smaps->vmas[i];
 		int r;

@@ -140,7 +140,10 @@ struct mt_owners {
 	uint64_t resident_bytes;
 	uint64_t swapped_bytes;
 	uint64_t unexplained_bytes;
-	uint64_t purgeable_bytes; /* free pages of pools with live blocks, far from these */
+	/* Of free, top and bloat: what goes back at least when the allocator is asked to purge, or libc's to trim. */
+	uint64_t purgeable_bytes;
+	uint64_t
+	        trim_step_bytes; /* libc's cuts so much at a time off the break (heapend.h); 0: there is none */
 	uint64_t kinds[MT_OWNER_KIND_COUNT];
 };
 

@@ -15,8 +15,11 @@
 #include "wire/moments.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,26 +32,13 @@
 #define UNCHANGED_NS (1000 * NS_PER_MS)
 /* A round is followed by this many times its own cost. */
 #define COST_FACTOR 200u
-/*
- * A snapshot of a peak is followed by this many times the time that it took: while smaps is read, the process cannot map
- * anything. Who asks for peaks gets every one that can be had. Nor is a process that grows quickly and is over soon kept
- * waiting: the first of this much time are free.
- */
-#define AUTO_FACTOR  40u
-#define PEAK_FACTOR  1u
-#define AUTO_FREE_NS (60 * NS_PER_MS)
-/* It was over when it could be looked at, or the kernel's figures do not agree: much later. */
-#define MISSED_FACTOR 100u
+/* A process that often gives much back, of which nothing is a peak, is asked to say so at least so seldom. */
+#define USELESS_NS_MAX (1000 * NS_PER_MS)
+/* A release of this part of a process is told, and none that is less: many together may be the end of a peak. */
+#define RELEASE_PART 100u
+#define RELEASE_MIN  (256u << 10)
 /* The drain thread is far behind: nothing more is put on it. */
 #define UNREAD_MAX 4096u
-
-static uint64_t thread_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static struct mt_probed *find(struct mt_probe *probe, uint32_t slot, uint32_t generation)
 {
@@ -56,6 +46,75 @@ static struct mt_probed *find(struct mt_probe *probe, uint32_t slot, uint32_t ge
 		if (probe->rows[i].slot == slot && probe->rows[i].generation == generation)
 			return &probe->rows[i];
 	return NULL;
+}
+
+static struct mt_segment *segment_of(const struct mt_probe *probe)
+{
+	return probe->collector->ledger.segment;
+}
+
+static struct mt_slot *slot_of(const struct mt_probe *probe, const struct mt_probed *row)
+{
+	return &mt_segment_slots(segment_of(probe))[row->slot];
+}
+
+/* Somebody has come, or the end; also rung by the processes themselves. */
+static void ring(struct mt_probe *probe)
+{
+	struct mt_segment *segment = segment_of(probe);
+
+	atomic_fetch_add(&segment->release_bell, 1);
+	syscall(SYS_futex, &segment->release_bell, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/* ---- Releases ---- */
+
+static bool is_greedy(const struct mt_probe *probe)
+{
+	return probe->moments & MT_MOMENT_PEAK;
+}
+
+/* From now on it tells before it gives back what would be the end of a peak. */
+static void ask(const struct mt_probe *probe, const struct mt_probed *row, uint64_t now_ns)
+{
+	uint64_t bytes = row->rss_bytes;
+
+	if (!(probe->moments & (MT_MOMENT_AUTO | MT_MOMENT_PEAK)) || row->is_hopeless ||
+	    row->is_busy || now_ns < row->ask_ns || !mt_peaks_may_look(&row->peaks, now_ns, true))
+		return;
+	if (bytes < MT_KEPT_WORTH_BYTES && !is_greedy(probe))
+		bytes = MT_KEPT_WORTH_BYTES;
+	atomic_store(&slot_of(probe, row)->release_bytes,
+	             bytes < RELEASE_MIN * RELEASE_PART ? RELEASE_MIN : bytes / RELEASE_PART);
+}
+
+static bool has_told(const struct mt_probe *probe, const struct mt_probed *row)
+{
+	return atomic_load(&slot_of(probe, row)->releases_told) != row->told;
+}
+
+/* Who has told, as far as that was seen, may go on. */
+static void answer(const struct mt_probe *probe, const struct mt_probed *row)
+{
+	struct mt_slot *slot = slot_of(probe, row);
+
+	if (atomic_load(&slot->releases_seen) == row->told)
+		return;
+	atomic_store(&slot->releases_seen, row->told);
+	syscall(SYS_futex, &slot->releases_seen, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+/* It has told, and that was a peak, or none: then it is asked less and less often. */
+static void learn(struct mt_probed *row, bool is_peak, uint64_t now_ns)
+{
+	uint64_t useless_ns = row->useless_ns * 2;
+
+	if (is_peak || useless_ns < GROWING_NS)
+		useless_ns = GROWING_NS;
+	if (useless_ns > USELESS_NS_MAX)
+		useless_ns = USELESS_NS_MAX;
+	row->useless_ns = useless_ns;
+	row->ask_ns = is_peak ? 0 : now_ns + useless_ns;
 }
 
 /* ---- What is seen ---- */
@@ -69,21 +128,21 @@ static void want_snapshot(struct mt_probe *probe, struct mt_probed *row,
 	if (!resident)
 		return;
 	row->is_busy = true;
-	row->wanted_bytes = row->rss_bytes;
 	mt_snapshots_add(&probe->collector->snapshots, resident);
 }
 
-/* More than a twentieth above the last one, so that the peak is always explained within 5 %. */
-static bool is_peak(const struct mt_probe *probe, const struct mt_probed *row, uint64_t now_ns)
+static bool is_peak(const struct mt_probe *probe, struct mt_probed *row, uint64_t now_ns,
+                    bool is_told)
 {
-	if (!(probe->moments & (MT_MOMENT_AUTO | MT_MOMENT_PEAK)) ||
-	    row->rss_bytes <= row->peak_bytes + row->peak_bytes / 20 || now_ns < row->peak_ns)
+	if (!(probe->moments & (MT_MOMENT_AUTO | MT_MOMENT_PEAK)))
 		return false;
-	return probe->moments & MT_MOMENT_PEAK ||
-	       mt_kept_is_worth(now_ns - row->born_ns, row->rss_bytes);
+	if (!is_greedy(probe) && !mt_kept_is_worth(now_ns - row->born_ns, row->rss_bytes))
+		return false;
+	return mt_peaks_is_due(&row->peaks, row->rss_bytes, now_ns, is_greedy(probe), is_told);
 }
 
-static void take_snapshots(struct mt_probe *probe, struct mt_probed *row, uint64_t now_ns)
+static void take_snapshots(struct mt_probe *probe, struct mt_probed *row, uint64_t now_ns,
+                           bool is_told)
 {
 	if (row->is_busy || row->is_hopeless)
 		return;
@@ -95,7 +154,7 @@ static void take_snapshots(struct mt_probe *probe, struct mt_probed *row, uint64
 		}
 		row->periodic_ns = now_ns + row->period_ns;
 		want_snapshot(probe, row, MT_RESIDENT_PERIODIC);
-	} else if (is_peak(probe, row, now_ns)) {
+	} else if (is_peak(probe, row, now_ns, is_told)) {
 		want_snapshot(probe, row, MT_RESIDENT_PEAK);
 	}
 }
@@ -135,7 +194,7 @@ static void post(struct mt_probe *probe, const struct mt_probed *row, const stru
 }
 
 /* With the lock, which is given up meanwhile. */
-static void look(struct mt_probe *probe, const struct mt_probed *at, uint64_t now_ns)
+static void look(struct mt_probe *probe, const struct mt_probed *at, uint64_t now_ns, bool is_told)
 {
 	struct mt_probed before = *at;
 	struct mt_usage usage = before.usage;
@@ -166,10 +225,35 @@ static void look(struct mt_probe *probe, const struct mt_probed *at, uint64_t no
 	row->usage = usage;
 	if (is_due)
 		row->point_ns = now_ns + probe->point_ns;
-	take_snapshots(probe, row, now_ns);
+	take_snapshots(probe, row, now_ns, is_told);
+	if (is_told)
+		learn(row, row->is_busy, now_ns);
+	if (!row->is_busy)
+		ask(probe, row, now_ns);
 }
 
 /* ---- The thread ---- */
+
+/*
+ * Those that wait to be looked at; they are answered here if nothing comes of it, else when their pages were read. Each once,
+ * so that one which tells all the time does not keep the others from being looked at.
+ */
+static void attend(struct mt_probe *probe)
+{
+	for (size_t i = 0; i < probe->count; i++) {
+		struct mt_probed *row = &probe->rows[i];
+		struct mt_probed before;
+
+		if (row->is_busy || !has_told(probe, row))
+			continue;
+		row->told = atomic_load(&slot_of(probe, row)->releases_told);
+		before = *row;
+		look(probe, &before, mt_stamp_monotonic_ns(), true);
+		row = find(probe, before.slot, before.generation);
+		if (row && !row->is_busy)
+			answer(probe, row);
+	}
+}
 
 static struct mt_probed *first_due(struct mt_probe *probe)
 {
@@ -181,37 +265,41 @@ static struct mt_probed *first_due(struct mt_probe *probe)
 	return first;
 }
 
-static void wait_until(struct mt_probe *probe, uint64_t time_ns)
+/* With the lock, which is given up meanwhile. Until the bell, which was read before anything was looked at, is rung. */
+static void wait_until(struct mt_probe *probe, uint32_t bell, uint64_t time_ns)
 {
 	struct timespec until = {(time_t)(time_ns / 1000000000u), (long)(time_ns % 1000000000u)};
 
-	if (time_ns == UINT64_MAX)
-		pthread_cond_wait(&probe->changed, &probe->mutex);
-	else
-		pthread_cond_clockwait(&probe->changed, &probe->mutex, CLOCK_MONOTONIC, &until);
+	pthread_mutex_unlock(&probe->mutex);
+	syscall(SYS_futex, &segment_of(probe)->release_bell, FUTEX_WAIT_BITSET, bell,
+	        time_ns == UINT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
+	pthread_mutex_lock(&probe->mutex);
 }
 
 static void *run(void *context)
 {
 	struct mt_probe *probe = context;
-	uint64_t spent_ns = thread_ns(), free_ns = 0;
+	uint64_t spent_ns = mt_stamp_thread_ns(), free_ns = 0;
 
 	pthread_setname_np(pthread_self(), "probe");
 	pthread_mutex_lock(&probe->mutex);
 	while (!probe->is_stopping) {
-		struct mt_probed *row = first_due(probe);
-		uint64_t now_ns = mt_stamp_monotonic_ns();
-		uint64_t due_ns = row ? row->look_ns : UINT64_MAX;
-		uint64_t cost_ns;
+		uint32_t bell = atomic_load(&segment_of(probe)->release_bell);
+		struct mt_probed *row;
+		uint64_t now_ns, due_ns, cost_ns;
 
+		attend(probe);
+		row = first_due(probe);
+		now_ns = mt_stamp_monotonic_ns();
+		due_ns = row ? row->look_ns : UINT64_MAX;
 		if (row && due_ns < free_ns)
 			due_ns = free_ns;
 		if (due_ns > now_ns) {
-			wait_until(probe, due_ns);
+			wait_until(probe, bell, due_ns);
 			continue;
 		}
-		look(probe, row, now_ns);
-		cost_ns = thread_ns() - spent_ns;
+		look(probe, row, now_ns, false);
+		cost_ns = mt_stamp_thread_ns() - spent_ns;
 		spent_ns += cost_ns;
 		free_ns = now_ns > free_ns + 1000 * NS_PER_MS ? now_ns : free_ns;
 		free_ns += cost_ns * COST_FACTOR;
@@ -230,7 +318,6 @@ int mt_probe_start(struct mt_probe *probe, struct mt_collector *collector, uint6
 	probe->point_ns = point_ms * NS_PER_MS;
 	probe->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	pthread_mutex_init(&probe->mutex, NULL);
-	pthread_cond_init(&probe->changed, NULL);
 	/* The numbers in another namespace's /proc are those of others. */
 	if (!mt_host_has_proc())
 		return 0;
@@ -247,7 +334,7 @@ void mt_probe_stop(struct mt_probe *probe)
 		return;
 	pthread_mutex_lock(&probe->mutex);
 	probe->is_stopping = true;
-	pthread_cond_signal(&probe->changed);
+	ring(probe);
 	pthread_mutex_unlock(&probe->mutex);
 	pthread_join(probe->thread, NULL);
 	pthread_mutex_lock(&probe->mutex);
@@ -262,6 +349,7 @@ void mt_probe_add(struct mt_probe *probe, uint32_t slot, uint32_t generation, pi
 {
 	uint64_t now_ns = mt_stamp_monotonic_ns();
 	uint64_t period_ns = mt_moments_period_ms(probe->moments) * NS_PER_MS;
+	struct mt_probed *row;
 
 	pthread_mutex_lock(&probe->mutex);
 	if (probe->is_running && !find(probe, slot, generation) &&
@@ -276,9 +364,12 @@ void mt_probe_add(struct mt_probe *probe, uint32_t slot, uint32_t generation, pi
 		                                                 .usage = mt_usage_nothing(),
 		                                                 .period_ns = period_ns,
 		                                                 .periodic_ns = now_ns + period_ns};
+	row = find(probe, slot, generation);
+	if (row)
+		ask(probe, row, now_ns);
 	/* Where others are looked at, it is noticed soon enough. */
 	if (probe->count == 1)
-		pthread_cond_signal(&probe->changed);
+		ring(probe);
 	pthread_mutex_unlock(&probe->mutex);
 }
 
@@ -290,6 +381,17 @@ void mt_probe_remove(struct mt_probe *probe, uint32_t slot, uint32_t generation)
 	row = find(probe, slot, generation);
 	if (row)
 		*row = probe->rows[--probe->count];
+	pthread_mutex_unlock(&probe->mutex);
+}
+
+void mt_probe_read(struct mt_probe *probe, const struct mt_resident *resident)
+{
+	struct mt_probed *row;
+
+	pthread_mutex_lock(&probe->mutex);
+	row = find(probe, resident->slot, resident->generation);
+	if (row)
+		answer(probe, row);
 	pthread_mutex_unlock(&probe->mutex);
 }
 
@@ -308,16 +410,15 @@ void mt_probe_took(struct mt_probe *probe, const struct mt_resident *resident)
 		/* A forked child that has done nothing yet may be asked about again. */
 		row->is_hopeless = resident->status != 0 && resident->status != -EAGAIN;
 	}
-	if (row && resident->reason == MT_RESIDENT_PEAK) {
-		bool is_free = probe->moments & MT_MOMENT_PEAK || row->took_ns < AUTO_FREE_NS;
-		uint64_t factor = is_free ? PEAK_FACTOR : AUTO_FACTOR;
-
-		row->took_ns += resident->took_ns;
-		if (bytes + bytes / 20 < row->wanted_bytes)
-			factor = MISSED_FACTOR;
-		if (bytes > row->peak_bytes)
-			row->peak_bytes = bytes;
-		row->peak_ns = now_ns + resident->took_ns * factor;
+	if (row && resident->reason == MT_RESIDENT_PEAK)
+		mt_peaks_looked(&row->peaks, bytes, resident->took_ns, resident->cpu_ns, now_ns,
+		                is_greedy(probe));
+	if (row) {
+		answer(probe, row);
+		ask(probe, row, now_ns);
+		/* Told meanwhile: the pages may have been read before. */
+		if (has_told(probe, row))
+			ring(probe);
 	}
 	pthread_mutex_unlock(&probe->mutex);
 }

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "base/usage.h"
+#include "collect/peaks.h"
 #include "wire/segment.h"
 
 struct mt_collector;
@@ -34,10 +35,10 @@ struct mt_probed {
 	uint64_t point_ns;  /* when its next point is due */
 	uint64_t rss_bytes; /* as last looked at */
 	struct mt_usage usage;
-	uint64_t peak_bytes;   /* that was resident in the last snapshot of a peak */
-	uint64_t wanted_bytes; /* that were resident when one was asked for */
-	uint64_t peak_ns;      /* the next one is not taken before this */
-	uint64_t took_ns;      /* all of them so far */
+	struct mt_peaks peaks;
+	uint32_t told;       /* the last of its releases that was seen (wire/segment.h) */
+	uint64_t useless_ns; /* it is not asked to tell for so long, as the last one was none */
+	uint64_t ask_ns;     /* not before this */
 	uint64_t period_ns;
 	uint64_t periodic_ns; /* when the next one is due */
 	uint32_t periodic_count;
@@ -46,7 +47,6 @@ struct mt_probed {
 struct mt_probe {
 	pthread_t thread;
 	pthread_mutex_t mutex;
-	pthread_cond_t changed;
 	struct mt_collector *collector;
 	uint64_t moments; /* wire/moments.h, of the snapshots that are its business */
 	uint64_t point_ns;
@@ -67,6 +67,9 @@ void mt_probe_stop(struct mt_probe *probe);
 /* A process has come, and gone. Service thread; before the start, and after the end, nothing happens. */
 void mt_probe_add(struct mt_probe *probe, uint32_t slot, uint32_t generation, pid_t pid);
 void mt_probe_remove(struct mt_probe *probe, uint32_t slot, uint32_t generation);
+
+/* Whoever waits until its pages were read may go on. Snapshot thread. */
+void mt_probe_read(struct mt_probe *probe, const struct mt_resident *resident);
 
 /* A snapshot was taken, or failed. Snapshot thread. */
 void mt_probe_took(struct mt_probe *probe, const struct mt_resident *resident);

@@ -196,6 +196,8 @@ struct mt_process {
 	uint32_t snapshot_id; /* that its pages at the end have already; 0: none */
 	uint64_t
 	        pages_until_ns; /* its end waits for them, until this time at most; 0: it does not */
+	bool is_end_looked_at;  /* for those of the end itself, not for a peak's alone */
+	uint32_t looks_under_way;     /* at peaks: copied, and not heard of since */
 	uint32_t peak_snapshot;       /* of its pages, that is kept; 0: none */
 	uint64_t peak_resident_bytes; /* in it */
 	uint32_t *periodic;           /* snapshots of its pages that are kept, by age */

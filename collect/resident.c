@@ -186,6 +186,8 @@ bool mt_resident_copy(struct mt_ledger *ledger, struct mt_resident *resident)
 		settle(resident, MT_COPY_REFUSED);
 		return true;
 	}
+	if (resident->reason == MT_RESIDENT_PEAK)
+		process->looks_under_way++;
 	settle(resident, MT_COPY_DONE);
 	return true;
 }
@@ -366,30 +368,19 @@ static void add_memtraces(const struct mt_resident *resident, struct mt_regions 
 	}
 }
 
-static int by_address(const void *left, const void *right)
-{
-	const struct mt_owner_block *a = left, *b = right;
-
-	return (a->addr > b->addr) - (a->addr < b->addr);
-}
-
 /* All that live, also those that were inherited: site 0. */
-static struct mt_owner_block *list_blocks(const struct mt_live *live, size_t *ret_count)
+static struct mt_owner_block *list_blocks(struct mt_snapshot *snapshot, size_t *ret_count)
 {
-	struct mt_owner_block *blocks = malloc((live->count + 1) * sizeof(*blocks));
-	size_t count = 0;
+	uint64_t count = mt_snapshot_sort_all(snapshot);
+	struct mt_owner_block *blocks = malloc((count + 1) * sizeof(*blocks));
 
-	for (uint64_t i = 0; blocks && live->entries && i <= live->mask; i++) {
-		const struct mt_live_entry *entry = &live->entries[i];
+	for (uint64_t i = 0; blocks && i < count; i++) {
+		const struct mt_live_entry *entry = &snapshot->live.entries[i];
 
-		if (!entry->addr || count == live->count)
-			continue;
-		blocks[count++] =
+		blocks[i] =
 		        (struct mt_owner_block){entry->addr, entry->size_bytes,
 		                                entry->total & MT_LIVE_FLAGS ? 0 : entry->total};
 	}
-	if (blocks)
-		qsort(blocks, count, sizeof(*blocks), by_address);
 	*ret_count = count;
 	return blocks;
 }
@@ -464,7 +455,7 @@ static int find_owners(struct mt_resident *resident, const struct mt_freeze *fre
 	                             .capacity = resident->region_count};
 	size_t block_count;
 	MT_CLEANUP_FREE struct mt_owner_block *blocks =
-	        list_blocks(&resident->snapshot.live, &block_count);
+	        list_blocks(&resident->snapshot, &block_count);
 	struct mt_owner_input input = {.smaps = &resident->memory.smaps,
 	                               .pages = &resident->memory.pages,
 	                               .blocks = blocks,
@@ -532,7 +523,7 @@ static void stop(struct mt_resident *resident, uint64_t deadline_ns, struct mt_f
 
 void mt_resident_take(struct mt_resident *resident)
 {
-	uint64_t began_ns = mt_stamp_monotonic_ns();
+	uint64_t began_ns = mt_stamp_monotonic_ns(), cpu_ns = mt_stamp_thread_ns();
 	uint64_t deadline_ns = began_ns + FREEZE_NS;
 	struct mt_freeze freeze = {0};
 	int r;
@@ -556,6 +547,7 @@ void mt_resident_take(struct mt_resident *resident)
 		/* The drain thread is far behind. What it will copy belongs to another moment. */
 		resident->is_frozen = false;
 	resident->stopped_ns = mt_freeze_end(&freeze);
+	mt_probe_read(&resident->collector->probe, resident);
 	if (r == 0 && (r = mt_memory_sort(resident->page_bytes, &resident->memory)) < 0)
 		fail_to_read(resident, r);
 	if (r == 0 && !is_ours(resident))
@@ -568,6 +560,7 @@ void mt_resident_take(struct mt_resident *resident)
 		mt_meminfo_read("", resident->pid, &resident->meminfo);
 	mt_freeze_free(&freeze);
 	resident->took_ns = mt_stamp_monotonic_ns() - began_ns;
+	resident->cpu_ns = mt_stamp_thread_ns() - cpu_ns;
 }
 
 struct mt_resident *mt_resident_new(struct mt_collector *collector, uint32_t slot,

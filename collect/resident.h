@@ -90,6 +90,7 @@ struct mt_resident {
 	bool is_frozen;
 	uint64_t stopped_ns; /* for how long */
 	uint64_t took_ns;    /* all of it */
+	uint64_t cpu_ns;     /* of a processor, in the snapshot thread */
 	uint32_t tries;
 	uint64_t page_table_bytes;
 	struct mt_usage usage;

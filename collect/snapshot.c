@@ -127,21 +127,35 @@ static void weight_blocks(struct mt_snapshot *snapshot)
 	free(sums);
 }
 
+uint64_t mt_snapshot_sort_all(struct mt_snapshot *snapshot)
+{
+	struct mt_live *live = &snapshot->live;
+	uint64_t count = 0;
+
+	if (snapshot->sorted)
+		return snapshot->sorted;
+	for (uint64_t i = 0; live->entries && i <= live->mask; i++)
+		if (live->entries[i].addr)
+			live->entries[count++] = live->entries[i];
+	/* An address has 48 bits (wire/event.h). */
+	sort(live->entries, count, FIRST_SHIFT);
+	snapshot->sorted = count;
+	return count;
+}
+
 void mt_snapshot_sort(struct mt_snapshot *snapshot)
 {
 	struct mt_live *live = &snapshot->live;
-	uint64_t kept = 0, bytes = 0;
+	uint64_t count = mt_snapshot_sort_all(snapshot), kept = 0, bytes = 0;
 
-	for (uint64_t i = 0; live->entries && i <= live->mask; i++) {
+	for (uint64_t i = 0; i < count; i++) {
 		const struct mt_live_entry *entry = &live->entries[i];
 
-		if (!entry->addr || entry->total & MT_LIVE_FLAGS)
+		if (entry->total & MT_LIVE_FLAGS)
 			continue;
 		bytes += entry->size_bytes;
 		live->entries[kept++] = *entry;
 	}
-	/* An address has 48 bits (wire/event.h). */
-	sort(live->entries, kept, FIRST_SHIFT);
 	snapshot->blocks = kept;
 	snapshot->live_blocks = kept;
 	snapshot->live_bytes = bytes;

@@ -27,6 +27,7 @@ struct mt_snapshot {
 	/* by index of the process's threads: rows */
 	uint32_t *threads;
 	uint32_t thread_count;
+	uint64_t sorted; /* entries, by mt_snapshot_sort_all(); 0: not yet */
 	/* by mt_snapshot_sort() */
 	uint64_t blocks;      /* entries */
 	uint64_t live_blocks; /* and what they stand for: the same where every block is there */
@@ -38,6 +39,9 @@ struct mt_weight mt_snapshot_weight(const struct mt_snapshot *snapshot, uint64_t
 
 /* Takes process->live away. 0 or -ENOMEM, and then nothing has changed. */
 int mt_snapshot_take(struct mt_process *process, uint32_t id, struct mt_snapshot *ret_snapshot);
+
+/* Puts all blocks first in live.entries, by address; the table can no longer be looked up in. Their number. */
+uint64_t mt_snapshot_sort_all(struct mt_snapshot *snapshot);
 
 /*
  * Puts the process's own blocks first in live.entries, by address, and counts them; what is memtrace's

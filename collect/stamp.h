@@ -59,6 +59,15 @@ static inline uint64_t mt_stamp_monotonic_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* The processor time of the calling thread. */
+static inline uint64_t mt_stamp_thread_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 /* The same reading as preload/emit.c does. */
 static inline uint64_t mt_stamp_read(enum mt_clock clock)
 {

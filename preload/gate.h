@@ -25,6 +25,7 @@
 #include "preload/growth.h"
 #include "preload/mark.h"
 #include "preload/process.h"
+#include "preload/release.h"
 #include "preload/sample.h"
 #include "preload/thread.h"
 
@@ -55,6 +56,7 @@ static inline bool mt_gate_free(unsigned int kind, const void *block)
 {
 	uint32_t gate = mt_gate();
 
+	mt_release_before_free(block);
 	if (mt_likely(!gate)) {
 		mt_emit_free(kind, block);
 		/* Not before: libc may be asked to free what cannot be read. */

@@ -13,6 +13,7 @@
 #include "preload/module.h"
 #include "preload/process.h"
 #include "preload/real.h"
+#include "preload/release.h"
 
 #define PAGE_BYTES 4096u
 #define CHUNK_MIN  32u /* what the allocator leaves of a heap's last chunk, at least */
@@ -233,6 +234,7 @@ MT_COLD static void record_chunk(const struct mt_caller *caller, const void *blo
 	uintptr_t start = chunk.start - words[-2];
 	uintptr_t pages = (chunk.start - start) / PAGE_BYTES;
 
+	mt_release_know(block, chunk.end - start);
 	if (start % PAGE_BYTES == 0 && chunk.end % PAGE_BYTES == 0 && start < chunk.end &&
 	    pages < 1u << (32 - MT_GROWTH_PAGES_SHIFT))
 		tell(caller, (uintptr_t)block, (intptr_t)(chunk.end - start),

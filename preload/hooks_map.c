@@ -16,6 +16,7 @@
 
 #include "preload/gate.h"
 #include "preload/real.h"
+#include "preload/release.h"
 #include "preload/thread.h"
 
 #define CALLER(kind) \
@@ -71,6 +72,7 @@ MT_HOOK int munmap(void *start, size_t size)
 	bool is_recorded = !is_unused();
 	int result;
 
+	mt_release_tell(size);
 	if (mt_likely(is_recorded))
 		mt_emit_unmap(&caller, start, size);
 	if (mt_likely(mt_real.munmap != NULL))
@@ -80,6 +82,16 @@ MT_HOOK int munmap(void *start, size_t size)
 	if (result != 0 && is_recorded)
 		mt_emit_unmap_failed(&caller, start, size);
 	return result;
+}
+
+/* Not recorded: what is mapped stays. */
+MT_HOOK int madvise(void *start, size_t size, int advice)
+{
+	if (advice == MADV_DONTNEED || advice == MADV_REMOVE)
+		mt_release_tell(size);
+	if (mt_likely(mt_real.madvise != NULL))
+		return mt_real.madvise(start, size, advice);
+	return (int)syscall(SYS_madvise, start, size, advice);
 }
 
 MT_HOOK void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
@@ -98,6 +110,8 @@ MT_HOOK void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...
 	}
 	if (flags & MREMAP_DONTUNMAP)
 		is_recorded = false; /* its pages go, the mapping stays */
+	if (new_size < old_size)
+		mt_release_tell(old_size - new_size);
 	if (mt_likely(is_recorded))
 		mt_emit_unmap(&caller, old, old_size);
 	if (mt_likely(mt_real.mremap != NULL))

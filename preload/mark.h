@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "preload/process.h"
+#include "preload/release.h"
 
 #define MT_MARK_CHUNK_MIN 32u /* bytes of the smallest chunk */
 
@@ -32,8 +33,12 @@ static inline bool mt_mark_says_freed(const void *block)
 	const uint64_t *words = block;
 	size_t limit_bytes = mt_process.mark_limit_bytes;
 
-	return mt_likely(limit_bytes != 0) && words[-1] - MT_MARK_CHUNK_MIN < limit_bytes &&
-	       mt_unlikely(words[1] == mt_process.mark);
+	if (mt_unlikely(!limit_bytes))
+		return false;
+	if (mt_likely(words[-1] - MT_MARK_CHUNK_MIN < limit_bytes))
+		return mt_unlikely(words[1] == mt_process.mark);
+	mt_release_heap(block);
+	return false;
 }
 
 #endif

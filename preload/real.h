@@ -39,6 +39,7 @@ struct mt_nothrow; /* std::nothrow_t */
 	REAL(void *, mmap, (void *, size_t, int, int, int, off_t))                              \
 	REAL(void *, mmap64, (void *, size_t, int, int, int, off_t))                            \
 	REAL(int, munmap, (void *, size_t))                                                     \
+	REAL(int, madvise, (void *, size_t, int))                                               \
 	REAL(void *, mremap, (void *, size_t, size_t, int, ...))                                \
 	REAL(void *, shmat, (int, const void *, int))                                           \
 	REAL(int, shmdt, (const void *))                                                        \

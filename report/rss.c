@@ -14,6 +14,7 @@ static const char snapshots_sql[] =
         " resident.resident_bytes, unexplained_bytes, pss_bytes, uss_bytes, swap_bytes,"
         " hugetlb_bytes, page_table_bytes, peak_rss_bytes, live_blocks, live_bytes, "
         "purgeable_bytes,"
+        " trim_step_bytes,"
         " (SELECT total(lazy_free_bytes) FROM mapping WHERE mapping.snapshot = snapshot.id),"
         " (SELECT total(anon_huge_bytes) FROM mapping WHERE mapping.snapshot = snapshot.id)"
         " FROM snapshot JOIN resident ON resident.snapshot = snapshot.id"
@@ -40,8 +41,9 @@ static struct mt_rss_snapshot read_snapshot(struct mt_arena *arena, struct mt_ro
 	        .live_blocks = mt_rows_integer(rows, 15),
 	        .live_bytes = mt_rows_integer(rows, 16),
 	        .purgeable_bytes = mt_rows_integer(rows, 17),
-	        .lazy_free_bytes = mt_rows_integer(rows, 18),
-	        .anon_huge_bytes = mt_rows_integer(rows, 19),
+	        .trim_step_bytes = mt_rows_integer(rows, 18),
+	        .lazy_free_bytes = mt_rows_integer(rows, 19),
+	        .anon_huge_bytes = mt_rows_integer(rows, 20),
 	};
 }
 

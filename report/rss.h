@@ -34,6 +34,7 @@ struct mt_rss_snapshot {
 	int64_t page_table_bytes;
 	int64_t peak_rss_bytes;
 	int64_t purgeable_bytes;
+	int64_t trim_step_bytes;
 	int64_t lazy_free_bytes;
 	int64_t anon_huge_bytes;
 	int64_t live_blocks;

@@ -12,7 +12,7 @@ static json_t *snapshot_json(const struct mt_process *process,
 {
 	return json_pack("{s:I, s:s*, s:I, s:s*, s:I, s:s*, s:b, s:I, s:I, s:I, s:I, s:I, s:I, "
 	                 "s:I, s:I, s:I, "
-	                 "s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	                 "s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 	                 "pid", (json_int_t)process->pid, "command", process->command, "id",
 	                 (json_int_t)snapshot->id, "reason", snapshot->reason, "time_ns",
 	                 (json_int_t)snapshot->time_ns, "source", snapshot->source, "frozen",
@@ -27,7 +27,8 @@ static json_t *snapshot_json(const struct mt_process *process,
 	                 (json_int_t)snapshot->hugetlb_bytes, "page_table_bytes",
 	                 (json_int_t)snapshot->page_table_bytes, "peak_rss_bytes",
 	                 (json_int_t)snapshot->peak_rss_bytes, "purgeable_bytes",
-	                 (json_int_t)snapshot->purgeable_bytes, "lazy_free_bytes",
+	                 (json_int_t)snapshot->purgeable_bytes, "trim_step_bytes",
+	                 (json_int_t)snapshot->trim_step_bytes, "lazy_free_bytes",
 	                 (json_int_t)snapshot->lazy_free_bytes, "anon_huge_bytes",
 	                 (json_int_t)snapshot->anon_huge_bytes, "live_blocks",
 	                 (json_int_t)snapshot->live_blocks, "process_peak_rss_bytes",

@@ -33,6 +33,9 @@ static const char others_sql[] = "SELECT kind, file, tid, name, sum(bytes) FROM 
                                  "WHERE snapshot = ?1 AND (stack IS NULL OR kind IN ('free', "
                                  "'top')) GROUP BY kind, file, tid, name ORDER BY 5 DESC, 1, 2";
 
+/* No page is so large that is not a huge one. */
+#define HUGE_BYTES_MIN 65536
+
 static void print_head(struct mt_rss_report *report, const struct mt_process *process,
                        const struct mt_rss_snapshot *snapshot)
 {
@@ -91,9 +94,23 @@ static void print_purge(const char *allocator, int64_t least, int64_t most)
 		       mt_units_bytes(most).text, allocator);
 }
 
+/* A range, where it is not one amount by what is printed of it. */
+static void print_trim(const struct mt_rss_snapshot *snapshot, int64_t most)
+{
+	printf("\nfree, top and bloat: malloc_trim(0) would give back about %s",
+	       mt_units_bytes(snapshot->purgeable_bytes).text);
+	if (most - snapshot->purgeable_bytes > most / 100)
+		printf(" of %s", mt_units_bytes(most).text);
+	puts(", if the allocator is glibc's");
+	if (snapshot->trim_step_bytes > HUGE_BYTES_MIN)
+		printf("the heap's end is cut off %s at a time: what a site returns can be so much "
+		       "less\n",
+		       mt_units_bytes(snapshot->trim_step_bytes).text);
+}
+
 /*
- * What is in the allocator's hands and in no block. glibc's malloc_trim() gives exactly such pages back; others keep runs of
- * pages for blocks of one size.
+ * What is in the allocator's hands and in no block. glibc's malloc_trim() gives such pages back; others keep runs of pages
+ * for blocks of one size.
  */
 static int print_returnable(struct mt_rss_report *report, const struct mt_rss_snapshot *snapshot,
                             int64_t bytes)
@@ -105,10 +122,7 @@ static int print_returnable(struct mt_rss_report *report, const struct mt_rss_sn
 		return next;
 	next = mt_rows_next(rows);
 	if (next == 0 && bytes > 0)
-		printf("\nfree, top and bloat: malloc_trim(0) would give back about %s, if the "
-		       "allocator is "
-		       "glibc's\n",
-		       mt_units_bytes(bytes).text);
+		print_trim(snapshot, bytes);
 	else if (next == 1)
 		print_purge(mt_text_base(mt_text_clean(&report->file.arena, mt_rows_text(rows, 0))),
 		            snapshot->purgeable_bytes, bytes);

@@ -311,7 +311,10 @@ CREATE TABLE resident (
 	hugetlb_bytes      INTEGER NOT NULL,  -- not part of what is resident, as the kernel counts
 	page_table_bytes   INTEGER NOT NULL,  -- the same
 	peak_rss_bytes     INTEGER NOT NULL,  -- VmHWM: the most that ever was resident
-	purgeable_bytes    INTEGER NOT NULL   -- of free, what an allocator that is not libc's has no reason to keep: further than 28 kB from any live block
+	purgeable_bytes    INTEGER NOT NULL,  -- of free, top and bloat, what goes back at least when the allocator is asked to: of libc's by
+	                                      -- malloc_trim(0), of another's what is further than 28 kB from any live block
+	trim_step_bytes    INTEGER NOT NULL   -- libc's malloc cuts the break's end off by so much at a time: a page, or a huge page; 0: there is no
+	                                      -- break. What a stack returns can be so much less where a thread's cache keeps one of its blocks
 ) STRICT;
 
 -- The mappings at a snapshot, as /proc/PID/smaps has them; NULL: this kernel does not say.

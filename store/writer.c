@@ -126,7 +126,8 @@ static const char *const statement_sql[STATEMENTS] = {
         [RESIDENT] = "INSERT INTO resident (snapshot, source, frozen, stopped_ns, tries,"
                      " smaps_rss_bytes, resident_bytes, unexplained_bytes, pss_bytes, uss_bytes,"
                      " swap_bytes, hugetlb_bytes, page_table_bytes, peak_rss_bytes,"
-                     " purgeable_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                     " purgeable_bytes, trim_step_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+                     " ?, ?, ?, ?, ?, ?)",
         /* the last columns: MT_SMAPS_FIELDS, in its order */
         [MAPPING] = "INSERT INTO mapping (snapshot, start, end, mode, offset_bytes, device_major,"
                     " device_minor, inode, kind, path, owner, flags, resident_bytes,"
@@ -702,11 +703,12 @@ int mt_writer_blocks(struct mt_writer *writer, const struct mt_writer_block *row
 
 int mt_writer_resident(struct mt_writer *writer, const struct mt_writer_resident *row)
 {
-	return run(writer, RESIDENT, "usuuuuuuuuuuuuu", (uint64_t)row->snapshot, row->source,
+	return run(writer, RESIDENT, "usuuuuuuuuuuuuuu", (uint64_t)row->snapshot, row->source,
 	           (uint64_t)row->is_frozen, row->stopped_ns, (uint64_t)row->tries,
 	           row->smaps_rss_bytes, row->resident_bytes, row->unexplained_bytes,
 	           row->pss_bytes, row->uss_bytes, row->swap_bytes, row->hugetlb_bytes,
-	           row->page_table_bytes, row->peak_rss_bytes, row->purgeable_bytes);
+	           row->page_table_bytes, row->peak_rss_bytes, row->purgeable_bytes,
+	           row->trim_step_bytes);
 }
 
 #define MAPPING_COLUMNS 13 /* before the fields of smaps */

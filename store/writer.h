@@ -236,6 +236,7 @@ struct mt_writer_resident {
 	uint64_t page_table_bytes;
 	uint64_t peak_rss_bytes;
 	uint64_t purgeable_bytes;
+	uint64_t trim_step_bytes;
 };
 
 struct mt_writer_mapping {

@@ -30,7 +30,7 @@
 #include "ring.h"
 
 #define MT_SEGMENT_MAGIC   0x4543415254454d4dull /* "MMETRACE" */
-#define MT_SEGMENT_VERSION 8u
+#define MT_SEGMENT_VERSION 9u
 
 #define MT_SLOTS 4096u
 
@@ -109,8 +109,15 @@ struct mt_slot {
 	        stack_table_bytes; /* pages of the table of known stacks that were written */
 	struct mt_slot_range own[MT_SLOT_RANGES]; /* preload/own.c */
 	_Atomic uint64_t sharers;                 /* threads that found no ring of their own */
+	/*
+	 * Before so much or more is given back to the kernel, the process tells and waits (preload/release.h): who sets
+	 * release_bytes, which the collector has set, to 0. 0: no need to.
+	 */
+	_Alignas(64) _Atomic uint64_t release_bytes;
+	_Atomic uint32_t releases_told;
+	_Atomic uint32_t releases_seen; /* futex: the collector has looked, up to this one */
 };
-static_assert(sizeof(struct mt_slot) == 256, "four lines");
+static_assert(sizeof(struct mt_slot) == 320, "five lines");
 
 /* What became of a process's data at its end. */
 enum mt_committed {
@@ -146,8 +153,10 @@ struct mt_segment {
 	 * stays, a thread may use its last stamp again (preload/order.h). Whoever needs that nobody does stores 0.
 	 */
 	_Atomic uint32_t tick;
-	_Alignas(64) _Atomic uint32_t doorbell;        /* futex: a writer adds 1 and wakes */
-	_Atomic uint32_t collector_sleeps;             /* 1: ringing makes sense */
+	_Alignas(64) _Atomic uint32_t doorbell; /* futex: a writer adds 1 and wakes */
+	_Atomic uint32_t collector_sleeps;      /* 1: ringing makes sense */
+	_Atomic uint32_t
+	        release_bell; /* futex: of the collector's thread that looks at what is resident */
 	_Alignas(64) _Atomic uint32_t forks_in_flight; /* forked, the child has no slot yet */
 	_Atomic uint32_t slot_claims; /* goes up when a forked child has made its slot LIVE */
 	_Atomic uint32_t slot_hint;   /* where to look for a free slot */
@@ -207,6 +216,9 @@ static inline void mt_segment_clear_slot(struct mt_slot *slot)
 	atomic_store(&slot->ring_bytes, 0);
 	atomic_store(&slot->stack_table_bytes, 0);
 	atomic_store(&slot->sharers, 0);
+	atomic_store(&slot->release_bytes, 0);
+	atomic_store(&slot->releases_told, 0);
+	atomic_store(&slot->releases_seen, 0);
 	for (unsigned int i = 0; i < MT_SLOT_RANGES; i++)
 		slot->own[i] = (struct mt_slot_range){0, 0};
 }

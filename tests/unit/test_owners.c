@@ -228,7 +228,8 @@ static void free_pages_of_a_huge_page_are_its_blocks_bloat(void **state)
 	assert_int_equal(owners.sites[2].pinned_bytes, PAGE);
 	assert_int_equal(owners.sites[3].pinned_bytes, huge);
 	assert_int_equal(owners.kinds[MT_OWNER_TOP], 16 * PAGE);
-	assert_int_equal(owners.purgeable_bytes, 0);
+	/* libc's: all below the last block, and of an arena nothing above it */
+	assert_int_equal(owners.purgeable_bytes, (508 + 256) * PAGE);
 	mt_owners_free(&owners);
 	/* Of jemalloc's memory, 7 pages next to a block may be kept for others of its size. */
 	find("200000-700000 rw-p 00000000 00:00 0 \n", runs, COUNT(runs), blocks, COUNT(blocks),
@@ -261,6 +262,51 @@ static void a_site_returns_what_it_holds_up(void **state)
 	}
 	assert_int_equal(bytes_of(MT_OWNER_TOP, 0), 4 * PAGE);
 	assert_int_equal(bytes_of(MT_OWNER_FREE, 0), 8 * PAGE);
+	assert_int_equal(owners.purgeable_bytes, 12 * PAGE);
+	assert_int_equal(owners.trim_step_bytes, PAGE);
+}
+
+static void a_heap_with_huge_pages_is_cut_by_them(void **state)
+{
+	const struct mt_page_run runs[] = {{0x200000, 0x800000, MT_PAGE_RESIDENT}};
+	const struct mt_owner_block blocks[] = {
+	        {0x250000, 100, 1},
+	        {0x300000, 100, 2}, /* two huge pages are free above, counted from the end */
+	};
+
+	(void)state;
+	find("200000-800000 rw-p 00000000 00:00 0 [heap]\n"
+	     "VmFlags: rd wr mr mw me ac hg \n",
+	     runs, COUNT(runs), blocks, COUNT(blocks), NULL, 0);
+	assert_int_equal(owners.trim_step_bytes, 0x200000);
+	/* to 0x301000 all but two pages; from 0x400000 all */
+	assert_int_equal(owners.purgeable_bytes, (0x101 - 2 + 0x400) * PAGE);
+	assert_int_equal(bytes_of(MT_OWNER_TOP, 0), 0x4ff * PAGE);
+	for (size_t i = 0; i < owners.count; i++) {
+		const struct mt_owner *row = &owners.rows[i];
+
+		if (row->kind == MT_OWNER_LIVE)
+			assert_int_equal(row->returned_bytes, row->key == 2 ? 0x401 * PAGE : PAGE);
+	}
+}
+
+static void a_break_of_two_mappings_has_one_end(void **state)
+{
+	const char smaps[] = "10000-14000 rw-p 00000000 00:00 0 [heap]\n"
+	                     "14000-20000 rw-p 00000000 00:00 0 [heap]\n";
+	const struct mt_page_run runs[] = {{0x10000, 0x20000, MT_PAGE_RESIDENT}};
+	const struct mt_owner_block blocks[] = {{0x11000, 100, 1}, {0x16000, 100, 2}};
+
+	(void)state;
+	find(smaps, runs, COUNT(runs), blocks, COUNT(blocks), NULL, 0);
+	assert_int_equal(owners.kinds[MT_OWNER_FREE], 5 * PAGE);
+	assert_int_equal(owners.kinds[MT_OWNER_TOP], 9 * PAGE);
+	mt_owners_free(&owners);
+	/* and without the second block */
+	find(smaps, runs, COUNT(runs), blocks, 1, NULL, 0);
+	assert_int_equal(owners.kinds[MT_OWNER_FREE], PAGE);
+	assert_int_equal(owners.kinds[MT_OWNER_TOP], 14 * PAGE);
+	assert_int_equal(owners.purgeable_bytes, 15 * PAGE);
 }
 
 static void the_break_is_an_allocators_if_blocks_live_in_it(void **state)
@@ -373,6 +419,8 @@ int main(void)
 	        cmocka_unit_test_teardown(blocks_that_overlap_are_not_counted_twice, free_owners),
 	        cmocka_unit_test_teardown(free_pages_of_a_huge_page_are_its_blocks_bloat,
 	                                  free_owners),
+	        cmocka_unit_test_teardown(a_heap_with_huge_pages_is_cut_by_them, free_owners),
+	        cmocka_unit_test_teardown(a_break_of_two_mappings_has_one_end, free_owners),
 	        cmocka_unit_test_teardown(a_site_returns_what_it_holds_up, free_owners),
 	        cmocka_unit_test_teardown(the_break_is_an_allocators_if_blocks_live_in_it,
 	                                  free_owners),
