@@ -460,7 +460,7 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 		process->attention |= MT_ATTEND_EXEC;
 		process->exec_drain = drain;
 		process->exec_thread = drain->thread;
-		process->exec_round_ns = ledger->now_ns;
+		process->exec_round_ns = ledger->awake_ns;
 		ledger->is_unsettled = true;
 		return true;
 	case MT_EVENT_EXEC_FAILED: process->is_told_untraced = false; return true;

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define RESERVE(batch, list, wanted) \
 	MT_ARRAY_RESERVE((batch)->list, (batch)->list##_capacity, (batch)->list##_count + (wanted))
@@ -297,18 +298,20 @@ static void take_threads(struct mt_batch *batch, struct mt_ledger *ledger,
 {
 	for (size_t i = 0; process->has_dirty_threads && i < process->thread_count; i++) {
 		struct mt_thread *thread = &process->threads[i];
+		struct mt_writer_thread *row;
 
 		if (!thread->is_dirty)
 			continue;
 		thread->is_dirty = false;
 		mt_ledger_number_thread(ledger, process, thread);
-		*APPEND(batch, threads) = (struct mt_writer_thread){
+		row = APPEND(batch, threads);
+		*row = (struct mt_writer_thread){
 		        .id = thread->id,
 		        .process = process->id,
 		        .tid = thread->tid,
-		        .name = thread->name,
 		        .started_ns = thread->started_ns,
 		        .ended_ns = thread->has_ended ? (int64_t)thread->ended_ns : MT_WRITER_NULL};
+		memcpy(row->name, thread->name, sizeof(row->name));
 	}
 	process->has_dirty_threads = false;
 }

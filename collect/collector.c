@@ -10,6 +10,7 @@
 #include "collect/resident.h"
 
 #include <linux/futex.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +26,8 @@
 /* Nothing has come for this long: the program rests, and so does the collector. */
 #define SILENCE_NS  2000000000ull
 #define REST_NS_MAX 200000000ull
+/* A round, and the sleep before it, that took longer: we were stopped, or the machine was. */
+#define ROUND_NS_MAX 1000000000ull
 
 void mt_collector_init(struct mt_collector *collector, struct mt_segment *segment,
                        enum mt_clock clock, uint32_t point_ms, struct mt_mailbox *to_service,
@@ -128,7 +131,7 @@ static void correct_pid(struct mt_ledger *ledger, const struct mt_mail *mail)
 	process->is_dirty = true;
 }
 
-static void name_thread(struct mt_ledger *ledger, struct mt_mail *mail)
+static void name_thread(struct mt_ledger *ledger, const struct mt_mail *mail)
 {
 	struct mt_process *process = mail->slot < MT_SLOTS ? ledger->by_slot[mail->slot] : NULL;
 	uint32_t index;
@@ -136,13 +139,13 @@ static void name_thread(struct mt_ledger *ledger, struct mt_mail *mail)
 	/* After the end, nobody is made to wait for a name. */
 	if (!process || process->generation != mail->generation || process->has_ended ||
 	    !mt_map_find(&process->thread_index, (uint32_t)mail->tid, 0, &index) ||
-	    process->threads[index].tid != (uint32_t)mail->tid || process->threads[index].name)
+	    process->threads[index].tid != (uint32_t)mail->tid || process->threads[index].name[0])
 		return;
-	process->threads[index].name = mail->text;
+	snprintf(process->threads[index].name, sizeof(process->threads[index].name), "%s",
+	         mail->text);
 	process->threads[index].is_dirty = true;
 	process->has_dirty_threads = true;
 	process->is_dirty = true;
-	mail->text = NULL;
 }
 
 /* Before the events: who joined before it could publish anything is known before that is applied. */
@@ -249,18 +252,21 @@ uint64_t mt_collector_round(struct mt_collector *collector)
 	/* Before the cut: whoever claimed a slot by now has published its parent's FORK before. */
 	uint32_t claims = atomic_load_explicit(&segment->slot_claims, memory_order_acquire);
 	bool has_tick;
-	uint64_t done = 0;
+	uint64_t done = 0, now_ns;
 	size_t ready;
 
 	mt_ledger_beat(segment);
 	ledger->round++;
 	ledger->wants_round = false;
-	ledger->now_ns = mt_stamp_monotonic_ns();
+	now_ns = mt_stamp_monotonic_ns();
+	ledger->awake_ns +=
+	        now_ns - ledger->now_ns < ROUND_NS_MAX ? now_ns - ledger->now_ns : ROUND_NS_MAX;
+	ledger->now_ns = now_ns;
 	has_tick = ledger->now_ns - collector->last_tick_ns >= TICK_NS;
 	if (has_tick) {
 		collector->last_tick_ns = ledger->now_ns;
 		mt_stamp_tick(&ledger->stamps);
-		mt_forks_expire(&ledger->forks, ledger->now_ns);
+		mt_forks_expire(&ledger->forks, ledger->awake_ns);
 		mt_ledger_weigh(ledger);
 	}
 	ledger->forks.round_bytes = 0;

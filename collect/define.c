@@ -110,15 +110,11 @@ bool mt_define_name(struct mt_ledger *ledger, const struct mt_drain *drain,
                     struct mt_process *process, const struct mt_event_large *large)
 {
 	struct mt_thread *thread = &process->threads[drain->thread];
-	char *name;
 
 	if (large->length_bytes > MT_EVENT_NAME_MAX)
 		return false;
-	name = strndup((const char *)ledger->payload, large->length_bytes);
-	if (!name)
-		return true;
-	free(thread->name);
-	thread->name = name;
+	memcpy(thread->name, ledger->payload, large->length_bytes);
+	thread->name[large->length_bytes] = '\0';
 	thread->is_dirty = process->has_dirty_threads = process->is_dirty = true;
 	return true;
 }

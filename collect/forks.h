@@ -19,7 +19,7 @@ struct mt_fork {
 	uint32_t parent_slot;
 	uint32_t parent_generation;
 	uint64_t serial;
-	uint64_t taken_ns; /* CLOCK_MONOTONIC */
+	uint64_t taken_ns; /* the ledger's awake_ns */
 	uint32_t parent;   /* row */
 	bool was_off;      /* the parent had blocks that are not known */
 	struct mt_past *past;

@@ -33,6 +33,8 @@ struct mt_ledger {
 	struct mt_mailbox *to_service;
 	bool service_has_mail; /* wake it at the end of the round */
 	uint64_t now_ns;       /* CLOCK_MONOTONIC at the start of the round */
+	uint64_t
+	        awake_ns; /* a clock that stands still while we are kept from running: for how long others keep us waiting */
 	uint32_t round;
 	uint64_t cut_stamp;   /* of the round: all that was stamped before it is applied */
 	uint64_t point_ticks; /* between two points of the timeline */

@@ -222,7 +222,7 @@ void mt_lifecycle_reveal(struct mt_ledger *ledger, struct mt_process *process)
 
 void mt_lifecycle_fork(struct mt_ledger *ledger, struct mt_process *process, uint64_t serial)
 {
-	if (mt_forks_add(&ledger->forks, process, serial, ledger->now_ns) < 0)
+	if (mt_forks_add(&ledger->forks, process, serial, ledger->awake_ns) < 0)
 		process->out_of_memory++;
 }
 
@@ -482,8 +482,8 @@ void mt_lifecycle_settle(struct mt_ledger *ledger, struct mt_drain *drains, uint
 			free_rings(process, drains, drain_count);
 		}
 		if (process->attention & MT_ATTEND_EXEC &&
-		    ledger->now_ns - process->exec_round_ns > EXEC_SILENCE_NS) {
-			process->exec_round_ns = ledger->now_ns;
+		    ledger->awake_ns - process->exec_round_ns > EXEC_SILENCE_NS) {
+			process->exec_round_ns = ledger->awake_ns;
 			mt_ledger_post(ledger, &(struct mt_mail){.type = MT_MAIL_EXECUTED,
 			                                         .slot = process->slot,
 			                                         .generation = process->generation,

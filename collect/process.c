@@ -41,10 +41,8 @@ void mt_process_free(struct mt_process *process)
 	mt_ranges_free(&process->ranges);
 	mt_regions_free(&process->regions);
 	mt_growth_free(&process->growth);
-	for (size_t i = 0; i < process->thread_count; i++) {
-		free(process->threads[i].name);
+	for (size_t i = 0; i < process->thread_count; i++)
 		free(process->threads[i].reallocs);
-	}
 	free(process->threads);
 	free(process->idle_threads);
 	mt_map_free(&process->thread_index);
@@ -62,6 +60,30 @@ void mt_process_idle(struct mt_process *process, uint32_t thread)
 	process->idle_threads[process->idle_count++] = thread;
 }
 
+/* Takes the tids of threads that are no more out of the index: as many again may come before it is done again. */
+static int forget_tids(struct mt_process *process)
+{
+	struct mt_map index = {0};
+
+	for (size_t i = 0; i < process->thread_count; i++) {
+		const struct mt_thread *thread = &process->threads[i];
+		uint32_t last;
+		int r;
+
+		if (mt_map_find(&index, thread->tid, 0, &last) &&
+		    process->threads[last].started_ns >= thread->started_ns)
+			continue;
+		r = mt_map_set(&index, thread->tid, 0, (uint32_t)i);
+		if (r < 0) {
+			mt_map_free(&index);
+			return r;
+		}
+	}
+	mt_map_free(&process->thread_index);
+	process->thread_index = index;
+	return 0;
+}
+
 /* A place that may be given to another thread, or thread_count: there is none. */
 static size_t find_place(struct mt_process *process)
 {
@@ -71,9 +93,6 @@ static size_t find_place(struct mt_process *process)
 
 		/* It may have come back since. */
 		if (!thread->has_ended || thread->live_blocks)
-			continue;
-		/* A batch on its way may be reading its name. */
-		if (thread->name && process->is_in_batch)
 			continue;
 		process->replaced_threads++;
 		return index;
@@ -98,6 +117,9 @@ int mt_process_thread(struct mt_process *process, uint32_t tid, uint64_t now_ns,
 		}
 	}
 	place = find_place(process);
+	if (process->thread_index.count >= 2 * (process->thread_count + MT_PROCESS_THREADS_KEPT) &&
+	    forget_tids(process) < 0)
+		return -ENOMEM;
 	if (MT_ARRAY_RESERVE(process->threads, process->thread_capacity, place + 1) < 0 ||
 	    mt_map_set(&process->thread_index, tid, 0, (uint32_t)place) < 0)
 		return -ENOMEM;
@@ -106,7 +128,6 @@ int mt_process_thread(struct mt_process *process, uint32_t tid, uint64_t now_ns,
 		process->thread_count++;
 	} else {
 		id = thread->id;
-		free(thread->name);
 		free(thread->reallocs);
 	}
 	*thread = (struct mt_thread){

@@ -63,7 +63,7 @@ struct mt_thread {
 	uint64_t ended_ns;
 	bool has_ended;
 	bool is_dirty;
-	char *name;                          /* NULL: not known */
+	char name[MT_EVENT_NAME_MAX + 1];    /* empty: not known */
 	struct mt_thread_reallocs *reallocs; /* NULL: it has called none */
 };
 
@@ -123,7 +123,8 @@ struct mt_process {
 	size_t idle_count;
 	size_t idle_capacity;
 	uint64_t replaced_threads;
-	struct mt_map thread_index; /* (tid, 0) -> the last thread with it */
+	struct mt_map
+	        thread_index; /* (tid, 0) -> the last thread with it; also of some that are no more */
 
 	uint64_t events;
 	uint64_t late_events;
@@ -171,7 +172,8 @@ struct mt_process {
 	bool is_told_untraced; /* what it execs next cannot be traced, and that is noted */
 	const struct mt_drain *exec_drain; /* the ring of the thread that is about to exec */
 	uint32_t exec_thread;
-	uint64_t exec_round_ns; /* CLOCK_MONOTONIC when the EXEC was read, or last asked about */
+	uint64_t
+	        exec_round_ns; /* the ledger's awake_ns when the EXEC was read, or last asked about */
 
 	bool lost_inheritance; /* a forked child whose inheritance is not known */
 	bool has_ended;        /* its figures are final */

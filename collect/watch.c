@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <fnmatch.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,8 @@ static void tell_gone(struct mt_session *session, uint32_t slot, const struct mt
 	watch->is_gone = true;
 	mt_probe_remove(&session->collector->probe, slot, watch->generation);
 	close_pidfd(session, watch);
+	free(watch->oom_file);
+	watch->oom_file = NULL;
 	tell_drain(session, &(struct mt_mail){.type = MT_MAIL_GONE,
 	                                      .slot = slot,
 	                                      .generation = watch->generation,
@@ -266,6 +269,27 @@ static void leave_out(struct mt_session *session, uint32_t slot)
 	atomic_store_explicit(&shared->gate, shared->first_gate, memory_order_relaxed);
 }
 
+/* Its patience ended before its turn came: what it does is not recorded, or is in a session of its own. */
+static bool has_hung_up(int socket_fd)
+{
+	struct pollfd end = {.fd = socket_fd, .events = POLLRDHUP};
+
+	return poll(&end, 1, 0) > 0 && end.revents & (POLLRDHUP | POLLHUP | POLLERR);
+}
+
+static void note_hung_up(struct mt_session *session, pid_t pid)
+{
+	struct mt_mail note = {.type = MT_MAIL_NOTE, .reason = "unanswered"};
+
+	if (asprintf(&note.text,
+	             "process %d asked to be traced, but the collector was too slow to answer: it "
+	             "is "
+	             "not in this file",
+	             (int)pid) < 0)
+		return;
+	tell_drain(session, &note);
+}
+
 static void refuse(struct mt_welcome *ret_welcome, int status, pid_t pid, const char *why)
 {
 	ret_welcome->status = status;
@@ -277,9 +301,16 @@ void mt_watch_join(struct mt_session *session, int socket_fd, pid_t pid, pid_t t
                    struct mt_welcome *ret_welcome)
 {
 	struct mt_mail mail = {.type = MT_MAIL_JOINED, .pid = pid > 0 ? pid : told_pid};
-	int pidfd = mt_host_pidfd_of_peer(socket_fd, pid);
-	struct origin origin = find_origin(session, pid, told_pid);
+	struct origin origin;
+	int pidfd;
 
+	if (has_hung_up(socket_fd)) {
+		refuse(ret_welcome, -ETIMEDOUT, mail.pid, "it has hung up");
+		note_hung_up(session, mail.pid);
+		return;
+	}
+	pidfd = mt_host_pidfd_of_peer(socket_fd, pid);
+	origin = find_origin(session, pid, told_pid);
 	mail.stamp = mt_stamp_read(session->clock);
 	mail.previous_slot = origin.slot;
 	mail.previous_generation = origin.generation;

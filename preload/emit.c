@@ -207,6 +207,8 @@ MT_COLD static void missed(enum mt_event_type type, const struct mt_caller *call
 
 	if (state == MT_PROCESS_EARLY)
 		mt_early_keep(type, caller, addr, size_bytes);
+	else if (atomic_load_explicit(&mt_process.adopting, memory_order_relaxed))
+		atomic_fetch_add_explicit(&mt_process.missed, 1, memory_order_relaxed);
 	else if (state == MT_PROCESS_ON && mt_process.slot)
 		atomic_fetch_add_explicit(&mt_process.slot->dropped, 1, memory_order_relaxed);
 }

@@ -48,15 +48,21 @@ static void before_fork(void)
 	mt_order_renew();
 }
 
+static void after_fork_in_parent(void)
+{
+	mt_tls.fork_serial = 0;
+}
+
 static void after_fork_in_child(void)
 {
 	if (is_on())
-		mt_process_adopt_child(true);
+		mt_process_adopt_child();
 }
 
 /* fork() without the handlers, for signal handlers. */
 MT_HOOK pid_t _Fork(void)
 {
+	uint64_t outer_serial = mt_tls.fork_serial;
 	bool was_on = is_on();
 	pid_t pid;
 
@@ -70,6 +76,9 @@ MT_HOOK pid_t _Fork(void)
 		after_fork_in_child();
 	else if (pid < 0 && was_on)
 		atomic_fetch_sub(&mt_process.segment->forks_in_flight, 1);
+	/* A handler may have interrupted a fork(). */
+	if (pid != 0)
+		mt_tls.fork_serial = outer_serial;
 	return pid;
 }
 
@@ -112,7 +121,7 @@ MT_HOOK _Noreturn void _Exit(int status)
 
 void mt_life_init(void)
 {
-	pthread_atfork(before_fork, NULL, after_fork_in_child);
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 	on_exit(on_exit_called, NULL);
 	at_quick_exit(on_quick_exit);
 }

@@ -45,6 +45,8 @@ struct mt_process {
 	uint32_t slot_generation;
 	pid_t pid;                    /* the owner of slot; a vfork child has another */
 	_Atomic uint32_t threads;     /* attached now */
+	_Atomic bool adopting;        /* a forked child is claiming its slot */
+	_Atomic uint32_t missed;      /* events of handlers that interrupted that */
 	_Atomic uint64_t fork_serial; /* forks so far, failed ones too */
 	bool fork_was_threaded; /* this process was forked from one that had several threads */
 	_Atomic bool ended;     /* MT_EVENT_EXIT is written */
@@ -83,7 +85,7 @@ extern struct mt_wiped *mt_wiped; /* never NULL: a static one of zeros until ini
 /* init.c: stops tracing for good; says `why` in one line when it is not NULL. Any context. */
 void mt_process_off(const char *why);
 
-/* session.c: a forked child claims a slot and goes on in the inherited segment. False: tracing is off. */
-bool mt_process_adopt_child(bool counted_in_flight);
+/* session.c: a forked child claims a slot and goes on in the inherited segment. False: it does not, or not yet. */
+bool mt_process_adopt_child(void);
 
 #endif

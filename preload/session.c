@@ -463,10 +463,12 @@ char **mt_session_environment(char **environment)
 	return ours;
 }
 
-bool mt_process_adopt_child(bool counted_in_flight)
+static bool adopt(void)
 {
 	struct mt_segment *segment = mt_process.segment;
 	struct mt_slot *slots = mt_segment_slots(segment);
+	/* Of a bare clone() the parent has said nothing. */
+	bool counted_in_flight = mt_tls.fork_serial != 0;
 	uint32_t hint = atomic_load_explicit(&segment->slot_hint, memory_order_relaxed);
 	enum mt_collector_state collector = mt_patience_look(segment);
 
@@ -488,8 +490,7 @@ bool mt_process_adopt_child(bool counted_in_flight)
 		slot->pid = (uint32_t)getpid();
 		slot->parent_slot = mt_process.slot_index;
 		slot->parent_generation = mt_process.slot_generation;
-		/* Serials begin with 1: of a raw clone() the parent has said nothing. */
-		slot->fork_serial = counted_in_flight ? mt_tls.fork_serial : 0;
+		slot->fork_serial = mt_tls.fork_serial;
 		slot->begin_stamp = mt_clock_now(segment, false);
 		/* What is recorded of the parent is recorded of the child. */
 		slot->first_gate =
@@ -498,6 +499,11 @@ bool mt_process_adopt_child(bool counted_in_flight)
 			slot->first_gate |= MT_GATE_UNFOLLOWED;
 		atomic_store_explicit(&slot->gate, slot->first_gate, memory_order_relaxed);
 		mt_segment_clear_slot(slot);
+		/* It inherits what its one thread was at when it forked. */
+		mt_tls.guard = 0;
+		mt_tls.holding = 0;
+		mt_tls.shares = false;
+		mt_tls.fork_serial = 0;
 		mt_own_tell(slot);
 		/* release: the fields; partner: the collector's acquire load of state */
 		atomic_store_explicit(&slot->state, MT_SLOT_LIVE, memory_order_release);
@@ -528,4 +534,21 @@ bool mt_process_adopt_child(bool counted_in_flight)
 		atomic_fetch_sub(&segment->forks_in_flight, 1);
 	mt_process_off("no process slot is left: this process is not traced");
 	return false;
+}
+
+bool mt_process_adopt_child(void)
+{
+	bool is_adopted;
+
+	/* From a handler that interrupted it: a slot is enough. */
+	if (atomic_exchange(&mt_process.adopting, true))
+		return false;
+	/* And one that came before it has done it. */
+	is_adopted = atomic_load_explicit(&mt_wiped->generation, memory_order_relaxed) || adopt();
+	if (is_adopted)
+		atomic_fetch_add_explicit(&mt_process.slot->dropped,
+		                          atomic_exchange(&mt_process.missed, 0),
+		                          memory_order_relaxed);
+	atomic_store(&mt_process.adopting, false);
+	return is_adopted;
 }

@@ -135,7 +135,7 @@ static void give_back(struct mt_ring_writer *writer)
 	                                        memory_order_release, memory_order_relaxed);
 }
 
-/* Sets a writer up on a claimed ring and says who writes now. */
+/* Sets a writer up on a claimed ring and says who writes now. False: there is no room for that; the ring is given back. */
 static bool begin(struct mt_ring_writer *writer, struct mt_ring *ring, uint32_t tid)
 {
 	writer->data = (unsigned char *)mt_process.segment + ring->offset_bytes;
@@ -148,8 +148,11 @@ static bool begin(struct mt_ring_writer *writer, struct mt_ring *ring, uint32_t 
 	writer->number = mt_order_number(ring);
 	writer->stamp_uses = 0;
 	writer->ring = ring;
-	return mt_emit_fixed(writer, mt_event_word(MT_EVENT_THREAD_BEGIN, 0, tid),
-	                     mt_process.slot_index, mt_process.slot_generation, 0);
+	if (mt_emit_fixed(writer, mt_event_word(MT_EVENT_THREAD_BEGIN, 0, tid),
+	                  mt_process.slot_index, mt_process.slot_generation, 0))
+		return true;
+	give_back(writer);
+	return false;
 }
 
 /* No ring is left: the process's shared one. */
@@ -206,59 +209,6 @@ static void say_place(struct mt_thread *thread, enum mt_event_type type)
 		              0, 0);
 }
 
-MT_COLD struct mt_thread *mt_thread_attach_slow(void)
-{
-	struct mt_tls *tls = &mt_tls;
-	struct mt_thread *thread;
-	struct mt_ring *ring;
-	uint64_t generation;
-	int saved_errno = errno;
-	uint32_t tid;
-
-	if (tls->attaching ||
-	    atomic_load_explicit(&mt_process.state, memory_order_acquire) != MT_PROCESS_ON)
-		return NULL;
-	generation = atomic_load_explicit(&mt_wiped->generation, memory_order_acquire);
-	tls->attaching = true;
-	/* Zero while on: the mapping was wiped by a fork that ran no handler of ours. */
-	if (generation == 0 && !mt_process_adopt_child(false))
-		goto fail;
-	generation = atomic_load_explicit(&mt_wiped->generation, memory_order_acquire);
-	tid = (uint32_t)syscall(SYS_gettid);
-	ring = claim_ring(tid);
-	thread = ring ? &places[ring->place % MT_OWN_RINGS] : map_place();
-	if (!thread)
-		goto fail;
-	for (uint32_t i = 0; i < MT_LEVELS; i++)
-		thread->writers[i].ring = NULL;
-	/* The stack of whoever had the place before may not even be mapped any more. */
-	thread->tail.count = 0;
-	thread->known_stacks = 0;
-	thread->tail.has_looked = false;
-	tls->guard = 0;
-	tls->holding = 0;
-	tls->shares = false;
-	tls->thread = thread;
-	tls->generation = generation;
-	atomic_fetch_add_explicit(&mt_process.threads, 1, memory_order_relaxed);
-	if (!open_writer(&thread->writers[0], ring, tid))
-		goto fail;
-	/* That is an event of its own: the one that brought the thread here has not begun. */
-	say_place(thread, MT_EVENT_MAP);
-	mt_shared_let_go();
-	/* The key is among the first ones of the process: setting it does not allocate. */
-	if (have_key && !tls->transient)
-		mt_real.pthread_setspecific(key, thread);
-	tls->attaching = false;
-	errno = saved_errno;
-	return thread;
-
-fail:
-	tls->attaching = false;
-	errno = saved_errno;
-	return NULL;
-}
-
 /* A thread's last words in a ring. */
 static void end(struct mt_ring_writer *writer)
 {
@@ -277,24 +227,125 @@ static void end(struct mt_ring_writer *writer)
 	mt_shared_let_go();
 }
 
+/* Gives back the rings of a place, level 0's last: the place goes with it, and is another thread's from then on. */
+static void dismiss(struct mt_thread *thread)
+{
+	bool is_mapped = thread->is_mapped;
+
+	say_place(thread, MT_EVENT_UNMAP);
+	for (uint32_t i = MT_LEVELS; i-- > 0;)
+		if (thread->writers[i].ring)
+			end(&thread->writers[i]);
+	if (is_mapped)
+		mt_real.munmap(thread, sizeof(*thread));
+	atomic_fetch_sub_explicit(&mt_process.threads, 1, memory_order_relaxed);
+}
+
+/* A place and its ring, of which nobody else knows; NULL: none is to be had. */
+static struct mt_thread *claim_place(void)
+{
+	uint32_t tid = (uint32_t)syscall(SYS_gettid);
+	struct mt_ring *ring = claim_ring(tid);
+	struct mt_thread *thread = ring ? &places[ring->place % MT_OWN_RINGS] : map_place();
+
+	if (!thread)
+		return NULL;
+	for (uint32_t i = 0; i < MT_LEVELS; i++)
+		thread->writers[i].ring = NULL;
+	/* The stack of whoever had the place before may not even be mapped any more. */
+	thread->tail.count = 0;
+	thread->known_stacks = 0;
+	thread->tail.has_looked = false;
+	if (!open_writer(&thread->writers[0], ring, tid)) {
+		if (!ring)
+			mt_real.munmap(thread, sizeof(*thread));
+		return NULL;
+	}
+	atomic_fetch_add_explicit(&mt_process.threads, 1, memory_order_relaxed);
+	/* That is an event of its own: the one that brought the thread here has not begun. */
+	say_place(thread, MT_EVENT_MAP);
+	mt_shared_let_go();
+	return thread;
+}
+
+/*
+ * The thread has this place from now on. False: a handler has interrupted us since it was at `before`, and attached the
+ * thread: what it has written stands in its own place.
+ */
+static bool settle(struct mt_thread *thread, struct mt_thread *before, uint64_t generation)
+{
+	struct mt_tls *tls = &mt_tls;
+
+	if (!__atomic_compare_exchange_n(&tls->thread, &before, thread, false, __ATOMIC_RELAXED,
+	                                 __ATOMIC_RELAXED))
+		return false;
+	atomic_signal_fence(memory_order_seq_cst);
+	tls->generation = generation;
+	/* One that came between the two did not know of ours. */
+	return __atomic_load_n(&tls->thread, __ATOMIC_RELAXED) == thread;
+}
+
+/* A handler may interrupt this after any instruction; it finds the thread attached, or attaches it. False: neither. */
+static bool attach(uint64_t generation)
+{
+	struct mt_tls *tls = &mt_tls;
+	struct mt_thread *before = __atomic_load_n(&tls->thread, __ATOMIC_RELAXED);
+	struct mt_thread *thread;
+
+	atomic_signal_fence(memory_order_seq_cst);
+	if (tls->generation == generation)
+		return true;
+	thread = claim_place();
+	if (!thread)
+		return false;
+	if (!settle(thread, before, generation))
+		dismiss(thread);
+	/* The key is among the first ones of the process: setting it does not allocate. */
+	else if (have_key && !tls->transient)
+		mt_real.pthread_setspecific(key, thread);
+	return true;
+}
+
+MT_COLD struct mt_thread *mt_thread_attach_slow(uintptr_t here)
+{
+	struct mt_tls *tls = &mt_tls;
+	struct mt_thread *thread = NULL;
+	uint64_t generation;
+	int saved_errno = errno;
+
+	if (atomic_load_explicit(&mt_process.state, memory_order_acquire) != MT_PROCESS_ON)
+		return NULL;
+	generation = atomic_load_explicit(&mt_wiped->generation, memory_order_acquire);
+	/* Zero while on: the mapping was wiped by a fork that ran no handler of ours. */
+	if (generation == 0 && mt_process_adopt_child())
+		generation = atomic_load_explicit(&mt_wiped->generation, memory_order_acquire);
+	while (generation && attach(generation)) {
+		tls->guard = (here & ~MT_GUARD_COUNT) | 1;
+		atomic_signal_fence(memory_order_seq_cst);
+		thread = tls->thread;
+		/* Until the level was entered, a handler past the thread's end detached it again behind itself. */
+		if (tls->generation == generation)
+			break;
+		tls->guard = 0;
+		thread = NULL;
+	}
+	errno = saved_errno;
+	return thread;
+}
+
 void mt_thread_detach(void)
 {
 	struct mt_tls *tls = &mt_tls;
 	struct mt_thread *thread = tls->thread;
-	/* Level 0's ring last: the place goes with it, and is another thread's from then on. */
-	bool is_mapped = thread->is_mapped;
 
+	atomic_signal_fence(memory_order_seq_cst);
+	/* A handler that comes before has done it; one that comes after attaches the thread anew, for as long as it runs. */
+	if (__atomic_exchange_n(&tls->generation, MT_DETACHED, __ATOMIC_RELAXED) == MT_DETACHED)
+		return;
+	atomic_signal_fence(memory_order_seq_cst);
 	mt_unwind_account(thread);
-	say_place(thread, MT_EVENT_UNMAP);
-	tls->generation = MT_DETACHED;
-	tls->thread = NULL;
-	for (uint32_t i = MT_LEVELS; i-- > 0;)
-		if (thread->writers[i].ring)
-			end(&thread->writers[i]);
+	dismiss(thread);
 	tls->shares = false;
-	if (is_mapped)
-		mt_real.munmap(thread, sizeof(*thread));
-	atomic_fetch_sub_explicit(&mt_process.threads, 1, memory_order_relaxed);
 }
 
 /*

@@ -43,14 +43,14 @@ static_assert(sizeof(struct mt_thread) <= 65536, "memory a thread");
 
 struct mt_tls {
 	uint64_t generation;      /* of the process it is attached to; MT_DETACHED at first */
-	struct mt_thread *thread; /* valid while attached */
+	struct mt_thread *thread; /* its place while it is attached, and its last one then */
 	/*
 	 * The level entered last: where its frame is, in the low bits how many are entered; 0: none is. One word, so that a
 	 * handler never sees the one without the other.
 	 */
 	uintptr_t guard;
 	uintptr_t outer[MT_LEVELS]; /* guard before each level was entered; [0] is 0 */
-	uint64_t fork_serial;       /* of the fork in progress in this thread */
+	uint64_t fork_serial;       /* of the fork in progress in this thread; 0: none is */
 	uint32_t passes;            /* destructor passes seen (thread.c) */
 	uint32_t holding; /* shared.c: the level that holds the shared ring, plus two; 0: none */
 
@@ -87,7 +87,6 @@ struct mt_tls {
 		uint64_t odd;
 	};
 	bool libunwind; /* libunwind is ready, where it is not the unwinder but its fallback */
-	bool attaching;
 };
 
 /* Of mt_tls.guard: frames are 16 bytes apart. */
@@ -102,9 +101,10 @@ int mt_thread_init(void);
 
 /*
  * Enters memtrace's code. Gives the thread's place and its level, or NULL where this event cannot be
- * recorded: the early log, if it may take it, is the caller's affair. Pair with mt_thread_leave().
+ * recorded: the early log, if it may take it, is the caller's affair. Pair with mt_thread_leave(). A thread that is not
+ * attached yet is, and enters level 0.
  */
-struct mt_thread *mt_thread_attach_slow(void);
+struct mt_thread *mt_thread_attach_slow(uintptr_t here);
 uint32_t mt_thread_level_slow(uintptr_t here);
 void mt_thread_leave_odd(uint32_t level);
 void mt_thread_detach(void);
@@ -124,13 +124,14 @@ static inline struct mt_thread *mt_thread_enter(uint32_t *ret_level)
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 	uint32_t level;
 
+	level = 0;
 	/* relaxed: only this thread's own fork can make it 0; off is noticed sooner or later */
 	if (mt_unlikely(tls->generation !=
-	                atomic_load_explicit(&mt_wiped->generation, memory_order_relaxed)))
-		if (!mt_thread_attach_slow())
+	                atomic_load_explicit(&mt_wiped->generation, memory_order_relaxed))) {
+		/* It enters the level, too. */
+		if (!mt_thread_attach_slow(here))
 			return NULL;
-	level = 0;
-	if (mt_unlikely(tls->guard)) {
+	} else if (mt_unlikely(tls->guard)) {
 		level = mt_thread_level_slow(here);
 		if (level == MT_LEVELS)
 			return NULL;

@@ -591,8 +591,8 @@ int mt_writer_process(struct mt_writer *writer, const struct mt_writer_process *
 
 int mt_writer_thread(struct mt_writer *writer, const struct mt_writer_thread *row)
 {
-	return run(writer, THREAD, "rrisui", row->id, row->process, row->tid, row->name,
-	           row->started_ns, row->ended_ns);
+	return run(writer, THREAD, "rrisui", row->id, row->process, row->tid,
+	           row->name[0] ? row->name : NULL, row->started_ns, row->ended_ns);
 }
 
 int mt_writer_module(struct mt_writer *writer, const struct mt_writer_module *row)

@@ -25,6 +25,7 @@
 #include "base/error.h"
 #include "base/smaps.h"
 #include "base/usage.h"
+#include "wire/event.h"
 
 #define MT_WRITER_NULL INT64_MIN
 
@@ -130,7 +131,7 @@ struct mt_writer_thread {
 	uint32_t id;
 	uint32_t process;
 	int64_t tid;
-	const char *name;
+	char name[MT_EVENT_NAME_MAX + 1]; /* empty: not known */
 	uint64_t started_ns;
 	int64_t ended_ns;
 };

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """soak.py - traces a program that does everything at once, and holds the file to the program's own ledger.
 
-    tests/reliability/soak.py [--seconds=N] [--options=KEY=VALUE:…] [--verbose] [--keep=FOLDER]       5 seconds
+    tests/reliability/soak.py [--seconds=N] [--options=KEY=VALUE:…] [--stall=STOPPED/RUNNING] [--verbose] [--keep=FOLDER]
+                                                                                                      5 seconds
 
 The program is soak.c. It must end by itself, with status 0 and nothing on stderr. Then, for each process image, by
 the library or program that allocated: allocations, frees and bytes are those of the ledger; nothing was dropped, no
@@ -10,8 +11,11 @@ free was unmatched. One thing is counted and shown, and no failure: blocks that 
 fork is under way, of which the file may hold the wrong ones for inherited by that child. And where unloading has used
 up the ids of stacks, blocks of stacks that nobody knows any more are taken for the program's. While it runs, the
 memory of program and collector and the file's size are sampled: their growth over the second half is shown, and of
-program or collector more than 4 MiB is a failure, in a run of a minute or more, where no sanitizer keeps books of its
-own.
+program or collector more than 4 MiB is a failure, or of what is the collector's own more than 1 MiB, in a run of a minute or
+more, where no sanitizer keeps books of its own and nothing stalls. The rest is the rings, which both have mapped: what was once written of
+them stays.
+
+--stall stops the collector, again and again, for so many milliseconds, and lets it run for so many: it is to fall behind.
 
 Prints what it found; the exit status is 1 if anything was wrong.
 """
@@ -19,12 +23,14 @@ import argparse
 import collections
 import os
 import shutil
+import signal
 import sqlite3
 import statistics
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from kill import BUILD, LIBRARY, MEMTRACE, connect, settled
@@ -79,12 +85,14 @@ def read_file(connection):
     return images
 
 
-def rss_bytes(pid):
+def resident_bytes(pid):
+    """All, and what is no file's and not shared."""
     try:
         with open(f"/proc/{pid}/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError):
-        return None
+            _, resident, shared = (int(pages) * os.sysconf("SC_PAGE_SIZE") for pages in file.read().split()[:3])
+            return resident, resident - shared
+    except (OSError, ValueError):
+        return None, None
 
 
 class Samples:
@@ -100,14 +108,14 @@ class Samples:
         except (OSError, struct.error):
             return
         sizes = [os.path.getsize(name) for name in (file, file + "-wal") if os.path.exists(name)]
-        row = (used, rss_bytes(program), rss_bytes(collector), sum(sizes))
+        row = (used, resident_bytes(program)[0], *resident_bytes(collector), sum(sizes))
         if None not in row:
             self.rows.append(row)
 
     def medians(self, begin, end):
-        """Of that part of the run: processes so far, program, collector, file."""
+        """Of that part of the run: processes so far, program, collector, the collector's own, file."""
         part = self.rows[int(len(self.rows) * begin):int(len(self.rows) * end)]
-        return [statistics.median(row[column] for row in part) for column in range(4)]
+        return [statistics.median(row[column] for row in part) for column in range(5)]
 
 
 def collector_of(file):
@@ -117,11 +125,22 @@ def collector_of(file):
         return None
 
 
+def stall(collector, stopped_ms, running_ms):
+    try:
+        while True:
+            os.kill(collector, signal.SIGSTOP)
+            time.sleep(stopped_ms / 1000)
+            os.kill(collector, signal.SIGCONT)
+            time.sleep(running_ms / 1000)
+    except ProcessLookupError:
+        pass
+
+
 def run(folder, options, wrong):
     file, ledger, errors = (os.path.join(folder, name) for name in ("soak.db", "ledger", "stderr"))
     environment = dict(os.environ, LD_PRELOAD=LIBRARY,
                        MEMTRACE_OPTIONS=":".join(filter(None, [f"output={file}", options.options])))
-    samples, collector = Samples(), None
+    samples, collector, stalling = Samples(), None, None
     with open(errors, "wb") as stderr:
         program = subprocess.Popen([SOAK, ledger, str(options.seconds), *PLUGINS], env=environment,
                                    stdin=subprocess.DEVNULL, stderr=stderr)
@@ -131,10 +150,17 @@ def run(folder, options, wrong):
         if time.monotonic() > deadline:
             wrong.append(f"it hangs: pid {program.pid}, left for a debugger")
             return file, ledger, samples
-        collector = collector or collector_of(file)
+        if not collector:
+            collector = collector_of(file)
+            if collector and options.stall:
+                times = [float(ms) for ms in options.stall.split("/")]
+                stalling = threading.Thread(target=stall, args=(collector, *times), daemon=True)
+                stalling.start()
         if collector:
             samples.take(program.pid, collector, file, ledger)
         time.sleep(interval)
+    if stalling:
+        stalling.join()
     if program.returncode != 0:
         wrong.append(f"it ended with status {program.returncode}")
     with open(errors, encoding="utf-8", errors="replace") as stderr:
@@ -192,7 +218,8 @@ def check_memory(samples, is_long, wrong):
         return
     first, last = samples.medians(0.4, 0.5), samples.medians(0.9, 1.0)
     images = max(last[0] - first[0], 1)
-    for name, column, allowed in (("program", 1, 4 << 20), ("collector", 2, 4 << 20), ("file", 3, None)):
+    for name, column, allowed in (("program", 1, 4 << 20), ("collector", 2, 4 << 20),
+                                  ("collector's own", 3, 1 << 20), ("file", 4, None)):
         growth = last[column] - first[column]
         print(f"{name}: {first[column] / 1024:.0f} KiB half way, {last[column] / 1024:.0f} KiB at the end, "
               f"{images:.0f} processes later")
@@ -204,6 +231,7 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--options", default="")
+    parser.add_argument("--stall", help="MS/MS")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--keep")
     options = parser.parse_args()
@@ -213,7 +241,7 @@ def main():
         file, ledger, samples = run(folder, options, wrong)
         if not any(line.startswith("it hangs") for line in wrong):
             check(file, ledger, wrong)
-            check_memory(samples, options.seconds >= 60 and not is_sanitized(), wrong)
+            check_memory(samples, options.seconds >= 60 and not options.stall and not is_sanitized(), wrong)
         if options.verbose:
             for row in samples.rows:
                 print(*row)

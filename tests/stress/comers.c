@@ -56,6 +56,7 @@ static void at_end(void *block)
 
 static void *come_and_go(void *which)
 {
+	pthread_setname_np(pthread_self(), "comer");
 	pthread_setspecific(key, make(100 + (uintptr_t)which % 50));
 	give_back(atomic_exchange(&handed, make(30)));
 	return NULL;

@@ -301,6 +301,40 @@ static void threads_without_number_take_bounded_room(void **state)
 	assert_int_equal(process->idle_threads[process->idle_count - 1], 1);
 }
 
+static void threads_with_names_take_bounded_room_while_a_batch_is_written(void **state)
+{
+	uint32_t tid = 1000, owner;
+
+	(void)state;
+	producer_stack(&p, 1, 0x1000);
+	producer_alloc(&p, A, 10, 1);
+	drain();
+	owner = process->threads[mt_live_find(&process->live, A)->thread].tid;
+	process->is_in_batch = true;
+	for (; tid < 1000 + 8 * MT_PROCESS_THREADS_KEPT; tid++) {
+		producer_fixed(&p, MT_EVENT_THREAD_END, 0, 0, 0, 0, 0);
+		producer_begin(&p, tid);
+		producer_large(&p, MT_EVENT_NAME, 0, 0, "a-thread-s-name", 15);
+		if (tid % 64 == 0)
+			drain();
+	}
+	drain();
+	assert_true(process->thread_count <= MT_PROCESS_THREADS_KEPT + 2);
+	assert_string_equal(process->threads[process->thread_count - 1].name, "a-thread-s-name");
+	/* Nor does the index of tids keep those that are no more. */
+	assert_true(process->thread_index.count <= 4 * MT_PROCESS_THREADS_KEPT + 4);
+	assert_int_equal(process->threads[mt_live_find(&process->live, A)->thread].tid, owner);
+	/* Every thread that has its place is found by its tid. */
+	for (size_t i = 0; i < process->thread_count; i++) {
+		uint32_t index;
+
+		assert_true(
+		        mt_map_find(&process->thread_index, process->threads[i].tid, 0, &index));
+		assert_int_equal(index, i);
+	}
+	process->is_in_batch = false;
+}
+
 static void a_relative_module_is_found_from_the_working_folder(void **state)
 {
 	struct {
@@ -555,6 +589,7 @@ int main(void)
 	        TEST(a_stack_may_be_defined_after_it_is_used),
 	        TEST(a_stack_id_beyond_the_limit_is_the_one_defined_last),
 	        TEST(threads_without_number_take_bounded_room),
+	        TEST(threads_with_names_take_bounded_room_while_a_batch_is_written),
 	        TEST(a_relative_module_is_found_from_the_working_folder),
 	        TEST(what_comes_after_the_exit_is_late),
 	        TEST(a_signal_handlers_ring_is_of_the_same_thread),

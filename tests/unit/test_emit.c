@@ -533,6 +533,36 @@ static void a_full_ring_drops_and_counts_when_asked_to(void **state)
 	mt_config.overflow_drops = false;
 }
 
+static void a_thread_gives_back_a_ring_that_has_no_room_for_it(void **state)
+{
+	struct mt_ring *ring = &mt_segment_rings(mt_process.segment)[1];
+	uint32_t rings = atomic_load(&mt_process.segment->ring_count);
+	uint32_t threads = atomic_load(&mt_process.threads);
+	uint64_t dropped = atomic_load(&mt_process.slot->dropped);
+	struct seen seen;
+	pthread_t thread;
+
+	(void)state;
+	/* Who had it before has filled it, and the collector has not read that yet. */
+	assert_int_equal(atomic_load(&ring->state), MT_RING_FREE);
+	atomic_store(&ring->head, atomic_load(&ring->tail) + ring->size_bytes);
+	mt_config.overflow_drops = true;
+	assert_int_equal(pthread_create(&thread, NULL, thread_body, NULL), 0);
+	pthread_join(thread, NULL);
+	assert_true(atomic_exchange(&mt_process.slot->dropped, dropped) > dropped);
+	assert_int_equal(atomic_load(&ring->state), MT_RING_FREE);
+	assert_int_equal(atomic_load(&mt_process.threads), threads);
+	atomic_store(&ring->tail, atomic_load(&ring->head));
+	assert_int_equal(pthread_create(&thread, NULL, thread_body, NULL), 0);
+	pthread_join(thread, NULL);
+	mt_config.overflow_drops = false;
+	assert_int_equal(atomic_load(&mt_process.segment->ring_count), rings);
+	assert_int_equal(next_event(1, &seen), MT_EVENT_THREAD_BEGIN);
+	assert_int_equal(next_event(1, &seen), MT_EVENT_ALLOC);
+	assert_int_equal(next_event(1, &seen), MT_EVENT_THREAD_END);
+	assert_int_equal(next_event(1, &seen), 0);
+}
+
 static _Atomic unsigned int handled;
 
 static void on_signal_count(int number)
@@ -663,6 +693,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test(frees_and_reallocs_are_records_without_a_stack),
 	        cmocka_unit_test(an_address_over_48_bits_is_counted_not_recorded),
 	        cmocka_unit_test(a_thread_gives_its_ring_to_the_next_one),
+	        cmocka_unit_test(a_thread_gives_back_a_ring_that_has_no_room_for_it),
 	        cmocka_unit_test(a_handler_inside_memtrace_writes_to_a_ring_of_its_own),
 	        cmocka_unit_test(a_level_left_by_siglongjmp_is_taken_off),
 	        cmocka_unit_test(a_forked_child_claims_a_slot_and_rings_of_its_own),

@@ -302,6 +302,43 @@ static void others_join_over_the_socket_with_the_token(void **state)
 	rows_are("SELECT state, (SELECT count(*) FROM block) FROM session", "complete|6\n");
 }
 
+static void who_hung_up_before_its_turn_is_not_taken_for_traced(void **state)
+{
+	uint8_t token[MT_TOKEN_BYTES];
+	struct ucred collector;
+	socklen_t length = sizeof(collector);
+	int fd, nothing;
+	char wanted[200];
+
+	(void)state;
+	start("");
+	ask(starter, MT_HELLO_SESSION, 0, NULL);
+	assert_true(hear(starter, &welcome, sizeof(welcome), &nothing));
+	fd = connect_to(welcome.session, token);
+	assert_true(fd >= 0);
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &collector, &length), 0);
+	close(fd);
+	assert_int_equal(kill(collector.pid, SIGSTOP), 0);
+	fd = connect_to(welcome.session, token);
+	assert_true(fd >= 0);
+	ask(fd, MT_HELLO_JOIN, (uint32_t)getpid(), token);
+	close(fd);
+	assert_int_equal(kill(collector.pid, SIGCONT), 0);
+	/* After that one. */
+	fd = connect_to(welcome.session, token);
+	assert_true(fd >= 0);
+	ask(fd, MT_HELLO_SUMMARY, 1, token);
+	assert_true(
+	        hear(fd, &(struct mt_summary){.magic = 0}, sizeof(struct mt_summary), &nothing));
+	close(fd);
+	close(starter);
+	starter = -1;
+	wait_for_end();
+	rows_are("SELECT count(*) FROM process", "0\n");
+	snprintf(wanted, sizeof(wanted), "unanswered|process %d asked\n", (int)getpid());
+	rows_are("SELECT kind, substr(text, 1, instr(text, 'asked') + 4) FROM note", wanted);
+}
+
 static void a_wrong_token_opens_nothing(void **state)
 {
 	uint8_t token[MT_TOKEN_BYTES];
@@ -533,6 +570,7 @@ int main(void)
 	        TEST(a_process_that_starts_its_collector_is_in_the_file_before_it_ends),
 	        TEST(a_process_that_is_killed_loses_nothing_that_it_published),
 	        TEST(others_join_over_the_socket_with_the_token),
+	        TEST(who_hung_up_before_its_turn_is_not_taken_for_traced),
 	        TEST(a_wrong_token_opens_nothing),
 	        TEST(messages_that_are_none_end_the_conversation),
 	        TEST(another_version_is_told_so),

@@ -178,7 +178,7 @@ static void the_other_tables_hold_what_was_written(void **state)
 	mt_writer_stack(writer, &(struct mt_writer_stack){1, 0, 2, "lost"});
 	mt_writer_stack(writer, &(struct mt_writer_stack){1, 0, 2, "depth"});
 	mt_writer_stack(writer, &(struct mt_writer_stack){2, 1, 1, NULL});
-	mt_writer_thread(writer, &(struct mt_writer_thread){1, 1, 500, NULL, 10, MT_WRITER_NULL});
+	mt_writer_thread(writer, &(struct mt_writer_thread){1, 1, 500, "", 10, MT_WRITER_NULL});
 	mt_writer_thread(writer, &(struct mt_writer_thread){1, 1, 500, "worker", 10, 20});
 	mt_writer_total(writer, &(struct mt_writer_total){1, 2, 5, 1, 2, 3, 4, 5, 6, 7});
 	mt_writer_total(writer, &(struct mt_writer_total){1, 2, 5, 11, 12, 13, 14, 15, 16, 17});
