@@ -6,7 +6,7 @@ import subprocess
 
 from comparison import machine, units
 
-CHURN_STEPS = {1: 6000000, 2: 3000000, 4: 1500000, 16: 400000}
+CHURN_STEPS = {1: 6000000, 2: 6000000, 4: 3000000, 16: 750000}
 DEPTH_STEPS = {4: 8000000, 16: 4000000, 64: 1500000}
 
 PYTHON = """

@@ -92,8 +92,8 @@ for mode in run preload; do
 	order remove "$work/file.db"
 	end "$mode, the file removed"
 	said "$mode, the file removed" "removed"
-	is "$mode, the file removed: nothing is left" "$(ls file.db* 2>/dev/null)" ""
 	nothing_left "$mode, the file removed"
+	is "$mode, the file removed: nothing is left" "$(ls file.db* 2>/dev/null)" ""
 
 	begin $mode "$work/file.db" $usual
 	pause
