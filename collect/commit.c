@@ -89,6 +89,21 @@ static int write_snapshot(struct mt_writer *writer, struct mt_snapshot *snapshot
 	return r;
 }
 
+/* Of a snapshot of pages, those of one stack, where they were asked for. */
+static int write_blocks_of(struct mt_writer *writer, const struct mt_snapshot *snapshot,
+                           uint32_t stack)
+{
+	int r = 0;
+
+	for (uint64_t i = 0; i < snapshot->blocks && r == 0; i++) {
+		struct mt_writer_block block = block_of(snapshot, &snapshot->live.entries[i]);
+
+		if (block.stack == stack)
+			r = mt_writer_blocks(writer, &block, 1);
+	}
+	return r;
+}
+
 static int write_mappings(struct mt_writer *writer, const struct mt_resident *resident)
 {
 	int r = 0;
@@ -203,6 +218,8 @@ static int write_resident(struct mt_writer *writer, struct mt_resident *resident
 	                                         : write_snapshot_row(writer, &resident->snapshot);
 	if (r == 0)
 		r = mt_writer_resident(writer, &row);
+	if (r == 0 && resident->blocks_of)
+		r = write_blocks_of(writer, &resident->snapshot, resident->blocks_of);
 	if (r == 0)
 		r = write_mappings(writer, resident);
 	for (size_t i = 0; i < resident->owners.count && r == 0; i++) {
@@ -212,8 +229,8 @@ static int write_resident(struct mt_writer *writer, struct mt_resident *resident
 	}
 	if (r == 0)
 		r = write_growth(writer, resident);
-	for (size_t i = 0; i < resident->meminfo.count && r == 0; i++) {
-		const struct mt_meminfo_row *from = &resident->meminfo.rows[i];
+	for (size_t i = 0; i < resident->kept.count && r == 0; i++) {
+		const struct mt_kept_row *from = &resident->kept.rows[i];
 		struct mt_writer_meminfo to = {.snapshot = resident->snapshot.id,
 		                               .source = from->source,
 		                               .name = from->name,

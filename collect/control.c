@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -65,6 +66,10 @@ static void take_snapshot(struct mt_session *session, struct mt_client *client,
 		     request->pid, session->output);
 		return;
 	}
+	if (!memchr(request->argument, '\0', sizeof(request->argument))) {
+		fail(answer, -EINVAL, "the number of a stack does not end");
+		return;
+	}
 	if (client->snapshot) {
 		fail(answer, -EBUSY, "a snapshot was asked for already");
 		return;
@@ -75,6 +80,8 @@ static void take_snapshot(struct mt_session *session, struct mt_client *client,
 		fail(answer, -ENOMEM, "the collector has no memory for it");
 		return;
 	}
+	if (request->verb == MT_CONTROL_BLOCKS)
+		resident->blocks_of = (uint32_t)strtoul(request->argument, NULL, 10);
 	client->snapshot = resident->serial = ++session->snapshots;
 	mt_snapshots_add(&session->collector->snapshots, resident);
 }
@@ -126,7 +133,7 @@ bool mt_control_answer(struct mt_session *session, struct mt_client *client,
 		     "memtrace and the collector of that process are of different installations");
 	else if (request->verb == MT_CONTROL_START || request->verb == MT_CONTROL_STOP)
 		switch_tracing(session, request, request->verb == MT_CONTROL_START, &answer);
-	else if (request->verb == MT_CONTROL_SNAPSHOT)
+	else if (request->verb == MT_CONTROL_SNAPSHOT || request->verb == MT_CONTROL_BLOCKS)
 		take_snapshot(session, client, request, &answer);
 	else
 		fail(&answer, -ENOSYS, "the collector of that process is of an older memtrace");

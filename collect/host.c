@@ -4,9 +4,9 @@
  */
 #include "collect/host.h"
 
-#include "base/cgroup.h"
 #include "base/cleanup.h"
 #include "base/procfs.h"
+#include "host/cgroup.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -557,7 +557,7 @@ void mt_resident_take(struct mt_resident *resident)
 	if (r == 0 && resident->state == MT_COPY_DONE)
 		r = find_owners(resident, &freeze);
 	if (r == 0)
-		mt_meminfo_read("", resident->pid, &resident->meminfo);
+		mt_kept_read("", resident->pid, &resident->kept);
 	mt_freeze_free(&freeze);
 	resident->took_ns = mt_stamp_monotonic_ns() - began_ns;
 	resident->cpu_ns = mt_stamp_thread_ns() - cpu_ns;
@@ -593,7 +593,7 @@ void mt_resident_free(struct mt_resident *resident)
 	mt_owners_free(&resident->owners);
 	mt_anonymous_free(&resident->anonymous);
 	mt_pins_free(&resident->pins);
-	mt_meminfo_free(&resident->meminfo);
+	mt_kept_free(&resident->kept);
 	pthread_cond_destroy(&resident->changed);
 	pthread_mutex_destroy(&resident->mutex);
 	free(resident);

@@ -23,7 +23,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/meminfo.h"
 #include "base/usage.h"
 #include "collect/anonymous.h"
 #include "collect/freeze.h"
@@ -31,6 +30,7 @@
 #include "collect/pins.h"
 #include "collect/pages.h"
 #include "collect/snapshot.h"
+#include "host/kept.h"
 #include "wire/segment.h"
 
 struct mt_collector;
@@ -82,6 +82,7 @@ struct mt_resident {
 	struct mt_resident_thread *threads;
 	size_t thread_count;
 
+	uint32_t blocks_of; /* the stack whose blocks are to be kept, too; 0: of none */
 	/* by the snapshot thread */
 	struct mt_memory memory;
 	struct mt_owners owners;
@@ -94,7 +95,7 @@ struct mt_resident {
 	uint32_t tries;
 	uint64_t page_table_bytes;
 	struct mt_usage usage;
-	struct mt_meminfo meminfo;
+	struct mt_kept kept;
 	int status; /* 0, or -errno and why: */
 	char message[256];
 };

@@ -130,7 +130,7 @@ static int run(const struct mt_call *call)
 		return status;
 	/* Where no snapshot can be had, which is said, the mappings still can. */
 	if (mt_control_is_traced(pid) &&
-	    mt_control_ask(pid, MT_CONTROL_SNAPSHOT, &answer) == MT_EXIT_FINE)
+	    mt_control_ask(pid, MT_CONTROL_SNAPSHOT, NULL, &answer) == MT_EXIT_FINE)
 		return run_file(call, answer.output, pid);
 	return run_live(call, pid);
 }

@@ -69,39 +69,6 @@ static int report_untraced(pid_t pid)
 
 /* ---- The commands ---- */
 
-/* --at=peak|exit|N. False: it is none of them. */
-static bool parse_at(const char *text, struct mt_rss_report *report)
-{
-	int length = 0;
-
-	if (!text)
-		return true;
-	if (strcmp(text, "peak") == 0)
-		report->at = MT_RSS_PEAK;
-	else if (strcmp(text, "exit") == 0)
-		report->at = MT_RSS_EXIT;
-	else if (sscanf(text, "%" SCNd64 "%n", &report->number, &length) == 1 && !text[length])
-		report->at = MT_RSS_NUMBER;
-	else
-		return false;
-	return true;
-}
-
-/* What was meant is not there. */
-static void say_none(const struct mt_rss_report *report, const char *at, const char *path)
-{
-	if (report->at == MT_RSS_NUMBER)
-		mt_say("there is no snapshot %s of resident memory in '%s'", at, path);
-	else if (report->at == MT_RSS_EXIT)
-		mt_say("there is no snapshot of resident memory at the end of a process in '%s': "
-		       "the option snapshot=exit takes them of every process",
-		       path);
-	else
-		mt_say("there is no snapshot of resident memory in '%s': take one with memtrace "
-		       "rss PID while the program runs, or have them taken by the option snapshot=",
-		       path);
-}
-
 static int report_file(const struct mt_call *call, const char *path, int64_t pid)
 {
 	struct mt_call of_file = *call;
@@ -110,7 +77,6 @@ static int report_file(const struct mt_call *call, const char *path, int64_t pid
 	        .only_pid = pid,
 	        .at = pid ? MT_RSS_ASKED : MT_RSS_LAST,
 	        .limit = (size_t)mt_arguments_number(call, "limit", LIMIT_DEFAULT)};
-	const char *at = mt_arguments_value(call, "at");
 	bool is_json = mt_arguments_format(call) == MT_FORMAT_JSON;
 	bool is_diff = mt_arguments_has(call, "diff");
 	int64_t from = 0, to = 0;
@@ -118,10 +84,9 @@ static int report_file(const struct mt_call *call, const char *path, int64_t pid
 
 	if (status != MT_EXIT_FINE)
 		return status;
-	if (!parse_at(at, &report)) {
-		mt_say("--at=%s: give peak, exit or the number of a snapshot", at);
-		return MT_EXIT_USAGE;
-	}
+	status = mt_rss_parse_at(call, &report);
+	if (status != MT_EXIT_FINE)
+		return status;
 	of_file.operands = operands;
 	of_file.operand_count = 1;
 	status = mt_file_open(&of_file, &report.file);
@@ -144,8 +109,7 @@ static int report_file(const struct mt_call *call, const char *path, int64_t pid
 	} else if (is_diff) {
 		status = MT_EXIT_FINE;
 	} else if (!report.found) {
-		say_none(&report, at, path);
-		status = MT_EXIT_CANNOT;
+		status = mt_rss_say_none(&report, call);
 	}
 	mt_stacks_close(report.stacks);
 	mt_file_close(&report.file);
@@ -165,7 +129,7 @@ static int run_rss(const struct mt_call *call)
 		return status;
 	if (!mt_control_is_traced(pid))
 		return report_untraced(pid);
-	status = mt_control_ask(pid, MT_CONTROL_SNAPSHOT, &answer);
+	status = mt_control_ask(pid, MT_CONTROL_SNAPSHOT, NULL, &answer);
 	return status == MT_EXIT_FINE ? report_file(call, answer.output, pid) : status;
 }
 
@@ -177,7 +141,7 @@ static int run_snapshot(const struct mt_call *call)
 
 	if (status != MT_EXIT_FINE)
 		return status;
-	status = mt_control_ask(pid, MT_CONTROL_SNAPSHOT, &answer);
+	status = mt_control_ask(pid, MT_CONTROL_SNAPSHOT, NULL, &answer);
 	if (status == MT_EXIT_FINE)
 		printf("a snapshot of process %d is in %s; memtrace rss reads it\n", (int)pid,
 		       answer.output);

@@ -17,7 +17,7 @@ static int switch_tracing(const struct mt_call *call, enum mt_control_verb verb,
 	status = mt_pid_parse(call->operands[0], &pid);
 	if (status != MT_EXIT_FINE)
 		return status;
-	status = mt_control_ask(pid, verb, &answer);
+	status = mt_control_ask(pid, verb, NULL, &answer);
 	if (status == MT_EXIT_FINE)
 		printf("tracing of process %d is %s; its file is %s\n", (int)pid, state,
 		       answer.output);

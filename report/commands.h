@@ -13,6 +13,8 @@ extern const struct mt_command mt_cmd_top;
 extern const struct mt_command mt_cmd_tree;
 extern const struct mt_command mt_cmd_rss;
 extern const struct mt_command mt_cmd_snapshot;
+extern const struct mt_command mt_cmd_system;
+extern const struct mt_command mt_cmd_pages;
 extern const struct mt_command mt_cmd_timeline;
 extern const struct mt_command mt_cmd_maps;
 extern const struct mt_command mt_cmd_info;

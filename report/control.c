@@ -168,7 +168,8 @@ static int converse(int fd, const struct mt_request *request, struct mt_answer *
 	return 0;
 }
 
-int mt_control_ask(pid_t pid, enum mt_control_verb verb, struct mt_answer *ret_answer)
+int mt_control_ask(pid_t pid, enum mt_control_verb verb, const char *argument,
+                   struct mt_answer *ret_answer)
 {
 	struct mt_request request = {
 	        .magic = MT_CONTROL_MAGIC, .version = MT_CONTROL_VERSION, .verb = verb};
@@ -177,6 +178,7 @@ int mt_control_ask(pid_t pid, enum mt_control_verb verb, struct mt_answer *ret_a
 	struct ucred peer;
 	int error;
 
+	snprintf(request.argument, sizeof(request.argument), "%s", argument ? argument : "");
 	if (find_socket(pid, path, sizeof(path)) < 0)
 		return MT_EXIT_CANNOT;
 	fd = connect_to(pid, path);

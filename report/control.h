@@ -16,9 +16,10 @@
 bool mt_control_is_traced(pid_t pid);
 
 /*
- * Finds the session of `pid` and asks it. MT_EXIT_FINE, or the exit status after having said what is wrong: no such
+ * Finds the session of `pid` and asks it; `argument` is for verbs that take one, else NULL. MT_EXIT_FINE, or the exit status after having said what is wrong: no such
  * process, not traced, another user's, or what the collector says.
  */
-int mt_control_ask(pid_t pid, enum mt_control_verb verb, struct mt_answer *ret_answer);
+int mt_control_ask(pid_t pid, enum mt_control_verb verb, const char *argument,
+                   struct mt_answer *ret_answer);
 
 #endif

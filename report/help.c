@@ -11,34 +11,14 @@
 #include "config.h"
 #include "report/arguments.h"
 #include "report/say.h"
+#include "report/text.h"
 #include "wire/options.h"
 
 #define WIDTH 96
 
-/*
- * Words of `text` wrapped at WIDTH, the first line going on at `column`, the others indented to it.
- */
 static void print_wrapped(FILE *to, const char *text, size_t column)
 {
-	size_t at = column;
-
-	while (*text) {
-		size_t bytes = strcspn(text, " ");
-
-		if (at > column && at + 1 + bytes > WIDTH) {
-			fprintf(to, "\n%*s", (int)column, "");
-			at = column;
-		}
-		if (at > column) {
-			putc(' ', to);
-			at++;
-		}
-		fprintf(to, "%.*s", (int)bytes, text);
-		at += bytes;
-		text += bytes;
-		text += strspn(text, " ");
-	}
-	putc('\n', to);
+	mt_text_print_wrapped(to, text, column, WIDTH);
 }
 
 void mt_help_all(FILE *to)

@@ -4,10 +4,52 @@
  */
 #include "report/rss.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/arguments.h"
+#include "report/say.h"
 #include "report/stacktext.h"
+
+int mt_rss_parse_at(const struct mt_call *call, struct mt_rss_report *report)
+{
+	const char *text = mt_arguments_value(call, "at");
+	int length = 0;
+
+	if (!text)
+		return MT_EXIT_FINE;
+	if (strcmp(text, "peak") == 0)
+		report->at = MT_RSS_PEAK;
+	else if (strcmp(text, "exit") == 0)
+		report->at = MT_RSS_EXIT;
+	else if (sscanf(text, "%" SCNd64 "%n", &report->number, &length) == 1 && !text[length])
+		report->at = MT_RSS_NUMBER;
+	else {
+		mt_say("--at=%s: give peak, exit or the number of a snapshot", text);
+		return MT_EXIT_USAGE;
+	}
+	return MT_EXIT_FINE;
+}
+
+int mt_rss_say_none(const struct mt_rss_report *report, const struct mt_call *call)
+{
+	const char *path = report->file.path;
+
+	if (report->at == MT_RSS_NUMBER)
+		mt_say("there is no snapshot %s of resident memory in '%s'",
+		       mt_arguments_value(call, "at"), path);
+	else if (report->at == MT_RSS_EXIT)
+		mt_say("there is no snapshot of resident memory at the end of a process in '%s': "
+		       "the option snapshot=exit takes them of every process",
+		       path);
+	else
+		mt_say("there is no snapshot of resident memory in '%s': take one with memtrace "
+		       "rss PID while the program runs, or have them taken by the option snapshot=",
+		       path);
+	return MT_EXIT_CANNOT;
+}
 
 static const char snapshots_sql[] =
         "SELECT snapshot.id, reason, time_ns, source, frozen, stopped_ns, smaps_rss_bytes,"

@@ -61,6 +61,12 @@ struct mt_rss_report {
 	bool found;
 };
 
+/* --at=peak|exit|N of a call, into report->at. MT_EXIT_FINE, or MT_EXIT_USAGE after having said what is wrong. */
+int mt_rss_parse_at(const struct mt_call *call, struct mt_rss_report *report);
+
+/* Says that what was meant is not there; returns MT_EXIT_CANNOT. */
+int mt_rss_say_none(const struct mt_rss_report *report, const struct mt_call *call);
+
 /*
  * The snapshots of a process that are to be shown; with `is_all` and MT_RSS_LAST all of them, else one at most. Give back
  * with free(). 0 or -errno.

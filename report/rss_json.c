@@ -83,6 +83,9 @@ static int print_owners(struct mt_rss_report *report, struct mt_json_out *out, i
 
 		json_object_set_new(owner, "kind", mt_json_text(mt_rows_text(rows, 0)));
 		json_object_set_new(owner, "bytes", json_integer(mt_rows_integer(rows, 1)));
+		json_object_set_new(
+		        owner, "site",
+		        mt_json_number(!mt_rows_is_null(rows, 2), mt_rows_integer(rows, 2)));
 		json_object_set_new(owner, "pinned_bytes", json_integer(mt_rows_integer(rows, 6)));
 		json_object_set_new(owner, "returned_bytes",
 		                    json_integer(mt_rows_integer(rows, 7)));

@@ -29,7 +29,8 @@ enum mt_column_type {
 };
 
 struct mt_column {
-	const char *key;   /* of JSON, and the head in CSV */
+	const char *
+	        key; /* of JSON, and the head in CSV; NULL: not there, of tables that are never CSV */
 	const char *title; /* the head in text; NULL: not shown there */
 	enum mt_column_type type;
 };

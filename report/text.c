@@ -301,3 +301,26 @@ bool mt_text_is_coloured(FILE *stream)
 	return isatty(fileno(stream)) && term && strcmp(term, "dumb") != 0 &&
 	       !(no_colour && *no_colour);
 }
+
+void mt_text_print_wrapped(FILE *to, const char *text, size_t column, size_t width)
+{
+	size_t at = column;
+
+	while (*text) {
+		size_t bytes = strcspn(text, " ");
+
+		if (at > column && at + 1 + bytes > width) {
+			fprintf(to, "\n%*s", (int)column, "");
+			at = column;
+		}
+		if (at > column) {
+			putc(' ', to);
+			at++;
+		}
+		fprintf(to, "%.*s", (int)bytes, text);
+		at += bytes;
+		text += bytes;
+		text += strspn(text, " ");
+	}
+	putc('\n', to);
+}

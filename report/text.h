@@ -50,6 +50,11 @@ const char *mt_text_short_name(struct mt_arena *arena, const char *name, size_t 
 /* The first characters, the last of them "..." when there are more than `width`. */
 const char *mt_text_cut(struct mt_arena *arena, const char *text, size_t width);
 
+/*
+ * Words of `text` wrapped at `width`, the first line going on at `column`, the others indented to it; ends the line.
+ */
+void mt_text_print_wrapped(FILE *to, const char *text, size_t column, size_t width);
+
 /* A word as a shell takes it: quoted if it has to be. */
 const char *mt_text_shell(struct mt_arena *arena, const char *word);
 

@@ -272,8 +272,9 @@ CREATE TABLE snapshot (
 	id           INTEGER PRIMARY KEY,
 	process      INTEGER NOT NULL REFERENCES process,
 	reason       TEXT NOT NULL,  -- 'exit'; 'stop': the collector had to go, the process lived on. Of pages alone (table resident), with no
-	                             -- rows in block: 'asked', by a person; 'peak', when more was resident than ever before: the last
-	                             -- of a process is kept; 'periodic': at most 128 of a process, then every second one is given up
+	                             -- rows in block but those of a stack that was asked for: 'asked', by a person; 'peak', when more
+	                             -- was resident than ever before: the last of a process is kept; 'periodic': at most 128 of a
+	                             -- process, then every second one is given up
 	time_ns      INTEGER NOT NULL,
 	live_blocks  INTEGER NOT NULL,
 	live_bytes   INTEGER NOT NULL
@@ -417,13 +418,18 @@ CREATE TABLE pin (
 	PRIMARY KEY (snapshot, start)
 ) STRICT, WITHOUT ROWID;
 
--- What the machine and the process's control group said of memory at a snapshot of pages.
+-- What the machine, the process's control groups and its limits were at a snapshot of pages; memtrace system reads them.
 CREATE TABLE meminfo (
 	snapshot  INTEGER NOT NULL REFERENCES snapshot,
-	source    TEXT NOT NULL,     -- 'meminfo': /proc/meminfo, in bytes, HugePages_* in pages; 'pressure': /proc/pressure/memory, averages in
-	                             -- 1/100 %, totals in microseconds; 'cgroup': its limits and levels, in bytes, no limit as the
-	                             -- largest number; 'cgroup stat': its memory.stat as it stands there
-	name      TEXT NOT NULL,     -- as the kernel calls it; of 'pressure' "some avg10" and so on
+	source    TEXT NOT NULL,     -- 'meminfo': /proc/meminfo, in bytes, HugePages_* in pages; 'vmstat': counters of /proc/vmstat;
+	                             -- 'pressure': /proc/pressure/memory, averages in 1/100 %, totals in microseconds;
+	                             -- 'setting': /proc/sys/vm; 'zone': /proc/zoneinfo, in pages, and /proc/buddyinfo, free blocks
+	                             -- of each order; 'huge pages': the choice that is in force, and the pools, in pages of their
+	                             -- size; 'cgroup': limits and levels of the control group, and ("../") of those above it,
+	                             -- in bytes, no limit as the largest number; 'cgroup path': the groups' names; 'cgroup stat':
+	                             -- the group's memory.stat as it stands there; 'limit': the process's, and what it uses of
+	                             -- each, in bytes; 'process': its VmRSS, VmSwap, oom_score, oom_score_adj
+	name      TEXT NOT NULL,     -- as the kernel calls it; of 'pressure' "some avg10" and so on, of 'zone' "0 Normal low"
 	value     INTEGER NOT NULL,
 	PRIMARY KEY (snapshot, source, name)
 ) STRICT, WITHOUT ROWID;

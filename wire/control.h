@@ -33,6 +33,7 @@ enum mt_control_verb {
 	MT_CONTROL_START = 1, /* record from now on */
 	MT_CONTROL_STOP,      /* record no allocation from now on */
 	MT_CONTROL_SNAPSHOT,  /* what is resident and whose; answered when it is in the file */
+	MT_CONTROL_BLOCKS,    /* the same, with the live blocks of a stack; `argument` is its number in the file */
 };
 
 struct mt_request {

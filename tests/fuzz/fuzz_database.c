@@ -60,14 +60,18 @@ static const char *const questions[][3] = {
         {"tree", "--by=growth", "--diff=1,2"},
         {"timeline", NULL, NULL},
         {"info", NULL, NULL},
+        {"system", NULL, NULL},
+        {"system", "--at=1", "--raw"},
+        {"system", "--at=peak", "--explain"},
         {"sql", NULL, "SELECT * FROM resident_owner LIMIT 100"},
         {"sql", NULL, "SELECT * FROM growth, anonymous, pin LIMIT 100"},
 };
 
 /* A bit of how the file is made: the later questions, and the tables that they read, too. */
-#define RESIDENT       0x80
-#define QUESTIONS      16u
-#define TABLES_OF_HEAP 18u
+#define RESIDENT        0x80
+#define QUESTIONS       16u
+#define LATER_QUESTIONS (sizeof(questions) / sizeof(questions[0]) - QUESTIONS)
+#define TABLES_OF_HEAP  18u
 
 static const char *const formats[] = {NULL, "--format=json", "--format=csv"};
 
@@ -380,7 +384,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t count)
 		patch(&bytes);
 	else
 		fill(&bytes, how & RESIDENT ? sizeof(tables) / sizeof(tables[0]) : TABLES_OF_HEAP);
-	ask(questions[question % QUESTIONS + (how & RESIDENT ? QUESTIONS : 0)],
+	ask(questions[how & RESIDENT ? QUESTIONS + question % LATER_QUESTIONS
+	                             : question % QUESTIONS],
 	    formats[(question >> 4) % 3]);
 	snprintf(journal, sizeof(journal), "%s-wal", path);
 	unlink(journal);
