@@ -115,7 +115,7 @@ static int add_mappings(struct mt_pages *pages, const char *pattern)
 		const struct mt_vma *vma = &pages->smaps.vmas[i];
 
 		/* "[" is not the start of a set: the kernel's names have it */
-		if (strcmp(pattern, vma->path) != 0 && fnmatch(pattern, vma->path, 0) != 0)
+		if (!strstr(vma->path, pattern) && fnmatch(pattern, vma->path, 0) != 0)
 			continue;
 		is_found = true;
 		r = add_mapped(pages, vma->start, vma->end);
@@ -257,7 +257,8 @@ static int run(const struct mt_call *call)
 }
 
 static const struct mt_flag flags[] = {
-        {"vma", 0, MT_FLAG_TEXT, "PATTERN", "all mappings of that name: [heap], '*libc.so*'"},
+        {"vma", 0, MT_FLAG_TEXT, "PATTERN",
+         "all mappings with that in their name: heap, libc.so; or '/usr/*.so*'"},
         {"site", 0, MT_FLAG_TEXT, "ID",
          "the live blocks of a call site of a traced process; ID: \"site\" of rss --format=json"},
         {"summary", 0, MT_FLAG_NONE, NULL, "how many pages there are of each kind"},

@@ -187,7 +187,7 @@ address=$(range anon | sed 's/-.*//')
 "$memtrace" pages --format=json "$pid" "0x${address%???}123" >said.json
 check "an address is the page that it is on" "$python" oracle.py said.json "$pid" "$address-$(printf %x $((0x$address + 4096)))"
 stack=$(sed -n 's/\([0-9a-f-]*\) .*\[stack\]$/\1/p' "/proc/$pid/maps")
-"$memtrace" pages --format=json --vma='[stack]' "$pid" >said.json
+"$memtrace" pages --format=json --vma=stack "$pid" >said.json
 check "--vma is the mapping of that name" "$python" oracle.py said.json "$pid" "$stack"
 "$memtrace" pages --format=json --vma='*held' "$pid" >said.json
 is "and all those of a pattern" "$(counts)" "2 anonymous exclusive, 12 file, 2 file exclusive"
