@@ -26,20 +26,11 @@ static int path_of(char *path, size_t bytes, const char *root, pid_t pid, const 
 	return length < 0 || (size_t)length >= bytes ? -ENAMETOOLONG : 0;
 }
 
-int mt_procfs_read(const char *root, pid_t pid, const char *name, size_t limit_bytes,
-                   char **ret_text, size_t *ret_bytes)
+int mt_procfs_read_all(int fd, size_t limit_bytes, char **ret_text, size_t *ret_bytes)
 {
-	MT_CLEANUP_CLOSE int fd = -1;
 	MT_CLEANUP_FREE char *text = NULL;
-	char path[PATH_MAX];
 	size_t capacity = 4096, used = 0;
-	int r = path_of(path, sizeof(path), root, pid, name);
 
-	if (r < 0)
-		return r;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
 	text = malloc(capacity + 1);
 	if (!text)
 		return -ENOMEM;
@@ -72,6 +63,19 @@ int mt_procfs_read(const char *root, pid_t pid, const char *name, size_t limit_b
 	*ret_bytes = used;
 	text = NULL;
 	return 0;
+}
+
+int mt_procfs_read(const char *root, pid_t pid, const char *name, size_t limit_bytes,
+                   char **ret_text, size_t *ret_bytes)
+{
+	MT_CLEANUP_CLOSE int fd = -1;
+	char path[PATH_MAX];
+	int r = path_of(path, sizeof(path), root, pid, name);
+
+	if (r < 0)
+		return r;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : mt_procfs_read_all(fd, limit_bytes, ret_text, ret_bytes);
 }
 
 int mt_procfs_link(const char *root, pid_t pid, const char *name, char **ret_path)

@@ -12,6 +12,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Reads on to the end, or to the limit; NUL-terminated; gives *ret_text (free with free()). 0 or -errno. */
+int mt_procfs_read_all(int fd, size_t limit_bytes, char **ret_text, size_t *ret_bytes);
+
 /* Reads /proc/<pid>/<name> whole, NUL-terminated; gives *ret_text (free with free()). 0 or -errno. */
 int mt_procfs_read(const char *root, pid_t pid, const char *name, size_t limit_bytes,
                    char **ret_text, size_t *ret_bytes);

@@ -5,6 +5,7 @@
 #include "host/lines.h"
 
 #include "base/cleanup.h"
+#include "base/procfs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,41 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The rest is not worth it. */
 #define TEXT_BYTES_MAX (16u << 20)
-
-static int read_all(int fd, char **ret_text)
-{
-	MT_CLEANUP_FREE char *text = NULL;
-	size_t capacity = 0, used = 0;
-
-	for (;;) {
-		ssize_t got;
-
-		if (capacity - used < 2) {
-			size_t larger = capacity ? capacity * 2 : 8192;
-			char *moved = larger <= TEXT_BYTES_MAX ? realloc(text, larger) : NULL;
-
-			if (!moved && larger <= TEXT_BYTES_MAX)
-				return -ENOMEM;
-			if (!moved)
-				break; /* the rest is not worth it */
-			text = moved;
-			capacity = larger;
-		}
-		got = read(fd, text + used, capacity - used - 1);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			break;
-		used += (size_t)got;
-	}
-	text[used] = '\0';
-	*ret_text = text;
-	text = NULL;
-	return 0;
-}
 
 static int open_file(const char *root, const char *path)
 {
@@ -64,8 +32,9 @@ static int open_file(const char *root, const char *path)
 int mt_lines_read(const char *root, const char *path, char **ret_text)
 {
 	MT_CLEANUP_CLOSE int fd = open_file(root, path);
+	size_t bytes;
 
-	return fd < 0 ? fd : read_all(fd, ret_text);
+	return fd < 0 ? fd : mt_procfs_read_all(fd, TEXT_BYTES_MAX, ret_text, &bytes);
 }
 
 int mt_lines_first(const char *root, const char *path, char *line, size_t bytes)
