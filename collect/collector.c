@@ -21,8 +21,11 @@
 #define FIRST_BATCH_NS 200000000ull
 #define TICK_NS        50000000ull
 #define SCAN_NS        1000000000ull
-#define SLEEP_NS_MIN   3000000ull
-#define SLEEP_NS_MAX   50000000ull
+#define SLEEP_NS_MIN   1000000ull
+/* With events in each round; but at first, and when a process ends, somebody waits for what a few rounds do. */
+#define SLEEP_NS_BUSY 3000000ull
+#define STARTING_NS   100000000ull
+#define SLEEP_NS_MAX  50000000ull
 /* Nothing has come for this long: the program rests, and so does the collector. */
 #define SILENCE_NS  2000000000ull
 #define REST_NS_MAX 200000000ull
@@ -450,6 +453,13 @@ static uint64_t longer_sleep_ns(const struct mt_collector *collector, uint64_t l
 	return last_ns * 2 < most_ns ? last_ns * 2 : most_ns;
 }
 
+static uint64_t short_sleep_ns(const struct mt_ledger *ledger, uint64_t begun_ns)
+{
+	bool is_waited_for = ledger->is_unsettled || ledger->now_ns - begun_ns < STARTING_NS;
+
+	return is_waited_for ? SLEEP_NS_MIN : SLEEP_NS_BUSY;
+}
+
 void *mt_collector_run(void *context)
 {
 	struct mt_collector *collector = context;
@@ -460,7 +470,8 @@ void *mt_collector_run(void *context)
 
 		hand_over(collector);
 		wake_service(collector);
-		idle_ns = done ? SLEEP_NS_MIN : longer_sleep_ns(collector, idle_ns);
+		idle_ns = done ? short_sleep_ns(&collector->ledger, collector->begun_ns)
+		               : longer_sleep_ns(collector, idle_ns);
 		if (collector->is_stopping || collector->is_backlogged ||
 		    collector->ledger.wants_round)
 			continue;
