@@ -186,8 +186,8 @@ const struct mt_command mt_cmd_snapshot = {
         .name = "snapshot",
         .usage = "PID",
         .sentence = "finds out what is resident in a running process, for memtrace rss FILE later",
-        .prose = "The process stands still for some milliseconds. Its live blocks count for "
-                 "their call sites; rows of their own have those of the end alone.\n",
+        .prose = "The process stands still for some milliseconds. Its live blocks count for their\n"
+                 "call sites; rows of their own have those of the end alone.\n",
         .min_operands = 1,
         .max_operands = 1,
         .run = run_snapshot,
