@@ -228,27 +228,17 @@ static void take_figures(const struct mt_site *site, struct mt_value *row)
 static int add_row(struct report *report, struct mt_table *table, const struct mt_process *process,
                    const struct mt_site *site)
 {
-	const struct mt_symbol *symbol;
 	struct mt_stack *stack;
-	struct mt_trim trim, own;
 	struct mt_value *row;
 	int error = mt_stacks_resolve(report->stacks, site->stack, &stack);
 
 	if (error < 0)
 		return error;
-	trim = mt_trim_all(stack);
-	own = mt_trim_own(stack);
-	symbol = trim.count ? trim.lines[0].symbol : NULL;
 	row = mt_table_add(table);
 	row[0] = mt_value_number(process->pid);
 	row[1] = mt_value_text(process->command);
 	take_figures(site, row + FIGURES_AT);
-	row += FIGURES_AT + FIGURE_COUNT;
-	row[0] = mt_value_text(symbol ? symbol->function : NULL);
-	row[1] = mt_value_text(symbol ? symbol->file : NULL);
-	if (symbol && symbol->line > 0)
-		row[2] = mt_value_number(symbol->line);
-	row[3] = mt_value_text(mt_stacktext_joined(&table->arena, &own));
+	mt_stacktext_cells(&table->arena, stack, row + FIGURES_AT + FIGURE_COUNT);
 	return 0;
 }
 

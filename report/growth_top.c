@@ -122,20 +122,15 @@ static int add_rows(struct report *report, const struct mt_process *process,
 {
 	for (size_t i = 0; i < diff->count; i++) {
 		const struct mt_growth_row *from = &diff->rows[i];
-		struct mt_trim trim = {0}, own = {0};
-		const struct mt_symbol *symbol;
+		struct mt_stack *stack = NULL;
 		struct mt_value *row;
 
 		if (from->stack) {
-			struct mt_stack *stack;
 			int error = mt_stacks_resolve(report->stacks, from->stack, &stack);
 
 			if (error < 0)
 				return error;
-			trim = mt_trim_all(stack);
-			own = mt_trim_own(stack);
 		}
-		symbol = trim.count ? trim.lines[0].symbol : NULL;
 		row = mt_table_add(table);
 		row[0] = mt_value_number(process->pid);
 		row[1] = mt_value_text(process->command);
@@ -143,11 +138,7 @@ static int add_rows(struct report *report, const struct mt_process *process,
 		row[3] = mt_value_number(diff->to);
 		row[4] = mt_value_text(from->kind);
 		row[5] = mt_value_number(from->bytes);
-		row[6] = mt_value_text(symbol ? symbol->function : NULL);
-		row[7] = mt_value_text(symbol ? symbol->file : NULL);
-		if (symbol && symbol->line > 0)
-			row[8] = mt_value_number(symbol->line);
-		row[9] = mt_value_text(mt_stacktext_joined(&table->arena, &own));
+		mt_stacktext_cells(&table->arena, stack, row + 6);
 	}
 	return 0;
 }

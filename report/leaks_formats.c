@@ -177,28 +177,19 @@ static int add_rows(struct mt_stacks *stacks, struct mt_table *table,
 {
 	for (size_t i = 0; i < leaks->count; i++) {
 		const struct mt_leak *leak = &leaks->items[i];
-		const struct mt_symbol *symbol;
 		struct mt_stack *stack;
-		struct mt_trim trim, own;
 		struct mt_value *row;
 		int error = mt_stacks_resolve(stacks, leak->stack, &stack);
 
 		if (error < 0)
 			return error;
-		trim = mt_trim_all(stack);
-		own = mt_trim_own(stack);
-		symbol = trim.count > 0 ? trim.lines[0].symbol : NULL;
 		row = mt_table_add(table);
 		row[0] = mt_value_number(process->pid);
 		row[1] = mt_value_text(process->command);
 		row[2] = mt_value_text(leak->class);
 		row[3] = mt_value_number(leak->blocks);
 		row[4] = mt_value_number(leak->bytes);
-		row[5] = mt_value_text(symbol ? symbol->function : NULL);
-		row[6] = mt_value_text(symbol ? symbol->file : NULL);
-		if (symbol && symbol->line > 0)
-			row[7] = mt_value_number(symbol->line);
-		row[8] = mt_value_text(mt_stacktext_joined(&table->arena, &own));
+		mt_stacktext_cells(&table->arena, stack, row + 5);
 		row[9] = mt_value_number(leak->samples);
 		row[10] = mt_value_number(mt_estimate_error(leak->blocks_variance));
 		row[11] = mt_value_number(mt_estimate_error(leak->bytes_variance));

@@ -142,7 +142,7 @@ void mt_stacktext_print(const struct mt_trim *trim, const char *cut, const char 
 	mt_arena_free(&arena);
 }
 
-const char *mt_stacktext_joined(struct mt_arena *arena, const struct mt_trim *trim)
+static const char *joined(struct mt_arena *arena, const struct mt_trim *trim)
 {
 	char *text = NULL;
 	size_t bytes = 0;
@@ -166,4 +166,21 @@ const char *mt_stacktext_joined(struct mt_arena *arena, const struct mt_trim *tr
 		copy = mt_arena_text(arena, text);
 	free(text);
 	return copy;
+}
+
+void mt_stacktext_cells(struct mt_arena *arena, const struct mt_stack *stack, struct mt_value *row)
+{
+	struct mt_trim all = {0}, own = {0};
+	const struct mt_symbol *symbol;
+
+	if (stack) {
+		all = mt_trim_all(stack);
+		own = mt_trim_own(stack);
+	}
+	symbol = all.count ? all.lines[0].symbol : NULL;
+	row[0] = mt_value_text(symbol ? symbol->function : NULL);
+	row[1] = mt_value_text(symbol ? symbol->file : NULL);
+	if (symbol && symbol->line > 0)
+		row[2] = mt_value_number(symbol->line);
+	row[3] = mt_value_text(joined(arena, &own));
 }

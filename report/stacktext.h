@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "report/table.h"
 #include "report/trim.h"
 
 /*
@@ -37,8 +38,11 @@ const char *mt_stacktext_call(struct mt_arena *arena, const struct mt_trim *trim
 void mt_stacktext_print(const struct mt_trim *trim, const char *cut, const char *indent,
                         bool is_coloured, FILE *to);
 
-/* "f (a.c:1);main (a.c:9)", innermost first, nothing shortened. */
-const char *mt_stacktext_joined(struct mt_arena *arena, const struct mt_trim *trim);
+/*
+ * Four cells of a CSV row: function, file and line of the innermost frame, and the stack as "f (a.c:1);main (a.c:9)",
+ * innermost first, nothing shortened. `stack` NULL: there is none.
+ */
+void mt_stacktext_cells(struct mt_arena *arena, const struct mt_stack *stack, struct mt_value *row);
 
 /* Says in words why a stack was cut (stack.cut). */
 const char *mt_stacktext_cut(const char *cut);
