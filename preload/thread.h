@@ -31,13 +31,17 @@
 /* A power of two. A handler that does more between a malloc and the operator new that called it has both recorded. */
 #define MT_TRAIL 16u
 
+/*
+ * Places stand side by side, and two lines are fetched at a time: what one thread writes must not be in another's. When
+ * they shared a line, churn with two threads cost 60 ns more a pair of calls than with one.
+ */
 struct mt_thread {
-	struct mt_ring_writer writers[MT_LEVELS]; /* ring == NULL: not claimed yet */
-	void *frames[MT_EVENT_FRAMES_MAX + MT_WALK_MARGIN];
-	struct mt_tail tail;
+	_Alignas(128) struct mt_ring_writer writers[MT_LEVELS]; /* ring == NULL: not claimed yet */
 	uint32_t
 	        known_stacks; /* all ids up to this one were published before this thread's last fence */
 	bool is_mapped;       /* in a mapping of its own: there was no ring, and with it no place */
+	void *frames[MT_EVENT_FRAMES_MAX + MT_WALK_MARGIN];
+	struct mt_tail tail;
 };
 static_assert(sizeof(struct mt_thread) <= 65536, "memory a thread");
 
