@@ -54,11 +54,13 @@ struct entry {
 };
 
 /*
- * What was looked up last: a tag of 44 bits and the id, if it fits into the other 20; 0: nothing. With the 14 bits that
- * say where it stands the tag is as good as 58: among a million stacks two that are taken for each other have a chance of
- * one in 600 000. A word is read and written whole.
+ * What was looked up last: a tag of 44 bits and the id, if it fits into the other 20; 0: nothing. With the 11 bits that
+ * say in which line it stands the tag is as good as 55: among a million stacks two that are taken for each other have a
+ * chance of one in 70 000. A word is read and written whole. A line has room for more stacks than usually meet there,
+ * because it is in the caches of all threads until one of them writes to it.
  */
 #define RECENT_BITS    14u
+#define RECENT_PLACES  8u
 #define RECENT_ID_MASK ((UINT64_C(1) << 20) - 1)
 
 /* A bit for each page of what follows it. */
@@ -237,15 +239,16 @@ static void put(struct entry *entry, struct identity identity, uint32_t id, uint
 
 /* --- what was looked up last --------------------------------------------------------------------------- */
 
-/* Either of two places, which are side by side. */
+/* The first of the places that a stack may stand in: those of one cache line. */
 static inline _Atomic uint64_t *recent_place(struct identity identity)
 {
 	return &recent[identity.hash >> (64 - RECENT_BITS)];
 }
 
-static inline _Atomic uint64_t *recent_other(_Atomic uint64_t *place)
+/* The nth of them. */
+static inline _Atomic uint64_t *recent_other(_Atomic uint64_t *place, size_t nth)
 {
-	return recent + ((size_t)(place - recent) ^ 1);
+	return recent + ((size_t)(place - recent) ^ nth);
 }
 
 static inline uint64_t recent_tag(struct identity identity)
@@ -262,16 +265,38 @@ static inline uint32_t recent_id(const _Atomic uint64_t *place, uint64_t tag)
 	return id <= RECENT_ID_MASK ? (uint32_t)id : 0;
 }
 
-/* What stood there moves aside. */
+/* The id; 0: it is in none of the places from the nth on. */
+static inline uint32_t recent_find(struct identity identity, size_t nth)
+{
+	_Atomic uint64_t *place = recent_place(identity);
+	uint64_t tag = recent_tag(identity);
+	uint32_t id = 0;
+
+	for (; nth < RECENT_PLACES && !id; nth++)
+		id = recent_id(recent_other(place, nth), tag);
+	return id;
+}
+
+/* In the first of its places that is empty; where none is, what stands in the first takes another's. */
 static void remember(struct identity identity, uint32_t id)
 {
 	_Atomic uint64_t *place = recent_place(identity);
-	uint64_t before = atomic_load_explicit(place, memory_order_acquire);
+	size_t nth = 0;
 
 	if (id > RECENT_ID_MASK)
 		return;
-	atomic_store_explicit(recent_other(place), before, memory_order_release);
-	atomic_store_explicit(place, recent_tag(identity) | id, memory_order_release);
+	while (nth < RECENT_PLACES &&
+	       atomic_load_explicit(recent_other(place, nth), memory_order_relaxed))
+		nth++;
+	if (nth == RECENT_PLACES) {
+		uint64_t before = atomic_load_explicit(place, memory_order_acquire);
+
+		atomic_store_explicit(recent_other(place, 1 + id % (RECENT_PLACES - 1)), before,
+		                      memory_order_release);
+		nth = 0;
+	}
+	atomic_store_explicit(recent_other(place, nth), recent_tag(identity) | id,
+	                      memory_order_release);
 	count_page(place);
 }
 
@@ -395,12 +420,14 @@ static __attribute__((noinline)) uint32_t take_further(struct mt_thread *thread,
                                                        struct mt_walk *walk, uint32_t epoch,
                                                        struct identity identity)
 {
-	uint32_t id = find(identity);
+	uint32_t id = recent_find(identity, 2);
 
+	if (mt_unlikely(!id))
+		id = find(identity);
 	if (mt_unlikely(!id && epoch)) {
 		struct identity quick = identify(walk, epoch);
 
-		id = recent_id(recent_place(quick), recent_tag(quick));
+		id = recent_find(quick, 0);
 		if (!id)
 			id = find(quick);
 	}
@@ -417,7 +444,7 @@ static inline uint32_t take(struct mt_thread *thread, struct mt_ring_writer *wri
 	uint32_t id = recent_id(place, tag);
 
 	if (mt_unlikely(!id))
-		id = recent_id(recent_other(place), tag);
+		id = recent_id(recent_other(place, 1), tag);
 	return mt_likely(id) ? id : take_further(thread, writer, walk, epoch, identity);
 }
 
@@ -439,7 +466,7 @@ uint32_t mt_stacks_take(struct mt_thread *thread, uint32_t level, struct mt_ring
 		mt_walk_identify(&walk);
 	}
 	if (mt_unlikely(walk.cut > MT_CUT_DEPTH))
-		atomic_fetch_add_explicit(&mt_process.slot->stacks_cut, 1, memory_order_relaxed);
+		mt_unwind_count_cut(thread, level);
 	if (walk.id && *walk.id)
 		return *walk.id;
 	id = take(thread, writer, &walk, epoch);

@@ -92,6 +92,7 @@ struct mt_tail {
 	uint64_t walks;   /* counted until they are added to the slot */
 	uint64_t stepped; /* frames looked up, one way or the other */
 	uint64_t kept;    /* frames that were only compared */
+	uint64_t cuts;    /* stacks cut for another reason than their depth; also by other walkers */
 	struct mt_tail_frame frames[MT_TAIL_FRAMES];
 	struct mt_tail_state states[MT_TAIL_FRAMES];
 	struct mt_tail_slot slots[MT_TAIL_SLOTS];

@@ -255,6 +255,15 @@ void mt_unwind_walk_otherwise(struct mt_thread *thread, const struct mt_caller *
 	}
 }
 
+void mt_unwind_count_cut(struct mt_thread *thread, uint32_t level)
+{
+	/* What belongs to the thread is level 0's; and with unwind=none each stack is cut: no line that all write to. */
+	if (level != 0)
+		atomic_fetch_add_explicit(&mt_process.slot->stacks_cut, 1, memory_order_relaxed);
+	else if (++thread->tail.cuts >= MT_UNWIND_ACCOUNT_EVERY)
+		mt_unwind_account(thread);
+}
+
 void mt_unwind_account(struct mt_thread *thread)
 {
 	struct mt_tail *tail = &thread->tail;
@@ -265,6 +274,8 @@ void mt_unwind_account(struct mt_thread *thread)
 	atomic_fetch_add_explicit(&mt_process.slot->frames_stepped, tail->stepped,
 	                          memory_order_relaxed);
 	atomic_fetch_add_explicit(&mt_process.slot->frames_kept, tail->kept, memory_order_relaxed);
+	atomic_fetch_add_explicit(&mt_process.slot->stacks_cut, tail->cuts, memory_order_relaxed);
+	tail->cuts = 0;
 	tail->walks = 0;
 	tail->stepped = 0;
 	tail->kept = 0;

@@ -81,6 +81,9 @@ void mt_unwind_warm_up(const void *caller);
 /* The same for libunwind as a fallback: called when mt_tls.wants_libunwind is set, without a level held. */
 void mt_unwind_fetch_libunwind(void);
 
+/* A stack was cut for another reason than its depth. */
+void mt_unwind_count_cut(struct mt_thread *thread, uint32_t level);
+
 /* Adds what this thread has counted of its walks to the process's slot. */
 void mt_unwind_account(struct mt_thread *thread);
 
