@@ -26,7 +26,7 @@ static const bool kind_is_heap[256] = {
 #undef KIND
 };
 
-/* The unit after the head: size, and stack | flags << 32. */
+/* The words after the first one: size, and stack | flags << 32. */
 struct tail {
 	uint64_t size_bytes;
 	uint32_t stack;
@@ -36,14 +36,29 @@ struct tail {
 static inline struct tail tail_of(const struct mt_drain *drain)
 {
 	struct tail tail;
+	uint64_t words[2] = {mt_drain_word(drain, drain->at + MT_EVENT_UNIT),
+	                     mt_drain_word(drain, drain->at + 2 * MT_EVENT_UNIT)};
 
-	uint64_t words[2];
-
-	memcpy(words, drain->data + ((drain->at + MT_EVENT_UNIT) & drain->mask), sizeof(words));
-	MT_DRAIN_ONCE(words[0]);
-	MT_DRAIN_ONCE(words[1]);
 	memcpy(&tail, words, sizeof(tail));
 	return tail;
+}
+
+/* That of an ALLOC. */
+static inline struct tail narrow_tail_of(const struct mt_drain *drain)
+{
+	uint64_t word = mt_drain_word(drain, drain->at + MT_EVENT_UNIT);
+
+	return (struct tail){.size_bytes = (uint32_t)word, .stack = (uint32_t)(word >> 32)};
+}
+
+/* The time of the present stamp, which many events have. */
+static inline uint64_t now_ns(const struct mt_ledger *ledger, struct mt_drain *drain)
+{
+	if (drain->ns_stamp != drain->stamp) {
+		drain->ns_stamp = drain->stamp;
+		drain->ns = mt_stamp_ns(&ledger->stamps, drain->stamp);
+	}
+	return drain->ns;
 }
 
 /* --- the timeline ------------------------------------------------------------------------------------ */
@@ -78,7 +93,7 @@ static inline uint64_t *unknown_frees(struct mt_process *process)
 /* What there is to say of the free of a block of the process's own, before its entry goes. */
 static ALWAYS_INLINE void judge_free(struct mt_ledger *ledger, struct mt_drain *drain,
                                      struct mt_process *process, const struct mt_live_entry *block,
-                                     struct mt_event_head head)
+                                     struct mt_drain_event head)
 {
 	drain->last_bad_free = 0;
 	if (unlikely(!(block->total & MT_LIVE_FLAGS) &&
@@ -90,7 +105,7 @@ static ALWAYS_INLINE void judge_free(struct mt_ledger *ledger, struct mt_drain *
 }
 
 static ALWAYS_INLINE void apply_free(struct mt_ledger *ledger, struct mt_drain *drain,
-                                     struct mt_process *process, struct mt_event_head head)
+                                     struct mt_process *process, struct mt_drain_event head)
 {
 	struct mt_live_entry *block = mt_books_find(process, mt_event_addr(head.word));
 
@@ -108,11 +123,11 @@ static ALWAYS_INLINE void apply_free(struct mt_ledger *ledger, struct mt_drain *
 
 /* False: the record is impossible. */
 static ALWAYS_INLINE bool apply_alloc(struct mt_ledger *ledger, struct mt_drain *drain,
-                                      struct mt_process *process, struct mt_event_head head)
+                                      struct mt_process *process, struct mt_drain_event head,
+                                      struct tail tail)
 {
 	uint64_t addr = mt_event_addr(head.word);
 	unsigned int kind = mt_event_kind(head.word);
-	struct tail tail = tail_of(drain);
 	struct mt_live_entry *block;
 	struct mt_thread *thread;
 	uint32_t total;
@@ -135,7 +150,7 @@ static ALWAYS_INLINE bool apply_alloc(struct mt_ledger *ledger, struct mt_drain 
 	if (unlikely(was_live))
 		mt_books_overwrite(process, block);
 	block->size_bytes = tail.size_bytes;
-	block->born_ns = mt_stamp_ns(&ledger->stamps, head.stamp);
+	block->born_ns = now_ns(ledger, drain);
 	block->total = total;
 	block->thread = drain->thread;
 	if (unlikely(total == MT_LIVE_OWN)) {
@@ -161,7 +176,7 @@ static struct mt_realloc *keep_realloc(struct mt_thread *thread)
 }
 
 static void apply_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
-                          struct mt_process *process, struct mt_event_head head)
+                          struct mt_process *process, struct mt_drain_event head)
 {
 	struct mt_live_entry *block = mt_books_find(process, mt_event_addr(head.word));
 	struct mt_realloc *kept = keep_realloc(&process->threads[drain->thread]);
@@ -205,7 +220,7 @@ static struct mt_realloc take_realloc(struct mt_thread *thread, uint64_t addr)
 
 /* The call failed, so the block was live all the time. */
 static void undo_realloc(struct mt_ledger *ledger, struct mt_drain *drain,
-                         struct mt_process *process, struct mt_event_head head)
+                         struct mt_process *process, struct mt_drain_event head)
 {
 	struct mt_thread *thread = &process->threads[drain->thread];
 	struct mt_realloc begun = take_realloc(thread, mt_event_addr(head.word));
@@ -267,7 +282,7 @@ static void move_break(struct mt_ledger *ledger, struct mt_process *process, uin
 }
 
 static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct mt_process *process,
-                      struct mt_event_head head)
+                      struct mt_drain_event head)
 {
 	unsigned int kind = mt_event_kind(head.word);
 	struct tail tail = tail_of(drain);
@@ -303,7 +318,7 @@ static bool apply_map(struct mt_ledger *ledger, struct mt_drain *drain, struct m
 }
 
 static bool apply_growth(struct mt_ledger *ledger, struct mt_drain *drain,
-                         struct mt_process *process, struct mt_event_head head)
+                         struct mt_process *process, struct mt_drain_event head)
 {
 	struct tail tail = tail_of(drain);
 	uint32_t node = 0;
@@ -315,7 +330,7 @@ static bool apply_growth(struct mt_ledger *ledger, struct mt_drain *drain,
 }
 
 static void apply_unmap(struct mt_ledger *ledger, struct mt_drain *drain,
-                        struct mt_process *process, struct mt_event_head head)
+                        struct mt_process *process, struct mt_drain_event head)
 {
 	struct tail tail = tail_of(drain);
 
@@ -354,7 +369,7 @@ static void end_thread(struct mt_drain *drain, uint64_t now_ns)
 }
 
 static void begin_thread(struct mt_ledger *ledger, struct mt_drain *drain,
-                         struct mt_event_head head)
+                         struct mt_drain_event head)
 {
 	struct tail tail = tail_of(drain);
 	uint64_t now_ns = mt_stamp_ns(&ledger->stamps, head.stamp);
@@ -395,6 +410,7 @@ static bool makes_larger(unsigned int type)
 {
 	switch (type) {
 	case MT_EVENT_ALLOC:
+	case MT_EVENT_ALLOC_WIDE:
 	case MT_EVENT_MAP:
 	case MT_EVENT_BREAK:
 	case MT_EVENT_GROWTH:
@@ -431,14 +447,16 @@ static bool attend(struct mt_ledger *ledger, struct mt_drain *drain, unsigned in
 	return true;
 }
 
-static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct mt_event_head head,
+static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct mt_drain_event head,
                        const struct mt_event_large *large)
 {
 	struct mt_process *process = drain->process;
 
 	switch (mt_event_type(head.word)) {
 	case MT_EVENT_FREE: apply_free(ledger, drain, process, head); return true;
-	case MT_EVENT_ALLOC: return apply_alloc(ledger, drain, process, head);
+	case MT_EVENT_ALLOC:
+		return apply_alloc(ledger, drain, process, head, narrow_tail_of(drain));
+	case MT_EVENT_ALLOC_WIDE: return apply_alloc(ledger, drain, process, head, tail_of(drain));
 	case MT_EVENT_REALLOC: apply_realloc(ledger, drain, process, head); return true;
 	case MT_EVENT_REALLOC_FAILED: undo_realloc(ledger, drain, process, head); return true;
 	case MT_EVENT_FREE_STACK:
@@ -471,15 +489,17 @@ static bool apply_rare(struct mt_ledger *ledger, struct mt_drain *drain, struct 
 	case MT_EVENT_STACK: return mt_define_stack(ledger, drain, process, large);
 	case MT_EVENT_MODULE: return mt_define_module(ledger, process, large);
 	case MT_EVENT_NAME: return mt_define_name(ledger, drain, process, large);
-	case MT_EVENT_UNSEEN: return mt_define_unseen(ledger, process, large);
-	case MT_EVENT_UNTRACED: return mt_define_untraced(ledger, process, large);
+	case MT_EVENT_UNSEEN:
+		return mt_define_unseen(ledger, process, large, now_ns(ledger, drain));
+	case MT_EVENT_UNTRACED:
+		return mt_define_untraced(ledger, process, large, now_ns(ledger, drain));
 	default: return false;
 	}
 }
 
 /* One record of any type, whoever it belongs to. The bytes it took, or 0: the ring is broken now. */
 static uint32_t apply_any(struct mt_ledger *ledger, struct mt_drain *drain,
-                          struct mt_event_head head)
+                          struct mt_drain_event head)
 {
 	unsigned int type = mt_event_type(head.word);
 	struct mt_event_large large = {.length_bytes = 0};
@@ -523,23 +543,29 @@ static uint32_t apply_any(struct mt_ledger *ledger, struct mt_drain *drain,
 
 static inline void fetch_ahead(struct mt_drain *drain, const struct mt_live *live)
 {
-	struct mt_event_head head;
 	unsigned int type;
-	uint64_t far;
+	uint64_t word, far;
 
 	if (drain->ahead >= drain->limit)
 		return;
-	head = mt_drain_head(drain, drain->ahead);
-	type = mt_event_type(head.word);
+	word = mt_drain_word(drain, drain->ahead);
+	type = mt_event_type(word);
+	if (unlikely(type == MT_EVENT_STAMP)) {
+		drain->ahead += MT_EVENT_UNIT;
+		if (drain->ahead >= drain->limit)
+			return;
+		word = mt_drain_word(drain, drain->ahead);
+		type = mt_event_type(word);
+	}
 	/* Not behind the head: the writer would have to fetch its line back. */
 	far = drain->ahead + AHEAD_BYTES < drain->limit ? drain->ahead + AHEAD_BYTES : drain->ahead;
 	__builtin_prefetch(drain->data + (far & drain->mask));
 	/* A large record: its length is somewhere else, so the look ahead starts again behind it. */
 	if (unlikely(type < MT_EVENT_FREE || type >= MT_EVENT_STACK))
 		return;
-	mt_live_prefetch(live, mt_event_addr(head.word));
+	mt_live_prefetch(live, mt_event_addr(word));
 	/* mt_event_bytes() without its branches: of several rings none can guess the next type. */
-	drain->ahead += 16u << (type != MT_EVENT_FREE);
+	drain->ahead += MT_EVENT_UNIT * (1u + (type >= MT_EVENT_ALLOC) + (type > MT_EVENT_ALLOC));
 }
 
 static void start_ahead(struct mt_drain *drain, const struct mt_live *live)
@@ -556,14 +582,16 @@ uint64_t mt_apply_run(struct mt_ledger *ledger, struct mt_drain *drain, uint64_t
 
 	if (drain->process && drain->ahead <= drain->at)
 		start_ahead(drain, &drain->process->live);
-	while (drain->at < drain->limit && done < most) {
-		struct mt_event_head head = mt_drain_head(drain, drain->at);
+	while (drain->at < drain->limit && drain->stamp < bound && done < most) {
+		struct mt_drain_event head = {drain->stamp, mt_drain_word(drain, drain->at)};
 		struct mt_process *process = drain->process;
 		unsigned int type = mt_event_type(head.word);
 		uint32_t bytes;
 
-		if (head.stamp >= bound)
-			break;
+		if (type == MT_EVENT_STAMP) {
+			mt_drain_take_stamp(drain, head.word);
+			continue;
+		}
 		done++;
 		if (unlikely(process && head.stamp >= process->point_stamp))
 			cross_points(ledger, process, head.stamp);
@@ -572,13 +600,15 @@ uint64_t mt_apply_run(struct mt_ledger *ledger, struct mt_drain *drain, uint64_t
 			if (type == MT_EVENT_FREE) {
 				apply_free(ledger, drain, process, head);
 				process->events++;
-				drain->at += sizeof(head);
+				drain->at += MT_EVENT_UNIT;
 				continue;
 			}
-			if (type == MT_EVENT_ALLOC && mt_drain_pending_bytes(drain) >= 32 &&
-			    likely(apply_alloc(ledger, drain, process, head))) {
+			if (type == MT_EVENT_ALLOC &&
+			    mt_drain_pending_bytes(drain) >= 2 * MT_EVENT_UNIT &&
+			    likely(apply_alloc(ledger, drain, process, head,
+			                       narrow_tail_of(drain)))) {
 				process->events++;
-				drain->at += 32;
+				drain->at += 2 * MT_EVENT_UNIT;
 				continue;
 			}
 		}
@@ -589,24 +619,24 @@ uint64_t mt_apply_run(struct mt_ledger *ledger, struct mt_drain *drain, uint64_t
 		if (drain->process && drain->ahead < drain->at)
 			start_ahead(drain, &drain->process->live);
 	}
-	if (drain->at < drain->limit)
-		drain->next_stamp = mt_drain_head(drain, drain->at).stamp;
+	mt_drain_take_stamps(drain);
 	return done;
 }
 
 unsigned int mt_apply_rank(const struct mt_drain *drain)
 {
-	struct mt_event_head head = mt_drain_head(drain, drain->at);
+	uint64_t word = mt_drain_word(drain, drain->at);
 	const struct mt_process *process = drain->process;
 	bool is_live;
 
-	switch (mt_event_type(head.word)) {
+	switch (mt_event_type(word)) {
 	case MT_EVENT_FREE:
 	case MT_EVENT_REALLOC:
-		is_live = process && mt_books_is_live(process, mt_event_addr(head.word));
+		is_live = process && mt_books_is_live(process, mt_event_addr(word));
 		return is_live ? 1 : 3;
 	case MT_EVENT_ALLOC:
-		is_live = process && mt_books_is_live(process, mt_event_addr(head.word));
+	case MT_EVENT_ALLOC_WIDE:
+		is_live = process && mt_books_is_live(process, mt_event_addr(word));
 		return is_live ? 3 : 2;
 	default: return 0;
 	}

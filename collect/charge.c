@@ -40,7 +40,7 @@ static bool charge_chunk(struct mt_ledger *ledger, struct mt_process *process, u
 }
 
 bool mt_charge_growth(struct mt_ledger *ledger, struct mt_process *process,
-                      struct mt_event_head head, int64_t change_bytes, uint32_t flags,
+                      struct mt_drain_event head, int64_t change_bytes, uint32_t flags,
                       uint32_t node)
 {
 	uint64_t addr = mt_event_addr(head.word);

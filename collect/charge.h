@@ -11,7 +11,7 @@
 
 /* MT_EVENT_GROWTH; node is that of its stack, 0: it has none. False: the record is impossible. */
 bool mt_charge_growth(struct mt_ledger *ledger, struct mt_process *process,
-                      struct mt_event_head head, int64_t change_bytes, uint32_t flags,
+                      struct mt_drain_event head, int64_t change_bytes, uint32_t flags,
                       uint32_t node);
 
 /* MT_EVENT_BREAK: moved by the program itself, or by an allocator that is not libc's, so that it ends at `end` now. */

@@ -88,10 +88,9 @@ static void note_broken(struct mt_collector *collector, struct mt_drain *drain)
 static void check_future(struct mt_collector *collector, struct mt_drain *drain)
 {
 	struct mt_ledger *ledger = &collector->ledger;
-	uint64_t stamp = mt_drain_head(drain, drain->at).stamp;
 
-	if (stamp > ledger->cut_stamp &&
-	    stamp - ledger->cut_stamp > mt_stamp_ticks(&ledger->stamps, 1000000000u))
+	if (drain->stamp > ledger->cut_stamp &&
+	    drain->stamp - ledger->cut_stamp > mt_stamp_ticks(&ledger->stamps, 1000000000u))
 		mt_drain_break(drain, "a record's stamp lies in the future");
 }
 
@@ -112,7 +111,8 @@ static size_t look_at_rings(struct mt_collector *collector)
 	for (uint32_t i = 0; i < collector->drain_count; i++) {
 		struct mt_drain *drain = &collector->drains[i];
 
-		if (!mt_drain_open(drain, segment, i, &collector->areas) || !mt_drain_look(drain))
+		if (!mt_drain_open(drain, segment, i, &collector->areas) ||
+		    !mt_drain_look(drain, collector->ledger.cut_stamp))
 			continue;
 		check_future(collector, drain);
 		if (drain->broken)

@@ -120,12 +120,11 @@ bool mt_define_name(struct mt_ledger *ledger, const struct mt_drain *drain,
 }
 
 bool mt_define_unseen(struct mt_ledger *ledger, struct mt_process *process,
-                      const struct mt_event_large *large)
+                      const struct mt_event_large *large, uint64_t now_ns)
 {
 	const char *payload = (const char *)ledger->payload;
 	const char *executable =
 	        process->identity.executable ? process->identity.executable : "the executable";
-	uint64_t now_ns = mt_stamp_ns(&ledger->stamps, large->head.stamp);
 	int path_bytes = (int)large->id;
 	int other_bytes = (int)(large->length_bytes - large->id);
 	const char *path = payload, *other = payload + path_bytes;
@@ -158,7 +157,7 @@ bool mt_define_unseen(struct mt_ledger *ledger, struct mt_process *process,
 }
 
 bool mt_define_untraced(struct mt_ledger *ledger, struct mt_process *process,
-                        const struct mt_event_large *large)
+                        const struct mt_event_large *large, uint64_t now_ns)
 {
 	static const char *const texts[] = {
 #define UNTRACED_TEXT(name, sentence) sentence,
@@ -170,8 +169,7 @@ bool mt_define_untraced(struct mt_ledger *ledger, struct mt_process *process,
 		return false;
 	ledger->payload[large->length_bytes] = '\0';
 	process->is_told_untraced = true;
-	mt_notes_add(&ledger->notes, process->id, mt_stamp_ns(&ledger->stamps, large->head.stamp),
-	             "untraced", 1, "%s runs untraced: %s", (const char *)ledger->payload,
-	             texts[large->id]);
+	mt_notes_add(&ledger->notes, process->id, now_ns, "untraced", 1, "%s runs untraced: %s",
+	             (const char *)ledger->payload, texts[large->id]);
 	return true;
 }

@@ -31,10 +31,10 @@ bool mt_define_name(struct mt_ledger *ledger, const struct mt_drain *drain,
 
 /* Some of the process's code allocates past the hooks: a note says which. False: the record is impossible. */
 bool mt_define_unseen(struct mt_ledger *ledger, struct mt_process *process,
-                      const struct mt_event_large *large);
+                      const struct mt_event_large *large, uint64_t now_ns);
 
 /* MT_EVENT_UNTRACED: a note of it. False: the record is impossible. */
 bool mt_define_untraced(struct mt_ledger *ledger, struct mt_process *process,
-                        const struct mt_event_large *large);
+                        const struct mt_event_large *large, uint64_t now_ns);
 
 #endif

@@ -59,7 +59,7 @@ bool mt_drain_open(struct mt_drain *drain, struct mt_segment *segment, uint32_t 
 	return true;
 }
 
-bool mt_drain_look(struct mt_drain *drain)
+bool mt_drain_look(struct mt_drain *drain, uint64_t now)
 {
 	uint64_t head;
 
@@ -72,6 +72,8 @@ bool mt_drain_look(struct mt_drain *drain)
 		return false;
 	}
 	drain->limit = head;
+	drain->now = now;
+	mt_drain_take_stamps(drain);
 	return drain->at < head;
 }
 

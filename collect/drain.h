@@ -23,17 +23,26 @@ struct mt_process;
  */
 #define MT_DRAIN_ONCE(value) __asm__ volatile("" : "+r"(value))
 
+/* What a record begins with, and its stamp. */
+struct mt_drain_event {
+	uint64_t stamp;
+	uint64_t word;
+};
+
 struct mt_drain {
 	struct mt_ring *ring; /* NULL: not known yet */
 	const unsigned char *data;
 	uint64_t mask;
-	uint64_t at;         /* read up to here; ring->tail lags behind until the end of a round */
-	uint64_t limit;      /* head as last seen */
-	uint64_t ahead;      /* prefetched up to here */
-	uint64_t next_stamp; /* merge.c: of the record at `at` */
-	const char *broken;  /* why the ring is left alone; NULL: it is not */
-	bool is_noted;       /* that it is broken stands in a note */
-	bool is_shared;      /* by threads of one process, which take turns */
+	uint64_t at;       /* read up to here; ring->tail lags behind until the end of a round */
+	uint64_t limit;    /* head as last seen */
+	uint64_t ahead;    /* prefetched up to here */
+	uint64_t stamp;    /* of the record at `at`, which is no STAMP */
+	uint64_t now;      /* when head was seen */
+	uint64_t ns_stamp; /* apply.c: the stamp of which `ns` is the time */
+	uint64_t ns;
+	const char *broken; /* why the ring is left alone; NULL: it is not */
+	bool is_noted;      /* that it is broken stands in a note */
+	bool is_shared;     /* by threads of one process, which take turns */
 
 	/* apply.c: whose records these are */
 	struct mt_process *process; /* NULL: nobody said yet */
@@ -57,8 +66,8 @@ struct mt_drain_areas {
 bool mt_drain_open(struct mt_drain *drain, struct mt_segment *segment, uint32_t index,
                    struct mt_drain_areas *areas);
 
-/* Reads head. True when there is something to read. */
-bool mt_drain_look(struct mt_drain *drain);
+/* Reads head; it is `now`, by the segment's clock. True when there is something to read. */
+bool mt_drain_look(struct mt_drain *drain, uint64_t now);
 
 /* Gives what was read back to the writer, and wakes it if it waits for space. */
 void mt_drain_release(struct mt_drain *drain);
@@ -71,18 +80,33 @@ static inline uint64_t mt_drain_pending_bytes(const struct mt_drain *drain)
 	return drain->limit - drain->at;
 }
 
-/* The 16 bytes at `at`, which lie in one piece. The caller knows that they are published. */
-static inline struct mt_event_head mt_drain_head(const struct mt_drain *drain, uint64_t at)
+/* The word at `at`. The caller knows that it is published. */
+static inline uint64_t mt_drain_word(const struct mt_drain *drain, uint64_t at)
 {
-	const unsigned char *unit = drain->data + (at & drain->mask);
-	uint64_t stamp, word;
+	uint64_t word;
 
-	/* Word by word: gcc 12 sends a struct through memory, where each event waits for it. */
-	memcpy(&stamp, unit, sizeof(stamp));
-	memcpy(&word, unit + sizeof(stamp), sizeof(word));
-	MT_DRAIN_ONCE(stamp);
+	memcpy(&word, drain->data + (at & drain->mask), sizeof(word));
 	MT_DRAIN_ONCE(word);
-	return (struct mt_event_head){stamp, word};
+	return word;
+}
+
+/* A STAMP is at `at`: takes it. */
+static inline void mt_drain_take_stamp(struct mt_drain *drain, uint64_t word)
+{
+	drain->stamp = mt_event_stamp(word, drain->now);
+	drain->at += MT_EVENT_UNIT;
+}
+
+/* Takes all STAMPs at `at`. */
+static inline void mt_drain_take_stamps(struct mt_drain *drain)
+{
+	while (drain->at < drain->limit) {
+		uint64_t word = mt_drain_word(drain, drain->at);
+
+		if (mt_event_type(word) != MT_EVENT_STAMP)
+			break;
+		mt_drain_take_stamp(drain, word);
+	}
 }
 
 static inline void mt_drain_copy(const struct mt_drain *drain, uint64_t at, void *to,

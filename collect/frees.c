@@ -80,7 +80,7 @@ static void ask_for_stacks(struct mt_ledger *ledger, const struct mt_process *pr
 }
 
 static struct mt_bad_free *add(struct mt_ledger *ledger, struct mt_drain *drain,
-                               struct mt_event_head head, enum mt_free_problem problem)
+                               struct mt_drain_event head, enum mt_free_problem problem)
 {
 	struct mt_process *process = drain->process;
 	struct mt_frees *frees = &process->frees;
@@ -110,7 +110,7 @@ static struct mt_bad_free *add(struct mt_ledger *ledger, struct mt_drain *drain,
 	return row;
 }
 
-void mt_frees_unmatched(struct mt_ledger *ledger, struct mt_drain *drain, struct mt_event_head head)
+void mt_frees_unmatched(struct mt_ledger *ledger, struct mt_drain *drain, struct mt_drain_event head)
 {
 	struct mt_process *process = drain->process;
 	const struct mt_grave *grave;
@@ -141,7 +141,7 @@ void mt_frees_unmatched(struct mt_ledger *ledger, struct mt_drain *drain, struct
 }
 
 void mt_frees_mismatched(struct mt_ledger *ledger, struct mt_drain *drain,
-                         struct mt_event_head head, const struct mt_live_entry *block)
+                         struct mt_drain_event head, const struct mt_live_entry *block)
 {
 	const struct mt_total *total = total_of(drain->process, block->total);
 	struct mt_bad_free *row;

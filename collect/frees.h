@@ -16,11 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collect/drain.h"
 #include "collect/live.h"
 #include "wire/event.h"
 
 struct mt_ledger;
-struct mt_drain;
 struct mt_process;
 
 #define MT_FREES_KEPT 100u
@@ -100,11 +100,11 @@ static inline bool mt_frees_match(unsigned int kind, unsigned int free_kind)
 
 /* A free of an address that is not live. */
 void mt_frees_unmatched(struct mt_ledger *ledger, struct mt_drain *drain,
-                        struct mt_event_head head);
+                        struct mt_drain_event head);
 
 /* The free of a block that another family allocated; it is still in the live table. */
 void mt_frees_mismatched(struct mt_ledger *ledger, struct mt_drain *drain,
-                         struct mt_event_head head, const struct mt_live_entry *block);
+                         struct mt_drain_event head, const struct mt_live_entry *block);
 
 /* MT_EVENT_FREE_STACK: the stack of this ring's last free. */
 void mt_frees_stack(struct mt_ledger *ledger, struct mt_drain *drain, uint64_t addr,

@@ -80,10 +80,8 @@ uint64_t mt_merge_run(struct mt_ledger *ledger, struct mt_merge_entry *entries, 
 
 	for (size_t i = 0; i < count; i++) {
 		struct mt_drain *drain = entries[i].drain;
-		uint64_t stamp = mt_drain_head(drain, drain->at).stamp;
-
-		if (stamp < cut)
-			entries[kept++] = (struct mt_merge_entry){stamp, drain};
+		if (drain->stamp < cut)
+			entries[kept++] = (struct mt_merge_entry){drain->stamp, drain};
 	}
 	count = kept;
 	for (size_t i = count / 2; i-- > 0;)
@@ -110,8 +108,8 @@ uint64_t mt_merge_run(struct mt_ledger *ledger, struct mt_merge_entry *entries, 
 			beat = done + HEARTBEAT_RECORDS;
 			mt_ledger_beat(ledger->segment);
 		}
-		if (drain->at < drain->limit && drain->next_stamp < cut)
-			entries[at].stamp = drain->next_stamp;
+		if (drain->at < drain->limit && drain->stamp < cut)
+			entries[at].stamp = drain->stamp;
 		else
 			entries[at] = entries[--count];
 		if (at < count)

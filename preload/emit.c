@@ -103,21 +103,23 @@ static bool has_space_in_time(struct mt_ring_writer *writer, uint32_t bytes)
 /* In a shared ring, which is held from here on until the event is done. */
 static bool find_shared_space(struct mt_ring_writer *writer, uint32_t bytes)
 {
-	uint32_t announced_bytes = 0;
-	uint32_t flags = writer->share == MT_RING_SHARED ? MT_THREAD_AGAIN : 0;
+	struct mt_event_fixed begin = {.word = mt_event_word(MT_EVENT_THREAD_BEGIN, 0, writer->tid),
+	                               .size_bytes = mt_process.slot_index,
+	                               .stack = mt_process.slot_generation,
+	                               .flags = writer->share == MT_RING_SHARED ? MT_THREAD_AGAIN
+	                                                                        : 0};
+	uint32_t announced_bytes = 0, at;
 
 	if (!mt_shared_hold(writer))
 		return false;
-	if (!flags || mt_shared_last() != writer->tid)
-		announced_bytes = sizeof(struct mt_event_fixed);
+	if (!begin.flags || mt_shared_last() != writer->tid)
+		announced_bytes = MT_EVENT_UNIT + sizeof(begin);
 	if (!has_space_in_time(writer, announced_bytes + bytes))
 		return false;
 	if (announced_bytes) {
-		mt_ring_put_unit(writer, 0, mt_order_now(writer, true),
-		                 mt_event_word(MT_EVENT_THREAD_BEGIN, 0, writer->tid));
-		mt_ring_put_unit(writer, MT_EVENT_UNIT, mt_process.slot_index,
-		                 (uint64_t)flags << 32 | mt_process.slot_generation);
-		mt_ring_publish(writer, announced_bytes);
+		at = mt_order_now(writer, true);
+		mt_ring_put(writer, at, &begin, sizeof(begin));
+		mt_ring_publish(writer, at + sizeof(begin));
 		writer->share = MT_RING_SHARED;
 		mt_shared_set_last(writer->tid);
 	}
@@ -143,8 +145,10 @@ MT_COLD static bool find_space(struct mt_ring_writer *writer, uint32_t bytes)
 	return has_space;
 }
 
+/* For a record of so many bytes, and its stamp. */
 static inline bool make_space(struct mt_ring_writer *writer, uint32_t bytes)
 {
+	bytes += MT_EVENT_UNIT;
 	return mt_likely(writer->head + bytes <= writer->limit) || find_space(writer, bytes);
 }
 
@@ -159,17 +163,16 @@ __attribute__((always_inline)) static inline bool put_fixed(struct mt_ring_write
                                                             uint64_t word, uint64_t size,
                                                             uint32_t stack, uint32_t flags)
 {
-	uint64_t stamp;
+	uint32_t at;
 
 	if (mt_unlikely(!make_space(writer, sizeof(struct mt_event_fixed))))
 		return false;
-	stamp = is_of_block(mt_event_type(word))
-	                ? mt_order_stamp(writer, mt_event_addr(word),
-	                                 mt_order_is_large(mt_event_addr(word), size))
-	                : mt_order_now(writer, true);
-	mt_ring_put_unit(writer, 0, stamp, word);
-	mt_ring_put_unit(writer, MT_EVENT_UNIT, size, (uint64_t)flags << 32 | stack);
-	mt_ring_publish(writer, sizeof(struct mt_event_fixed));
+	at = is_of_block(mt_event_type(word))
+	             ? mt_order_stamp(writer, mt_event_addr(word),
+	                              mt_order_is_large(mt_event_addr(word), size))
+	             : mt_order_now(writer, true);
+	at += mt_ring_put_fixed(writer, at, word, size, stack, flags);
+	mt_ring_publish(writer, at);
 	return true;
 }
 
@@ -185,17 +188,17 @@ bool mt_emit_large(struct mt_ring_writer *writer, enum mt_event_type type, uint3
 {
 	uint32_t length_bytes = first_bytes + second_bytes;
 	uint32_t bytes = mt_event_bytes(type, length_bytes);
-	struct mt_event_large event = {{0, mt_event_word(type, 0, 0)}, length_bytes, id, argument};
+	struct mt_event_large event = {mt_event_word(type, 0, 0), length_bytes, id, argument};
+	uint32_t at;
 
 	if (length_bytes > MT_EVENT_PAYLOAD_MAX || !make_space(writer, bytes))
 		return false;
-	event.head.stamp =
-	        type == MT_EVENT_STACK ? mt_order_early(writer) : mt_order_now(writer, true);
-	mt_ring_put(writer, 0, &event, sizeof(event));
-	mt_ring_put(writer, sizeof(event), first, first_bytes);
+	at = type == MT_EVENT_STACK ? mt_order_early(writer) : mt_order_now(writer, true);
+	mt_ring_put(writer, at, &event, sizeof(event));
+	mt_ring_put(writer, at + sizeof(event), first, first_bytes);
 	if (second_bytes)
-		mt_ring_put(writer, sizeof(event) + first_bytes, second, second_bytes);
-	mt_ring_publish(writer, bytes);
+		mt_ring_put(writer, at + sizeof(event) + first_bytes, second, second_bytes);
+	mt_ring_publish(writer, at + bytes);
 	return true;
 }
 
@@ -221,8 +224,10 @@ MT_COLD static void too_high(void)
 }
 
 /* Everything but a plain free: a fixed record, with a stack when `with_stack`. False: it was not written. */
-static inline bool emit(enum mt_event_type type, const struct mt_caller *caller, const void *addr,
-                        uint64_t size, uint32_t flags, bool with_stack)
+__attribute__((always_inline)) static inline bool emit_inline(enum mt_event_type type,
+                                                              const struct mt_caller *caller,
+                                                              const void *addr, uint64_t size,
+                                                              uint32_t flags, bool with_stack)
 {
 	struct mt_ring_writer *writer;
 	struct mt_thread *thread;
@@ -252,6 +257,14 @@ static inline bool emit(enum mt_event_type type, const struct mt_caller *caller,
 	return is_written;
 }
 
+/* All but an allocation as it usually is. */
+static __attribute__((noinline)) bool emit(enum mt_event_type type, const struct mt_caller *caller,
+                                           const void *addr, uint64_t size, uint32_t flags,
+                                           bool with_stack)
+{
+	return emit_inline(type, caller, addr, size, flags, with_stack);
+}
+
 /* The thread's first allocation, one of memtrace's own, or one past the thread's end. */
 MT_COLD static bool emit_odd_alloc(const struct mt_caller *caller, const void *block,
                                    size_t size_bytes)
@@ -277,7 +290,7 @@ bool mt_emit_alloc(const struct mt_caller *caller, const void *block, size_t siz
 	if (mt_unlikely(tls->freeing == block))
 		tls->freeing = NULL;
 	if (mt_likely(!tls->odd))
-		is_written = emit(MT_EVENT_ALLOC, caller, block, size_bytes, 0, true);
+		is_written = emit_inline(MT_EVENT_ALLOC, caller, block, size_bytes, 0, true);
 	else
 		is_written = emit_odd_alloc(caller, block, size_bytes);
 	if (mt_unlikely(tls->wants_libunwind))
@@ -289,7 +302,7 @@ void mt_emit_free(unsigned int kind, const void *block)
 {
 	struct mt_ring_writer *writer;
 	struct mt_thread *thread;
-	uint32_t level;
+	uint32_t level, at;
 
 	if (mt_unlikely((uintptr_t)block >> MT_EVENT_ADDR_BITS))
 		return;
@@ -300,11 +313,10 @@ void mt_emit_free(unsigned int kind, const void *block)
 	}
 	writer = mt_thread_writer(thread, level);
 	if (mt_likely(writer && make_space(writer, MT_EVENT_UNIT))) {
-		mt_ring_put_unit(writer, 0,
-		                 mt_order_stamp(writer, (uintptr_t)block,
-		                                mt_order_is_large((uintptr_t)block, 0)),
-		                 mt_event_word(MT_EVENT_FREE, kind, (uintptr_t)block));
-		mt_ring_publish(writer, MT_EVENT_UNIT);
+		at = mt_order_stamp(writer, (uintptr_t)block,
+		                    mt_order_is_large((uintptr_t)block, 0));
+		mt_ring_put_word(writer, at, mt_event_word(MT_EVENT_FREE, kind, (uintptr_t)block));
+		mt_ring_publish(writer, at + MT_EVENT_UNIT);
 	}
 	mt_thread_leave(level);
 }

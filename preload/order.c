@@ -21,7 +21,7 @@ MT_COLD bool mt_order_claim(_Atomic uint16_t *district, uint16_t ring)
 }
 
 /* Out of line: in most events it is one jump over it, and the rest of them is dear anyway. */
-__attribute__((noinline)) uint64_t mt_order_now(struct mt_ring_writer *writer, bool is_fenced)
+__attribute__((noinline)) uint32_t mt_order_now(struct mt_ring_writer *writer, bool is_fenced)
 {
 	struct mt_segment *segment = mt_process.segment;
 
@@ -29,5 +29,6 @@ __attribute__((noinline)) uint64_t mt_order_now(struct mt_ring_writer *writer, b
 	writer->tick = atomic_load_explicit(&segment->tick, memory_order_relaxed);
 	writer->stamp = mt_clock_now(segment, is_fenced);
 	writer->stamp_uses = writer->tick && writer->share == MT_RING_OWN ? MT_ORDER_STAMP_USES : 0;
-	return writer->stamp;
+	mt_ring_put_word(writer, 0, mt_event_stamp_word(writer->stamp));
+	return MT_EVENT_UNIT;
 }

@@ -45,17 +45,22 @@ static inline uint16_t mt_order_number(const struct mt_ring *ring)
 	return (uint16_t)(ring - mt_segment_rings(mt_process.segment) + 1);
 }
 
-/* A stamp that is read now. */
-uint64_t mt_order_now(struct mt_ring_writer *writer, bool is_fenced);
+/*
+ * These give the event that comes next in the ring its stamp. They return how many bytes that takes in front of it: those
+ * of a STAMP, for which there is room, or 0 where the last stamp stands.
+ */
+
+/* One that is read now. */
+uint32_t mt_order_now(struct mt_ring_writer *writer, bool is_fenced);
 
 /* One that may be early: of what has an order only in its own ring. */
-static inline uint64_t mt_order_early(struct mt_ring_writer *writer)
+static inline uint32_t mt_order_early(struct mt_ring_writer *writer)
 {
 	if (mt_likely(writer->stamp_uses) &&
 	    mt_likely(atomic_load_explicit(&mt_process.segment->tick, memory_order_relaxed) ==
 	              writer->tick)) {
 		writer->stamp_uses--;
-		return writer->stamp;
+		return 0;
 	}
 	return mt_order_now(writer, false);
 }
@@ -73,7 +78,7 @@ static inline bool mt_order_is_large(uint64_t addr, uint64_t size_bytes)
 }
 
 /* Of an event that is about the block at addr. */
-static inline uint64_t mt_order_stamp(struct mt_ring_writer *writer, uint64_t addr, bool is_large)
+static inline uint32_t mt_order_stamp(struct mt_ring_writer *writer, uint64_t addr, bool is_large)
 {
 	_Atomic uint16_t *district =
 	        &mt_wiped->districts[addr >> MT_ORDER_DISTRICT_BITS & (MT_ORDER_DISTRICTS - 1)];

@@ -4,29 +4,35 @@
  *
  * Written by preload/emit.c, read by collect/drain.c. Headers only: no state, no libc calls.
  *
- * A record takes whole units of 16 bytes and starts with the same two words:
+ * A record takes whole units of 8 bytes and starts with one word:
  *
- *	word 0   stamp: the segment's clock, in its ticks (see segment.h)
- *	word 1   type (bits 0-7) | kind (bits 8-15) | addr (bits 16-63)
+ *	type (bits 0-7) | kind (bits 8-15) | addr (bits 16-63)
+ *
+ * It has the stamp of the last STAMP before it in its ring: the segment's clock, in its ticks (see segment.h). Most
+ * events have that of the one before them (preload/order.h), and the less there is to write, the less of the program's
+ * own data it displaces from the caches.
  *
  * An address of a traced process fits in 48 bits: no allocator on x86-64 or aarch64 hands out higher
  * ones unless the program asks mmap() for such an address; those are not recorded, but counted.
  *
  * type           bytes  addr           rest
- * FREE              16  the block      -
- * ALLOC             32  the block      size, stack id, flags
- * MAP, UNMAP        32  the mapping    size, stack id, prot/flags
- * GROWTH            32  see there      size, stack id, enum mt_growth_kind
- * other fixed ones  32  see below
- * large ones        32 + payload       length, id, argument; then the payload, padded to a unit
+ * STAMP              8  -              bits 8-63: the stamp's lower 56; it is within 2^55 ticks of now
+ * FREE               8  the block      -
+ * ALLOC             16  the block      size (bits 0-31) | stack id (bits 32-63)
+ * ALLOC_WIDE        24  the block      size, stack id, flags
+ * MAP, UNMAP        24  the mapping    size, stack id, prot/flags
+ * GROWTH            24  see there      size, stack id, enum mt_growth_kind
+ * other fixed ones  24  see below
+ * large ones        24 + payload       length, id, argument; then the payload, padded to a unit
  */
 #ifndef MT_WIRE_EVENT_H
 #define MT_WIRE_EVENT_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdint.h>
 
-#define MT_EVENT_UNIT       16u
+#define MT_EVENT_UNIT       8u
 #define MT_EVENT_ADDR_BITS  48
 #define MT_EVENT_FRAMES_MAX 512u
 /* The largest record: a stack of MT_EVENT_FRAMES_MAX frames, or a module with a path of PATH_MAX. */
@@ -34,10 +40,13 @@
 
 enum mt_event_type {
 	MT_EVENT_NONE = 0,
-	/* fixed, 16 bytes */
-	MT_EVENT_FREE, /* addr is about to be freed; kind: MT_KIND_FREE, _DELETE, _DELETE_ARRAY */
-	/* fixed, 32 bytes: struct mt_event_fixed */
-	MT_EVENT_ALLOC,          /* addr was allocated: size bytes, stack, flags MT_ALLOC_* */
+	/* one word */
+	MT_EVENT_STAMP, /* of what follows */
+	MT_EVENT_FREE,  /* addr is about to be freed; kind: MT_KIND_FREE, _DELETE, _DELETE_ARRAY */
+	/* two words */
+	MT_EVENT_ALLOC, /* addr was allocated: size bytes, stack */
+	/* three words: struct mt_event_fixed */
+	MT_EVENT_ALLOC_WIDE, /* the same, where the size has more than 32 bits, or with flags MT_ALLOC_* */
 	MT_EVENT_REALLOC,        /* addr is about to be reallocated: live no more ... */
 	MT_EVENT_REALLOC_FAILED, /* ... but the call failed: this thread's last REALLOC is undone */
 	MT_EVENT_MAP, /* addr was mapped: size bytes, stack, flags = prot | map flags << 8;
@@ -98,7 +107,7 @@ enum mt_kind {
 /* Flags of MT_EVENT_THREAD_BEGIN. */
 #define MT_THREAD_AGAIN 1u /* in a shared ring: it has begun here before, others wrote in between */
 
-/* Flags of MT_EVENT_ALLOC. */
+/* Flags of MT_EVENT_ALLOC_WIDE. */
 #define MT_ALLOC_OWN 1u /* done for memtrace itself (its unwinder, the loader on its behalf) */
 
 /* What of libc's allocator grew; MT_EVENT_GROWTH's flags. */
@@ -171,20 +180,15 @@ enum mt_untraced {
 	        MT_UNTRACED_COUNT
 };
 
-struct mt_event_head {
-	uint64_t stamp;
-	uint64_t word;
-};
-
 struct mt_event_fixed {
-	struct mt_event_head head;
+	uint64_t word;
 	uint64_t size_bytes;
 	uint32_t stack;
 	uint32_t flags;
 };
 
 struct mt_event_large {
-	struct mt_event_head head;
+	uint64_t word;
 	uint32_t length_bytes; /* of the payload, unpadded */
 	uint32_t id;
 	uint64_t argument;
@@ -201,9 +205,8 @@ struct mt_module_payload {
 	uint8_t build_id[MT_BUILD_ID_MAX];
 };
 
-static_assert(sizeof(struct mt_event_head) == 16, "a unit");
-static_assert(sizeof(struct mt_event_fixed) == 32, "two units");
-static_assert(sizeof(struct mt_event_large) == 32, "two units");
+static_assert(sizeof(struct mt_event_fixed) == 3 * MT_EVENT_UNIT, "no holes");
+static_assert(sizeof(struct mt_event_large) == 3 * MT_EVENT_UNIT, "no holes");
 static_assert(sizeof(struct mt_module_payload) == 64, "no holes");
 static_assert(sizeof(struct mt_module_payload) + 4096 <= MT_EVENT_PAYLOAD_MAX, "a path fits");
 static_assert(MT_EVENT_FRAMES_MAX * sizeof(uint64_t) <= MT_EVENT_PAYLOAD_MAX, "a stack fits");
@@ -228,6 +231,30 @@ static inline uint64_t mt_event_addr(uint64_t word)
 	return word >> 16;
 }
 
+/* Does an allocation fit into two words? */
+static inline bool mt_event_is_narrow(uint64_t size_bytes, uint32_t flags)
+{
+	return size_bytes <= UINT32_MAX && !flags;
+}
+
+/* The second word of an ALLOC. */
+static inline uint64_t mt_event_narrow(uint64_t size_bytes, uint32_t stack)
+{
+	return (uint64_t)stack << 32 | size_bytes;
+}
+
+static inline uint64_t mt_event_stamp_word(uint64_t stamp)
+{
+	return stamp << 8 | MT_EVENT_STAMP;
+}
+
+/* The stamp of a STAMP's word; `now` is not far from it. */
+static inline uint64_t mt_event_stamp(uint64_t word, uint64_t now)
+{
+	/* As a signed number, so that it may be on either side of it. */
+	return now + (uint64_t)((int64_t)((word & ~UINT64_C(0xff)) - (now << 8)) >> 8);
+}
+
 /* Where the mapping of a chunk begins: before an aligned block there may be whole pages. */
 static inline uint64_t mt_growth_chunk_start(uint64_t block, uint32_t flags, uint64_t page_bytes)
 {
@@ -238,13 +265,15 @@ static inline uint64_t mt_growth_chunk_start(uint64_t block, uint32_t flags, uin
 /* Bytes of a record of this type with this payload, in whole units; 0 for an unknown type. */
 static inline uint32_t mt_event_bytes(unsigned int type, uint32_t payload_bytes)
 {
-	if (type == MT_EVENT_FREE)
-		return 16;
-	if (type > MT_EVENT_FREE && type < MT_EVENT_STACK)
-		return 32;
-	if (type >= MT_EVENT_STACK && type < MT_EVENT_TYPES)
-		return 32 + ((payload_bytes + MT_EVENT_UNIT - 1) & ~(MT_EVENT_UNIT - 1));
-	return 0;
+	if (type == MT_EVENT_NONE || type >= MT_EVENT_TYPES)
+		return 0;
+	if (type < MT_EVENT_ALLOC)
+		return MT_EVENT_UNIT;
+	if (type == MT_EVENT_ALLOC)
+		return 2 * MT_EVENT_UNIT;
+	if (type < MT_EVENT_STACK)
+		return 3 * MT_EVENT_UNIT;
+	return 3 * MT_EVENT_UNIT + ((payload_bytes + MT_EVENT_UNIT - 1) & ~(MT_EVENT_UNIT - 1));
 }
 
 #endif

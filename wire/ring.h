@@ -11,7 +11,7 @@
  *	+----------+--------------------------+-----------------+
  *
  * head and tail count bytes since the ring was made and never wrap (64 bits); index = count & (size - 1).
- * 0 <= head - tail <= size. A record may span the end; both sides copy it in units of 16 bytes.
+ * 0 <= head - tail <= size. A record may span the end; both sides copy it in units of 8 bytes.
  *
  * The writer fills the bytes at head, then stores head (release; partner: the reader's acquire load).
  * The reader copies, then stores tail (release; partner: the writer's acquire load when it looks for space).
@@ -86,17 +86,13 @@ struct mt_ring_writer {
 	uint16_t number;     /* of the ring */
 	uint16_t stamp_uses; /* how many more events may have the last stamp ... */
 	uint32_t tick;       /* ... while the segment's tick is this */
-	uint64_t stamp;      /* the last one that was read from the clock */
+	uint64_t stamp;      /* the last one that was read from the clock, and said in the ring */
 };
 
-/* One unit at head + at, in place; a unit never spans the end. Not yet visible to the reader. */
-static inline void mt_ring_put_unit(struct mt_ring_writer *w, uint64_t at, uint64_t word0,
-                                    uint64_t word1)
+/* One word at head + at, in place. Not yet visible to the reader. */
+static inline void mt_ring_put_word(struct mt_ring_writer *w, uint64_t at, uint64_t word)
 {
-	uint64_t *unit = (uint64_t *)(void *)(w->data + ((w->head + at) & w->mask));
-
-	unit[0] = word0;
-	unit[1] = word1;
+	*(uint64_t *)(void *)(w->data + ((w->head + at) & w->mask)) = word;
 }
 
 /* True when `bytes` fit now. Looks at the reader's line only when its own copy says no. */
@@ -122,6 +118,26 @@ static inline void mt_ring_put(struct mt_ring_writer *w, uint64_t at, const void
 	}
 	memcpy(w->data + index, from, first);
 	memcpy(w->data, (const unsigned char *)from + first, bytes - first);
+}
+
+/* A record of the fixed sizes at head + at, an ALLOC in the form that has room for it. Its bytes. Not yet visible. */
+static inline uint32_t mt_ring_put_fixed(struct mt_ring_writer *w, uint64_t at, uint64_t word,
+                                         uint64_t size_bytes, uint32_t stack, uint32_t flags)
+{
+	unsigned int type = mt_event_type(word);
+
+	if (type == MT_EVENT_ALLOC && __builtin_expect(!mt_event_is_narrow(size_bytes, flags), 0)) {
+		type = MT_EVENT_ALLOC_WIDE;
+		word += MT_EVENT_ALLOC_WIDE - MT_EVENT_ALLOC;
+	}
+	mt_ring_put_word(w, at, word);
+	if (type == MT_EVENT_ALLOC) {
+		mt_ring_put_word(w, at + MT_EVENT_UNIT, mt_event_narrow(size_bytes, stack));
+	} else if (type > MT_EVENT_ALLOC) {
+		mt_ring_put_word(w, at + MT_EVENT_UNIT, size_bytes);
+		mt_ring_put_word(w, at + 2 * MT_EVENT_UNIT, (uint64_t)flags << 32 | stack);
+	}
+	return mt_event_bytes(type, 0);
 }
 
 static inline void mt_ring_publish(struct mt_ring_writer *w, uint32_t bytes)

@@ -30,7 +30,7 @@
 #include "ring.h"
 
 #define MT_SEGMENT_MAGIC   0x4543415254454d4dull /* "MMETRACE" */
-#define MT_SEGMENT_VERSION 9u
+#define MT_SEGMENT_VERSION 10u
 
 #define MT_SLOTS 4096u
 

@@ -152,41 +152,51 @@ static uint64_t stamp_of(struct bytes *bytes)
 	return how < 0xf8 ? past : bytes_number(bytes);
 }
 
+/* Of what comes next in that ring; as often as not it has the one before. */
+static void put_stamp(struct bytes *bytes, struct mt_ring *ring)
+{
+	uint64_t word = mt_event_stamp_word(stamp_of(bytes));
+
+	if (word >> 8 & 1)
+		publish(ring, &word, sizeof(word));
+}
+
 static void put_fixed(struct bytes *bytes)
 {
 	struct mt_ring *ring = ring_of(bytes);
-	struct mt_event_fixed record = {{stamp_of(bytes), 0}, 0, 0, 0};
+	struct mt_event_fixed record = {0};
 	unsigned int type = bytes_u8(bytes) % (MT_EVENT_TYPES + 1), kind = bytes_u8(bytes);
 
-	record.head.word =
+	put_stamp(bytes, ring);
+	record.word =
 	        mt_event_word(type, kind < 0xc0 ? kind % MT_KIND_COUNT : kind, bytes_number(bytes));
-	if (type != MT_EVENT_FREE) {
+	if (type > MT_EVENT_FREE) {
 		record.size_bytes = bytes_number(bytes);
 		record.stack = (uint32_t)bytes_number(bytes);
 		record.flags = (uint32_t)bytes_number(bytes);
 	}
-	publish(ring, &record, type == MT_EVENT_FREE ? 16 : 32);
+	publish(ring, &record, type < MT_EVENT_STACK ? mt_event_bytes(type, 0) : sizeof(record));
 }
 
 static void put_large(struct bytes *bytes)
 {
 	unsigned char record[sizeof(struct mt_event_large) + MT_EVENT_PAYLOAD_MAX + 256];
-	struct mt_event_large head = {.head = {0, 0}};
+	struct mt_event_large head = {0};
 	struct mt_ring *ring = ring_of(bytes);
 	unsigned int how = bytes_u8(bytes);
 	size_t length =
 	        how & 0x40 ? bytes_u16(bytes) % (MT_EVENT_PAYLOAD_MAX + 200) : 8u * (how >> 1 & 15);
 	uint8_t filler;
 
-	head.head.stamp = stamp_of(bytes);
-	head.head.word = mt_event_word(how & 1 ? MT_EVENT_MODULE : MT_EVENT_STACK, 0, 0);
+	put_stamp(bytes, ring);
+	head.word = mt_event_word(how & 1 ? MT_EVENT_MODULE : MT_EVENT_STACK, 0, 0);
 	head.id = (uint32_t)bytes_number(bytes);
 	head.argument = bytes_number(bytes);
 	head.length_bytes = (uint32_t)(how & 0x80 ? bytes_number(bytes) : length);
 	filler = bytes_u8(bytes);
 	/* Those that are rarer. */
 	if (filler >= 0xf8)
-		head.head.word = mt_event_word(
+		head.word = mt_event_word(
 		        MT_EVENT_STACK + filler % (MT_EVENT_TYPES - MT_EVENT_STACK), 0, 0);
 	memcpy(record, &head, sizeof(head));
 	for (size_t i = 0; i < length; i += 8) {

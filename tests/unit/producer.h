@@ -148,6 +148,12 @@ static inline uint64_t producer_stamp(struct producer *producer)
 	return producer->stamp++;
 }
 
+/* What follows has this one. */
+static inline void producer_put_stamp(struct producer *producer)
+{
+	mt_ring_put_word(&producer->writer, 0, mt_event_stamp_word(producer_stamp(producer)));
+}
+
 /* Waits for space as preload/emit.c does; the test's other thread has to read. */
 static inline void producer_wait(struct producer *producer, uint32_t bytes)
 {
@@ -159,28 +165,25 @@ static inline void producer_fixed(struct producer *producer, enum mt_event_type 
                                   unsigned int kind, uint64_t addr, uint64_t size_bytes,
                                   uint32_t stack, uint32_t flags)
 {
-	struct mt_event_fixed event = {.size_bytes = size_bytes, .stack = stack, .flags = flags};
-	uint32_t bytes = mt_event_bytes(type, 0);
+	uint32_t at = MT_EVENT_UNIT;
 
-	producer_wait(producer, bytes);
-	event.head.stamp = producer_stamp(producer);
-	event.head.word = mt_event_word(type, kind, addr);
-	mt_ring_put(&producer->writer, 0, &event, bytes);
-	mt_ring_publish(&producer->writer, bytes);
+	producer_wait(producer, at + sizeof(struct mt_event_fixed));
+	producer_put_stamp(producer);
+	at += mt_ring_put_fixed(&producer->writer, at, mt_event_word(type, kind, addr), size_bytes,
+	                        stack, flags);
+	mt_ring_publish(&producer->writer, at);
 }
 
 static inline void producer_large(struct producer *producer, enum mt_event_type type, uint32_t id,
                                   uint64_t argument, const void *payload, uint32_t length_bytes)
 {
-	struct mt_event_large event = {
-	        .length_bytes = length_bytes, .id = id, .argument = argument};
-	uint32_t bytes = mt_event_bytes(type, length_bytes);
+	struct mt_event_large event = {mt_event_word(type, 0, 0), length_bytes, id, argument};
+	uint32_t bytes = MT_EVENT_UNIT + mt_event_bytes(type, length_bytes);
 
 	producer_wait(producer, bytes);
-	event.head.stamp = producer_stamp(producer);
-	event.head.word = mt_event_word(type, 0, 0);
-	mt_ring_put(&producer->writer, 0, &event, sizeof(event));
-	mt_ring_put(&producer->writer, sizeof(event), payload, length_bytes);
+	producer_put_stamp(producer);
+	mt_ring_put(&producer->writer, MT_EVENT_UNIT, &event, sizeof(event));
+	mt_ring_put(&producer->writer, MT_EVENT_UNIT + sizeof(event), payload, length_bytes);
 	mt_ring_publish(&producer->writer, bytes);
 }
 

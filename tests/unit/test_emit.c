@@ -84,30 +84,45 @@ struct seen {
 	unsigned char payload[MT_EVENT_PAYLOAD_MAX];
 };
 
-/* Takes the next record of a ring; false: there is none. */
+/* Takes the next record of a ring, behind its stamp; false: there is none. An ALLOC is told as a wide one is. */
 static int next(unsigned int index, struct seen *ret_seen)
 {
 	struct mt_ring *ring = &mt_segment_rings(mt_process.segment)[index];
 	const unsigned char *data = (unsigned char *)mt_process.segment + ring->offset_bytes;
-	uint64_t tail = atomic_load(&ring->tail);
+	uint64_t mask = ring->size_bytes - 1, tail = atomic_load(&ring->tail);
+	unsigned int type;
+	uint64_t narrow;
 	uint32_t bytes;
 
 	if (atomic_load(&ring->head) == tail)
 		return 0;
 	memset(ret_seen, 0, sizeof(*ret_seen));
-	mt_ring_get(data, ring->size_bytes - 1, tail, &ret_seen->event, 16);
-	bytes = mt_event_bytes(mt_event_type(ret_seen->event.head.word), 0);
+	mt_ring_get(data, mask, tail, &ret_seen->fixed.word, MT_EVENT_UNIT);
+	if (mt_event_type(ret_seen->fixed.word) == MT_EVENT_STAMP) {
+		tail += MT_EVENT_UNIT;
+		/* It is published with what it is of. */
+		assert_true(atomic_load(&ring->head) - tail >= MT_EVENT_UNIT);
+		mt_ring_get(data, mask, tail, &ret_seen->fixed.word, MT_EVENT_UNIT);
+	}
+	type = mt_event_type(ret_seen->fixed.word);
+	assert_int_not_equal(type, MT_EVENT_STAMP);
+	bytes = mt_event_bytes(type, 0);
 	assert_true(bytes > 0);
-	mt_ring_get(data, ring->size_bytes - 1, tail, &ret_seen->event, bytes);
-	if (bytes == 32 && mt_event_type(ret_seen->event.head.word) >= MT_EVENT_STACK) {
+	mt_ring_get(data, mask, tail, &ret_seen->event, bytes);
+	if (type == MT_EVENT_ALLOC) {
+		narrow = ret_seen->fixed.size_bytes;
+		ret_seen->fixed.size_bytes = (uint32_t)narrow;
+		ret_seen->fixed.stack = (uint32_t)(narrow >> 32);
+	}
+	if (type >= MT_EVENT_STACK) {
 		assert_true(ret_seen->event.length_bytes <= MT_EVENT_PAYLOAD_MAX);
-		bytes = mt_event_bytes(mt_event_type(ret_seen->event.head.word),
-		                       ret_seen->event.length_bytes);
-		mt_ring_get(data, ring->size_bytes - 1, tail + 32, ret_seen->payload, bytes - 32);
+		bytes = mt_event_bytes(type, ret_seen->event.length_bytes);
+		mt_ring_get(data, mask, tail + sizeof(ret_seen->event), ret_seen->payload,
+		            bytes - (uint32_t)sizeof(ret_seen->event));
 	}
 	assert_true(atomic_load(&ring->head) - tail >= bytes);
 	atomic_store(&ring->tail, tail + bytes);
-	return (int)mt_event_type(ret_seen->event.head.word);
+	return (int)type;
 }
 
 /* The next record that is not about modules. */
@@ -147,7 +162,7 @@ static void a_stack_is_defined_once_and_starts_at_the_caller(void **state)
 	for (int i = 0; i < times; i++)
 		allocate(0x1000 + (uintptr_t)i);
 	assert_int_equal(next_event(0, &seen), MT_EVENT_THREAD_BEGIN);
-	assert_int_equal(mt_event_addr(seen.event.head.word), gettid());
+	assert_int_equal(mt_event_addr(seen.fixed.word), gettid());
 	assert_int_equal(seen.fixed.size_bytes, 7);
 	assert_int_equal(stack_of(&seen), 3);
 	assert_int_equal(next_event(0, &stack), MT_EVENT_STACK);
@@ -155,7 +170,7 @@ static void a_stack_is_defined_once_and_starts_at_the_caller(void **state)
 	assert_true(stack.event.length_bytes >= 3 * 8);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(next_event(0, &seen), MT_EVENT_ALLOC);
-		assert_int_equal(mt_event_addr(seen.event.head.word), 0x1000 + i);
+		assert_int_equal(mt_event_addr(seen.fixed.word), 0x1000 + i);
 		assert_int_equal(seen.fixed.size_bytes, 100);
 		assert_int_equal(stack_of(&seen), stack.event.id);
 	}
@@ -195,11 +210,11 @@ static void frees_and_reallocs_are_records_without_a_stack(void **state)
 	mt_emit_realloc(MT_KIND_REALLOC, (void *)0x3010);
 	mt_emit_realloc_failed((void *)0x3010);
 	assert_int_equal(next_event(0, &seen), MT_EVENT_FREE);
-	assert_int_equal(mt_event_kind(seen.event.head.word), MT_KIND_DELETE);
-	assert_int_equal(mt_event_addr(seen.event.head.word), 0x3000);
+	assert_int_equal(mt_event_kind(seen.fixed.word), MT_KIND_DELETE);
+	assert_int_equal(mt_event_addr(seen.fixed.word), 0x3000);
 	assert_int_equal(next_event(0, &seen), MT_EVENT_REALLOC);
 	assert_int_equal(next_event(0, &seen), MT_EVENT_REALLOC_FAILED);
-	assert_int_equal(mt_event_addr(seen.event.head.word), 0x3010);
+	assert_int_equal(mt_event_addr(seen.fixed.word), 0x3010);
 }
 
 static void an_address_over_48_bits_is_counted_not_recorded(void **state)
@@ -483,8 +498,8 @@ static void a_forked_child_claims_a_slot_and_rings_of_its_own(void **state)
 	assert_int_equal(next_event(0, &seen), 0);
 	for (ring = 1; !next_event(ring, &seen); ring++)
 		;
-	assert_int_equal(mt_event_type(seen.event.head.word), MT_EVENT_THREAD_BEGIN);
-	assert_int_equal(mt_event_addr(seen.event.head.word), child);
+	assert_int_equal(mt_event_type(seen.fixed.word), MT_EVENT_THREAD_BEGIN);
+	assert_int_equal(mt_event_addr(seen.fixed.word), child);
 	assert_int_equal(next_event(ring, &seen), MT_EVENT_STACK);
 	assert_int_equal(seen.event.id, 1);
 	assert_int_equal(next_event(ring, &seen), MT_EVENT_ALLOC);
@@ -624,7 +639,9 @@ static void a_wait_that_signals_interrupt_is_no_shorter(void **state)
 /* Without the mark that it is shared, stamps there would go without a fence. */
 static void a_district_is_one_rings_until_another_writes_of_a_block_there(void **state)
 {
-	struct mt_ring_writer one = {.number = 1}, two = {.number = 2};
+	unsigned char data[64];
+	struct mt_ring_writer one = {.number = 1, .data = data, .mask = sizeof(data) - 1};
+	struct mt_ring_writer two = {.number = 2, .data = data, .mask = sizeof(data) - 1};
 	const uint64_t addr = 0x5555ull << MT_ORDER_DISTRICT_BITS;
 	_Atomic uint16_t *districts = &mt_wiped->districts[0x5555];
 
@@ -644,39 +661,56 @@ static void a_district_is_one_rings_until_another_writes_of_a_block_there(void *
 	assert_int_equal(districts[0], MT_ORDER_SHARED);
 }
 
+/* The stamp that an event gets; a new one is said in the ring. */
+static uint64_t said(struct mt_ring_writer *writer, uint32_t bytes)
+{
+	uint64_t word;
+
+	if (bytes) {
+		assert_int_equal(bytes, MT_EVENT_UNIT);
+		memcpy(&word, writer->data, sizeof(word));
+		assert_true(word == mt_event_stamp_word(writer->stamp));
+		memset(writer->data, 0, sizeof(word));
+	}
+	return writer->stamp;
+}
+
 static void a_stamp_is_used_again_while_nobody_else_can_tell(void **state)
 {
-	struct mt_ring_writer writer = {.number = 1}, other = {.number = 2};
+	unsigned char data[64];
+	struct mt_ring_writer writer = {.number = 1, .data = data, .mask = sizeof(data) - 1};
+	struct mt_ring_writer other = {.number = 2, .data = data, .mask = sizeof(data) - 1};
 	const uint64_t addr = 0x6666ull << MT_ORDER_DISTRICT_BITS;
 	uint64_t stamp;
 
 	(void)state;
 	mt_process.segment->tick = 5;
-	stamp = mt_order_stamp(&writer, addr, false);
+	stamp = said(&writer, mt_order_stamp(&writer, addr, false));
 	for (unsigned int i = 0; i < MT_ORDER_STAMP_USES; i++)
-		assert_true(mt_order_stamp(&writer, addr, false) == stamp);
-	assert_true(mt_order_stamp(&writer, addr, false) > stamp);
+		assert_int_equal(mt_order_stamp(&writer, addr, false), 0);
+	assert_true(writer.stamp == stamp);
+	assert_true(said(&writer, mt_order_stamp(&writer, addr, false)) > stamp);
 
 	/* the collector has gone on; a fork, of which the collector has not heard yet; it sleeps */
-	stamp = mt_order_early(&writer);
+	stamp = said(&writer, mt_order_early(&writer));
 	mt_process.segment->tick = 6;
-	assert_true(mt_order_early(&writer) > stamp);
-	stamp = mt_order_early(&writer);
+	assert_true(said(&writer, mt_order_early(&writer)) > stamp);
+	stamp = said(&writer, mt_order_early(&writer));
 	mt_order_renew();
-	assert_true(mt_order_early(&writer) > stamp);
-	stamp = mt_order_early(&writer);
-	assert_true(mt_order_early(&writer) > stamp);
+	assert_true(said(&writer, mt_order_early(&writer)) > stamp);
+	stamp = said(&writer, mt_order_early(&writer));
+	assert_true(said(&writer, mt_order_early(&writer)) > stamp);
 	mt_process.segment->tick = 6;
 
 	/* what is large; what another ring has written of; what threads share */
-	stamp = mt_order_early(&writer);
-	assert_true(mt_order_stamp(&writer, addr, true) > stamp);
-	stamp = mt_order_early(&writer);
+	stamp = said(&writer, mt_order_early(&writer));
+	assert_true(said(&writer, mt_order_stamp(&writer, addr, true)) > stamp);
+	stamp = said(&writer, mt_order_early(&writer));
 	mt_order_stamp(&other, addr, false);
-	assert_true(mt_order_stamp(&writer, addr, false) > stamp);
+	assert_true(said(&writer, mt_order_stamp(&writer, addr, false)) > stamp);
 	writer.share = MT_RING_SHARED;
-	stamp = mt_order_now(&writer, false);
-	assert_true(mt_order_early(&writer) > stamp);
+	stamp = said(&writer, mt_order_now(&writer, false));
+	assert_true(said(&writer, mt_order_early(&writer)) > stamp);
 
 	assert_true(mt_order_is_large(addr + 32, MT_ORDER_LARGE_BYTES));
 	assert_false(mt_order_is_large(addr + 16, MT_ORDER_LARGE_BYTES - 1));

@@ -131,11 +131,68 @@ static void an_event_s_word_gives_back_what_was_put_in(void **state)
 	assert_int_equal(mt_event_type(word), MT_EVENT_ALLOC);
 	assert_int_equal(mt_event_kind(word), MT_KIND_NEW_ARRAY);
 	assert_int_equal(mt_event_addr(word), 0x7fffdeadbeefu);
-	assert_int_equal(mt_event_bytes(MT_EVENT_FREE, 0), sizeof(struct mt_event_head));
+	assert_int_equal(mt_event_bytes(MT_EVENT_STAMP, 0), 8);
+	assert_int_equal(mt_event_bytes(MT_EVENT_FREE, 0), 8);
+	assert_int_equal(mt_event_bytes(MT_EVENT_ALLOC, 0), 16);
+	assert_int_equal(mt_event_bytes(MT_EVENT_ALLOC_WIDE, 0), 24);
 	assert_int_equal(mt_event_bytes(MT_EVENT_EXIT, 0), sizeof(struct mt_event_fixed));
-	assert_int_equal(mt_event_bytes(MT_EVENT_STACK, 8), 48);
+	assert_int_equal(mt_event_bytes(MT_EVENT_STACK, 8), 32);
+	assert_int_equal(mt_event_bytes(MT_EVENT_STACK, 9), 40);
 	assert_int_equal(mt_event_bytes(MT_EVENT_NONE, 0), 0);
 	assert_int_equal(mt_event_bytes(MT_EVENT_TYPES, 0), 0);
+}
+
+static void a_stamp_is_the_one_nearest_to_now(void **state)
+{
+	static const uint64_t nows[] = {
+	        0, 1, UINT64_C(1) << 55, UINT64_C(1) << 56, UINT64_C(3) << 56, UINT64_MAX};
+	static const int64_t distances[] = {0, 1, -1, 1000, INT64_C(1) << 54, -(INT64_C(1) << 54)};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(nows) / sizeof(nows[0]); i++)
+		for (size_t k = 0; k < sizeof(distances) / sizeof(distances[0]); k++) {
+			uint64_t stamp = nows[i] + (uint64_t)distances[k];
+			uint64_t word = mt_event_stamp_word(stamp);
+
+			assert_int_equal(mt_event_type(word), MT_EVENT_STAMP);
+			assert_true(mt_event_stamp(word, nows[i]) == stamp);
+		}
+}
+
+static void an_allocation_takes_the_form_that_has_room_for_it(void **state)
+{
+	static const struct {
+		uint64_t size_bytes;
+		uint32_t flags, bytes;
+	} cases[] = {{0, 0, 16},
+	             {UINT32_MAX, 0, 16},
+	             {UINT32_MAX + UINT64_C(1), 0, 24},
+	             {8, MT_ALLOC_OWN, 24},
+	             {UINT64_C(1) << 47, 1, 24}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unsigned char data[64] = {0};
+		struct mt_ring_writer writer = {.data = data, .mask = sizeof(data) - 1, .head = 56};
+		struct mt_event_fixed seen;
+		uint64_t narrow[2];
+
+		assert_int_equal(mt_ring_put_fixed(&writer, 0,
+		                                   mt_event_word(MT_EVENT_ALLOC, 1, 0x10),
+		                                   cases[i].size_bytes, 0x89abcdef, cases[i].flags),
+		                 cases[i].bytes);
+		if (cases[i].bytes == 16) {
+			mt_ring_get(data, sizeof(data) - 1, 56, narrow, sizeof(narrow));
+			assert_true(narrow[0] == mt_event_word(MT_EVENT_ALLOC, 1, 0x10));
+			assert_true(narrow[1] ==
+			            (UINT64_C(0x89abcdef) << 32 | cases[i].size_bytes));
+			continue;
+		}
+		mt_ring_get(data, sizeof(data) - 1, 56, &seen, sizeof(seen));
+		assert_true(seen.word == mt_event_word(MT_EVENT_ALLOC_WIDE, 1, 0x10));
+		assert_true(seen.size_bytes == cases[i].size_bytes && seen.stack == 0x89abcdef &&
+		            seen.flags == cases[i].flags);
+	}
 }
 
 int main(void)
@@ -145,6 +202,8 @@ int main(void)
 	        cmocka_unit_test(a_full_ring_has_no_space_until_it_is_read),
 	        cmocka_unit_test(a_thousand_threads_find_room_for_a_ring_each),
 	        cmocka_unit_test(an_event_s_word_gives_back_what_was_put_in),
+	        cmocka_unit_test(a_stamp_is_the_one_nearest_to_now),
+	        cmocka_unit_test(an_allocation_takes_the_form_that_has_room_for_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -273,27 +273,32 @@ static bool drain_ring(struct mt_ring *ring)
 		return false;
 	while (tail < head) {
 		union {
-			struct mt_event_head head;
+			uint64_t word;
 			struct mt_event_large large;
 			struct mt_event_fixed fixed;
 		} event;
 		uint32_t bytes;
 		unsigned int type;
 
-		mt_ring_get(data, mask, tail, &event, 16);
-		type = mt_event_type(event.head.word);
+		uint64_t stack = 0;
+
+		mt_ring_get(data, mask, tail, &event.word, sizeof(event.word));
+		type = mt_event_type(event.word);
 		bytes = mt_event_bytes(type, 0);
-		if (bytes > 16)
-			mt_ring_get(data, mask, tail, &event, sizeof(event));
+		mt_ring_get(data, mask, tail, &event, bytes);
+		if (type == MT_EVENT_ALLOC)
+			stack = event.fixed.size_bytes >> 32;
+		else if (type > MT_EVENT_ALLOC && type < MT_EVENT_THREAD_BEGIN)
+			stack = event.fixed.stack;
 		if (type >= MT_EVENT_STACK)
 			bytes = mt_event_bytes(type, event.large.length_bytes);
 		if (bytes == 0)
 			abort();
 		if (type == MT_EVENT_STACK && event.large.argument < MT_CUT_COUNT)
 			stack_of(slot, event.large.id)->cut = event.large.argument;
-		else if (type < MT_EVENT_THREAD_BEGIN && type != MT_EVENT_FREE && event.fixed.stack)
-			stack_of(slot, event.fixed.stack)->events++;
-		if (type < MT_EVENT_THREAD_BEGIN)
+		else if (stack)
+			stack_of(slot, (uint32_t)stack)->events++;
+		if (type >= MT_EVENT_FREE && type < MT_EVENT_THREAD_BEGIN)
 			counts[slot].events++;
 		ended = ended || type == MT_EVENT_EXIT;
 		tail += bytes;
