@@ -12,10 +12,22 @@
 #include <sys/mman.h>
 
 #define CAPACITY_MIN 1024u
-/* Below this (32 MiB), memory is cheaper than the branches that longer probes mispredict. */
-#define ROOMY_CAPACITY (1u << 20)
+/* Below these (8 and 32 MiB), memory is cheaper than the branches that longer probes mispredict. */
+#define SPARSE_CAPACITY (1u << 18)
+#define ROOMY_CAPACITY  (1u << 20)
 /* Larger tables are mapped, in huge pages where the kernel has them: half the cost of a miss is the TLB. */
 #define MAP_BYTES_MIN (2u << 20)
+
+/*
+ * How many entries there may be. Measured by bench/collect_rate: with 10 000 live blocks an event takes 14 ns when a
+ * quarter may be used, 19 when a half and 31 when five eighths.
+ */
+static uint64_t limit_of(uint64_t capacity)
+{
+	if (capacity < SPARSE_CAPACITY)
+		return capacity / 4;
+	return capacity < ROOMY_CAPACITY ? capacity / 2 : capacity / 8 * 5;
+}
 
 static int allocate(struct mt_live *live, uint64_t capacity)
 {
@@ -41,7 +53,7 @@ static int allocate(struct mt_live *live, uint64_t capacity)
 	live->secret = mt_map_secret();
 	live->mask = capacity - 1;
 	live->shift = (unsigned)__builtin_clzll(capacity) + 1;
-	live->limit = capacity < ROOMY_CAPACITY ? capacity / 2 : capacity / 8 * 5;
+	live->limit = limit_of(capacity);
 	return 0;
 }
 

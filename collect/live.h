@@ -5,8 +5,8 @@
  * Owned by the drain thread; a table of a process that has ended is handed on whole to the writer
  * thread. The path of every allocation and free leads through here, so it is in this header.
  *
- * Open addressing, linear probing, at most half full (5/8 when large), entries of 32 bytes, address 0 is empty. A removal
- * moves later entries of the cluster back, so there are no tombstones and a table that has seen billions
+ * Open addressing, linear probing, at most a quarter full (larger ones a half, and 5/8), entries of 32 bytes, address 0
+ * is empty. A removal moves later entries of the cluster back, so there are no tombstones and a table that has seen billions
  * of blocks is as quick as a new one.
  */
 #ifndef MT_COLLECT_LIVE_H
