@@ -81,6 +81,7 @@ int mt_ranges_copy(const struct mt_ranges *ranges, struct mt_ranges *ret_copy)
 	if (ranges->count)
 		memcpy(copy.rows, ranges->rows, ranges->count * sizeof(*copy.rows));
 	copy.count = ranges->count;
+	copy.state = ranges->state;
 	*ret_copy = copy;
 	return 0;
 }
@@ -99,6 +100,14 @@ static size_t lower(const struct mt_ranges *ranges, uint64_t addr)
 			high = middle;
 	}
 	return low;
+}
+
+/* Made of all that was added, in its order. */
+static uint64_t state_after(uint64_t state, const struct mt_range *range)
+{
+	const uint64_t words[] = {range->start, range->end, range->base, range->module};
+
+	return mt_map_hash(state, words, sizeof(words));
 }
 
 int mt_ranges_add(struct mt_ranges *ranges, const struct mt_range *range)
@@ -128,6 +137,7 @@ int mt_ranges_add(struct mt_ranges *ranges, const struct mt_range *range)
 	        (ranges->count - last) * sizeof(*ranges->rows));
 	memcpy(ranges->rows + first, kept, keep * sizeof(*kept));
 	ranges->count += keep - (last - first);
+	ranges->state = state_after(ranges->state, range);
 	return 0;
 }
 

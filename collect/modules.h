@@ -49,6 +49,7 @@ struct mt_ranges {
 	struct mt_range *rows;
 	size_t count;
 	size_t capacity;
+	uint64_t state; /* the same for the same ranges; another once one was added */
 };
 
 void mt_modules_free(struct mt_modules *modules);

@@ -80,29 +80,56 @@ static int cut_off(struct mt_stacks *stacks, uint32_t *ret_node)
 	return r;
 }
 
+static int frame_at(struct mt_stacks *stacks, const struct mt_ranges *ranges, uint64_t pc,
+                    uint32_t *ret_frame)
+{
+	/* The return address of a call that does not return may lie behind its function. */
+	const struct mt_range *range = mt_ranges_find(ranges, pc - (pc != 0));
+
+	return range ? frame_of(stacks, range->module, pc - range->base, ret_frame)
+	             : frame_of(stacks, 0, pc, ret_frame);
+}
+
+/* How many of the outermost frames are those of the stack before. */
+static size_t in_common(const struct mt_stacks_last *last, const struct mt_ranges *ranges,
+                        const uint64_t *pcs, size_t count, uint32_t cut)
+{
+	size_t most = count < last->count ? count : last->count, same = 0;
+
+	if (last->ranges != ranges->state || last->cut != cut)
+		return 0;
+	while (same < most && last->pcs[same] == pcs[count - 1 - same])
+		same++;
+	return same;
+}
+
 static int add(struct mt_stacks *stacks, const struct mt_ranges *ranges, const uint64_t *pcs,
                size_t count, uint32_t cut, uint32_t *ret_node)
 {
 	static const uint64_t nowhere[1] = {0};
-	uint32_t node = 0;
+	struct mt_stacks_last *last = &stacks->last;
+	uint32_t node;
 
 	/* A stack must have a node, also when nothing of it could be taken. */
 	if (count == 0) {
 		pcs = nowhere;
 		count = 1;
 	}
-	for (size_t i = count; i-- > 0;) {
-		/* The return address of a call that does not return may lie behind its function. */
-		const struct mt_range *range = mt_ranges_find(ranges, pcs[i] - (pcs[i] != 0));
+	last->count = (uint32_t)in_common(last, ranges, pcs, count, cut);
+	last->ranges = ranges->state;
+	last->cut = cut;
+	node = last->count ? last->nodes[last->count - 1] : 0;
+	while (last->count < count) {
+		uint64_t pc = pcs[count - 1 - last->count];
 		struct mt_node next = {.parent = node, .cut = node ? 0 : cut};
-		int r;
+		int r = frame_at(stacks, ranges, pc, &next.frame);
 
-		r = range ? frame_of(stacks, range->module, pcs[i] - range->base, &next.frame)
-		          : frame_of(stacks, 0, pcs[i], &next.frame);
 		if (r == 0)
 			r = node_of(stacks, next, &node);
 		if (r < 0)
 			return r;
+		last->pcs[last->count] = pc;
+		last->nodes[last->count++] = node;
 	}
 	*ret_node = node;
 	return 0;

@@ -15,6 +15,7 @@
 
 #include "base/map.h"
 #include "collect/modules.h"
+#include "wire/event.h"
 
 /*
  * Limits of what a session keeps of stacks: some 500 MiB in memory. Beyond, a stack whose frames are not all
@@ -37,6 +38,15 @@ struct mt_node {
 	uint32_t cut; /* enum mt_cut, on the outermost node */
 };
 
+/* The stack that was added last, outermost first. */
+struct mt_stacks_last {
+	uint64_t ranges; /* mt_ranges.state */
+	uint32_t cut;
+	uint32_t count;
+	uint64_t pcs[MT_EVENT_FRAMES_MAX];
+	uint32_t nodes[MT_EVENT_FRAMES_MAX];
+};
+
 struct mt_stacks {
 	struct mt_frame *frames;
 	size_t frame_count;
@@ -51,6 +61,7 @@ struct mt_stacks {
 	uint32_t *settled; /* nodes that changed after they were taken */
 	size_t settled_count;
 	size_t settled_capacity;
+	struct mt_stacks_last last;
 	bool is_full;     /* a limit is reached */
 	uint64_t cut_off; /* stacks that met it */
 };
@@ -58,8 +69,8 @@ struct mt_stacks {
 void mt_stacks_free(struct mt_stacks *stacks);
 
 /*
- * Finds or adds the stack of `pcs`, innermost first, which are return addresses of a process with these
- * ranges. 0 or -ENOMEM.
+ * Finds or adds the stack of `pcs`, innermost first and MT_EVENT_FRAMES_MAX at most, which are return addresses of a
+ * process with these ranges. What it has in common with the stack before it is not looked up again. 0 or -ENOMEM.
  */
 int mt_stacks_add(struct mt_stacks *stacks, const struct mt_ranges *ranges, const uint64_t *pcs,
                   size_t count, uint32_t cut, uint32_t *ret_node);

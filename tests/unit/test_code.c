@@ -225,6 +225,67 @@ static void modules_and_what_is_loaded_at_a_time_have_limits(void **state)
 	mt_ranges_free(&ranges);
 }
 
+/* The frames and the cut that a node's path says, against those of the addresses themselves. */
+static void assert_path(const struct mt_stacks *stacks, const struct mt_ranges *ranges,
+                        const uint64_t *pcs, size_t count, uint32_t cut, uint32_t node)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct mt_frame *frame = &stacks->frames[stacks->nodes[node].frame];
+		const struct mt_range *range = mt_ranges_find(ranges, pcs[i] - 1);
+
+		assert_int_equal(frame->module, range ? range->module : 0);
+		assert_true(frame->offset == pcs[i] - (range ? range->base : 0));
+		assert_int_equal(stacks->nodes[node].cut, i == count - 1 ? cut : 0);
+		node = stacks->nodes[node].parent;
+	}
+	assert_int_equal(node, 0);
+}
+
+/* Stacks of two processes in turn, which change little from one to the next, while modules come and go. */
+static void what_stacks_have_in_common_is_taken_from_the_one_before(void **state)
+{
+	struct mt_stacks stacks = {0};
+	struct mt_ranges ranges[2] = {{0}, {0}};
+	uint64_t pcs[12], seed = 9;
+	size_t count = 0;
+
+	(void)state;
+	for (uint32_t round = 0; round < 20000; round++) {
+		size_t inner = random_below(&seed, count + 1);
+		size_t outer = count - inner, grown = random_below(&seed, 13 - outer);
+		struct mt_ranges *of = &ranges[random_below(&seed, 8) == 0];
+		uint32_t cut = random_below(&seed, 10) == 0 ? MT_CUT_DEPTH : MT_CUT_NONE, node;
+
+		if (random_below(&seed, 50) == 0) {
+			uint64_t start = random_below(&seed, 100);
+			struct mt_range range = {start, start + 30, start, 1 + round % 3};
+
+			assert_int_equal(mt_ranges_add(of, &range), 0);
+		}
+		/* The outer frames stay; new ones in place of the inner ones. */
+		memmove(pcs + grown, pcs + inner, outer * sizeof(*pcs));
+		count = outer + grown;
+		for (size_t i = 0; i < grown; i++)
+			pcs[i] = 1 + random_below(&seed, 120);
+		assert_int_equal(mt_stacks_add(&stacks, of, pcs, count, cut, &node), 0);
+		if (count)
+			assert_path(&stacks, of, pcs, count, cut, node);
+	}
+	/* Each is there once. */
+	for (size_t i = 1; i < stacks.node_count; i++) {
+		uint32_t found;
+
+		assert_true(
+		        mt_map_find(&stacks.node_index,
+		                    (uint64_t)stacks.nodes[i].parent << 32 | stacks.nodes[i].frame,
+		                    stacks.nodes[i].cut, &found));
+		assert_int_equal(found, i);
+	}
+	mt_stacks_free(&stacks);
+	mt_ranges_free(&ranges[0]);
+	mt_ranges_free(&ranges[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +297,7 @@ int main(void)
 	        cmocka_unit_test(an_address_in_no_module_is_kept_as_it_is),
 	        cmocka_unit_test(a_stack_of_no_frames_has_a_node_too),
 	        cmocka_unit_test(a_promised_stack_becomes_what_it_stood_for),
+	        cmocka_unit_test(what_stacks_have_in_common_is_taken_from_the_one_before),
 	        cmocka_unit_test(without_room_a_new_stack_has_no_frames_and_a_known_one_does),
 	        cmocka_unit_test(modules_and_what_is_loaded_at_a_time_have_limits),
 	};
