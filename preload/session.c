@@ -484,6 +484,7 @@ static bool adopt(void)
 		struct mt_slot *slot = &slots[index];
 		uint32_t generation;
 
+		mt_segment_use_slot(segment, index);
 		if (!atomic_compare_exchange_strong(&slot->state, &state, MT_SLOT_CLAIMING))
 			continue;
 		generation = atomic_fetch_add(&slot->generation, 1) + 1;
