@@ -173,9 +173,14 @@ static const char session_sql[] = "INSERT INTO session (id, memtrace, origin_utc
                                   " VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'recording', ?, ?)";
 static const char state_sql[] = "UPDATE session SET state = ?";
 
+/* The database, its log, the log's index, and what holds on to the log. */
+#define DESCRIPTORS 4u
+
 struct mt_writer {
 	sqlite3 *db; /* NULL before mt_writer_open() */
 	char *path;
+	int kept_fds
+	        [DESCRIPTORS]; /* so that there are some when SQLite opens the file; 0: not kept */
 	sqlite3_stmt *statements[STATEMENTS];
 	char error[256];
 	bool is_resting; /* closed but for the handle (mt_writer_rest) */
@@ -507,6 +512,28 @@ static int open_file(struct mt_writer *writer)
 	return r < 0 ? r : check_journals(writer, writer->path);
 }
 
+static void give_descriptors_back(struct mt_writer *writer)
+{
+	for (size_t i = 0; i < DESCRIPTORS; i++) {
+		if (writer->kept_fds[i] > 0)
+			close(writer->kept_fds[i]);
+		writer->kept_fds[i] = 0;
+	}
+}
+
+static int keep_descriptors(struct mt_writer *writer, const char *path)
+{
+	for (size_t i = 0; i < DESCRIPTORS; i++) {
+		int fd = i ? fcntl(writer->kept_fds[0], F_DUPFD_CLOEXEC, 3)
+		           : open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+		if (fd < 0)
+			return -errno;
+		writer->kept_fds[i] = fd;
+	}
+	return 0;
+}
+
 int mt_writer_open(struct mt_writer *writer)
 {
 	int r;
@@ -515,6 +542,7 @@ int mt_writer_open(struct mt_writer *writer)
 		return 0;
 	/* Its count of memory in use takes a lock for each allocation, and nobody asks for it. */
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	give_descriptors_back(writer);
 	r = open_file(writer);
 	if (r < 0) {
 		sqlite3_close(writer->db);
@@ -525,6 +553,7 @@ int mt_writer_open(struct mt_writer *writer)
 
 static void forget(struct mt_writer *writer)
 {
+	give_descriptors_back(writer);
 	mt_journals_free(&writer->journals);
 	free(writer->path);
 	free(writer);
@@ -546,6 +575,8 @@ int mt_writer_create(const char *path, const struct mt_writer_session *session,
 	r = check_journals(writer, path);
 	if (r == 0)
 		r = make_file(writer, session);
+	if (r == 0)
+		r = keep_descriptors(writer, path);
 	if (r < 0) {
 		mt_error_set(ret_error, r, "%s: %s", path,
 		             writer->error[0] ? writer->error : strerror(-r));
