@@ -12,7 +12,6 @@
 void mt_ledger_init(struct mt_ledger *ledger, struct mt_segment *segment, enum mt_clock clock,
                     uint32_t point_ms, struct mt_mailbox *to_service)
 {
-	memset(ledger, 0, sizeof(*ledger));
 	ledger->segment = segment;
 	ledger->sample_bytes = segment->sample_bytes;
 	ledger->wants_free_stacks = segment->first_gate & MT_GATE_FREE_STACKS;

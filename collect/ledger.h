@@ -30,6 +30,7 @@ struct mt_ledger {
 	struct mt_forks forks;
 	struct mt_process *first; /* all that are not released */
 	struct mt_process *by_slot[MT_SLOTS];
+	uint32_t slot_count; /* that there are to look at */
 	struct mt_mailbox *to_service;
 	bool service_has_mail; /* wake it at the end of the round */
 	uint64_t now_ns;       /* CLOCK_MONOTONIC at the start of the round */
@@ -72,7 +73,7 @@ static inline void mt_ledger_beat(struct mt_segment *segment)
  */
 void mt_ledger_weigh(struct mt_ledger *ledger);
 
-/* point_ms: milliseconds between two points of the timeline. */
+/* *ledger is zeroed memory. point_ms: milliseconds between two points of the timeline. */
 void mt_ledger_init(struct mt_ledger *ledger, struct mt_segment *segment, enum mt_clock clock,
                     uint32_t point_ms, struct mt_mailbox *to_service);
 void mt_ledger_free(struct mt_ledger *ledger);

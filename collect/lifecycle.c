@@ -196,7 +196,8 @@ bool mt_lifecycle_scan(struct mt_ledger *ledger)
 	struct mt_slot *slots = mt_segment_slots(ledger->segment);
 	bool is_claiming = false;
 
-	for (uint32_t i = 0; i < MT_SLOTS; i++) {
+	ledger->slot_count = mt_segment_slot_count(ledger->segment, ledger->slot_count);
+	for (uint32_t i = 0; i < ledger->slot_count; i++) {
 		uint32_t state = atomic_load_explicit(&slots[i].state, memory_order_acquire);
 
 		if (state == MT_SLOT_CLAIMING)

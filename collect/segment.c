@@ -88,6 +88,7 @@ int mt_segment_claim(struct mt_segment *segment, uint32_t pid, uint64_t stamp, u
 		struct mt_slot *slot = &mt_segment_slots(segment)[index];
 		uint32_t state = MT_SLOT_FREE;
 
+		mt_segment_use_slot(segment, index);
 		if (!atomic_compare_exchange_strong(&slot->state, &state, MT_SLOT_CLAIMING))
 			continue;
 		*ret_slot = index;
@@ -133,6 +134,7 @@ static void wake_all(_Atomic uint32_t *futex)
 void mt_segment_close(struct mt_segment *segment)
 {
 	uint32_t count = atomic_load(&segment->ring_count);
+	uint32_t slots = mt_segment_slot_count(segment, 0);
 
 	/* seq_cst, before the counts: a writer that looked too early finds them changed. */
 	atomic_store(&segment->closed, 1);
@@ -142,7 +144,7 @@ void mt_segment_close(struct mt_segment *segment)
 		atomic_fetch_add(&ring->space, 1);
 		wake_all(&ring->space);
 	}
-	for (uint32_t i = 0; i < MT_SLOTS; i++) {
+	for (uint32_t i = 0; i < slots; i++) {
 		struct mt_slot *slot = &mt_segment_slots(segment)[i];
 
 		if (atomic_load(&slot->state) == MT_SLOT_LIVE)

@@ -142,13 +142,10 @@ static void open_socket(struct mt_session *session)
 
 int mt_session_listen(struct mt_session *session)
 {
-	memset(session, 0, sizeof(*session));
 	session->listen_fd = session->epoll_fd = session->event_fd = session->signal_fd = -1;
 	session->spare_fd = -1;
 	for (uint32_t i = 0; i < MT_SESSION_CLIENTS; i++)
 		session->clients[i].fd = -1;
-	for (uint32_t i = 0; i < MT_SLOTS; i++)
-		session->watches[i].pidfd = -1;
 	mt_mailbox_init(&session->mail);
 	if (getrandom(session->token, sizeof(session->token), 0) != sizeof(session->token))
 		return -errno;
@@ -190,11 +187,11 @@ void mt_session_close(struct mt_session *session)
 	for (uint32_t i = 0; i < MT_SESSION_CLIENTS; i++)
 		if (session->clients[i].fd >= 0)
 			close(session->clients[i].fd);
-	for (uint32_t i = 0; i < MT_SLOTS; i++)
-		if (session->watches[i].pidfd >= 0)
+	for (uint32_t i = 0; i < session->slot_count; i++) {
+		if (session->watches[i].pidfd > 0)
 			close(session->watches[i].pidfd);
-	for (uint32_t i = 0; i < MT_SLOTS; i++)
 		free(session->watches[i].oom_file);
+	}
 	if (session->listen_fd >= 0)
 		close(session->listen_fd);
 	if (session->socket_path[0])

@@ -23,7 +23,7 @@
 struct mt_watch {
 	uint32_t generation;
 	pid_t pid;
-	int pidfd; /* -1: cannot be watched, or has gone */
+	int pidfd; /* 0 (which is never one): cannot be watched, or has gone */
 	bool is_used;
 	bool was_joined;    /* over the socket; else it is a forked child */
 	bool is_gone;       /* the drain thread was told */
@@ -76,6 +76,7 @@ struct mt_session {
 	char *follow;      /* the option follow=; owned */
 	bool has_first;    /* follow=first: it has come */
 	struct mt_watch watches[MT_SLOTS];
+	uint32_t slot_count; /* slots, and watches, that there are to look at */
 	uint32_t watched; /* used ones */
 	int spare_fd;     /* given up for a moment to turn a client away when there are no more */
 	struct mt_client clients[MT_SESSION_CLIENTS];
@@ -93,7 +94,7 @@ struct mt_session {
 };
 
 /*
- * Makes the socket and the token. Without a socket the session goes on, socket_path being "". 0 or -errno; before
+ * *session is zeroed memory, of which most is never touched. Makes the socket and the token. Without a socket the session goes on, socket_path being "". 0 or -errno; before
  * anything else, and to be closed if that fails.
  */
 int mt_session_listen(struct mt_session *session);

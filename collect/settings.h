@@ -21,7 +21,7 @@ struct mt_settings {
 	const char *folder;       /* what output= is relative to; NULL: not given */
 	const char *command;      /* of the program, for the default name */
 	pid_t pid;                /* 0: not given */
-	bool stays;               /* in the foreground, for debuggers and tests */
+	bool stays;               /* does not detach itself: whoever started it has done so, or wants it there */
 	struct mt_options options;
 	char *mistakes[MT_SETTINGS_MISTAKES]; /* sentences; owned */
 	size_t mistake_count;

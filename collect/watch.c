@@ -27,6 +27,12 @@
 /* From its start until it claims a slot, a child may be kept waiting for this long. */
 #define CLAIM_NS 10000000000ll
 
+/* How many slots may have a process that we watch, or one that has claimed it unheard. */
+static uint32_t slot_count(struct mt_session *session)
+{
+	return session->slot_count = mt_segment_slot_count(session->segment, session->slot_count);
+}
+
 static void tell_drain(struct mt_session *session, const struct mt_mail *mail)
 {
 	mt_mailbox_post(&session->collector->mail, mail);
@@ -37,11 +43,11 @@ static void tell_drain(struct mt_session *session, const struct mt_mail *mail)
 
 static void close_pidfd(struct mt_session *session, struct mt_watch *watch)
 {
-	if (watch->pidfd < 0)
+	if (watch->pidfd <= 0)
 		return;
 	epoll_ctl(session->epoll_fd, EPOLL_CTL_DEL, watch->pidfd, NULL);
 	close(watch->pidfd);
-	watch->pidfd = -1;
+	watch->pidfd = 0;
 }
 
 static void tell_gone(struct mt_session *session, uint32_t slot, const struct mt_host_end *end)
@@ -69,7 +75,7 @@ void mt_watch_ended(struct mt_session *session, uint32_t slot)
 	struct mt_watch *watch = &session->watches[slot];
 	struct mt_host_end end;
 
-	if (slot >= MT_SLOTS || !watch->is_used || watch->pidfd < 0)
+	if (slot >= MT_SLOTS || !watch->is_used || watch->pidfd <= 0)
 		return;
 	mt_host_end(watch->pid, watch->pidfd, &end);
 	/* Where nobody can say of what it died, that it vanished just then is enough to say "likely", too. */
@@ -86,6 +92,8 @@ static void start_watch(struct mt_session *session, uint32_t slot, uint32_t gene
 {
 	struct mt_watch *watch = &session->watches[slot];
 
+	if (slot >= session->slot_count)
+		session->slot_count = slot + 1;
 	if (!watch->is_used)
 		session->watched++;
 	/* A slot that looked free and is not: who writes to the segment may say so of any. */
@@ -94,7 +102,7 @@ static void start_watch(struct mt_session *session, uint32_t slot, uint32_t gene
 	mt_probe_remove(&session->collector->probe, slot, watch->generation);
 	*watch = (struct mt_watch){
 	        .generation = generation, .pid = pid, .pidfd = pidfd, .is_used = true};
-	if (pidfd < 0)
+	if (pidfd <= 0)
 		return;
 	watch->oom_file = mt_host_oom_file("", pid);
 	if (watch->oom_file)
@@ -116,7 +124,7 @@ static bool is_unheard(struct mt_session *session, uint32_t slot, pid_t pid)
 
 static uint32_t find_unheard(struct mt_session *session, pid_t pid)
 {
-	for (uint32_t i = 0; i < MT_SLOTS; i++)
+	for (uint32_t i = 0; i < slot_count(session); i++)
 		if (!session->watches[i].is_used && is_unheard(session, i, pid))
 			return i;
 	return MT_SLOTS;
@@ -127,7 +135,7 @@ static uint32_t find_pid(struct mt_session *session, pid_t pid)
 {
 	if (pid <= 0)
 		return MT_SLOTS;
-	for (uint32_t i = 0; i < MT_SLOTS; i++) {
+	for (uint32_t i = 0; i < slot_count(session); i++) {
 		const struct mt_watch *watch = &session->watches[i];
 
 		if (watch->is_used ? watch->pid == pid && !watch->is_gone
@@ -170,7 +178,7 @@ static void replace(struct mt_session *session, uint32_t slot, pid_t pid)
 	static const struct mt_host_end executed = {"exec", MT_MAIL_UNKNOWN, MT_MAIL_UNKNOWN};
 
 	if (!session->watches[slot].is_used)
-		start_watch(session, slot, generation_of(session, slot), pid, -1);
+		start_watch(session, slot, generation_of(session, slot), pid, 0);
 	tell_gone(session, slot, &executed);
 }
 
@@ -396,7 +404,7 @@ static void watch_child(struct mt_session *session, const struct mt_mail *mail)
 	pid = real_pid(session, mail);
 	pidfd = pid > 0 ? mt_host_pidfd(pid) : -ESRCH;
 	start_watch(session, mail->slot, mail->generation, pid > 0 ? pid : mail->pid,
-	            pidfd < 0 ? -1 : pidfd);
+	            pidfd < 0 ? 0 : pidfd);
 	if (pidfd < 0)
 		tell_gone(session, mail->slot, &unknown);
 	else if (pid != mail->pid)
@@ -456,7 +464,7 @@ static void keep_outcome(struct mt_session *session, const struct mt_mail *mail)
 
 bool mt_watch_owes(struct mt_session *session, pid_t pid)
 {
-	for (uint32_t i = 0; i < MT_SLOTS; i++) {
+	for (uint32_t i = 0; i < slot_count(session); i++) {
 		const struct mt_watch *watch = &session->watches[i];
 
 		if (watch->is_used ? watch->pid == pid && !watch->has_ended
@@ -468,7 +476,7 @@ bool mt_watch_owes(struct mt_session *session, pid_t pid)
 
 bool mt_watch_has_others(struct mt_session *session, pid_t pid)
 {
-	for (uint32_t i = 0; i < MT_SLOTS; i++) {
+	for (uint32_t i = 0; i < slot_count(session); i++) {
 		const struct mt_watch *watch = &session->watches[i];
 
 		if (watch->is_used && watch->pid != pid && !watch->is_gone)

@@ -74,12 +74,47 @@ static inline void need_real(void)
 		mt_real_init();
 }
 
+/* A sample is recorded, and no operator new has called us: then most calls leave nothing to be recorded. */
+static inline bool is_sampled(void)
+{
+	return mt_gate_samples() && mt_likely(!mt_tls.outer_kind);
+}
+
+/* The rest of a call of which something is to be recorded after all. Not a tail call: `caller` stands in the hook's frame. */
+MT_COLD static void *record_sampled(const struct mt_caller *caller, void *block, size_t size_bytes,
+                                    uint32_t begin)
+{
+	if (block)
+		record(caller, block, size_bytes, begin);
+	return block;
+}
+
+/* Apart from the way of calls that are recorded: what those keep over the real call need not be kept here. */
+#define RETURN_SAMPLED(kind, real_call, size_bytes)                                             \
+	do {                                                                                    \
+		uint32_t end = mt_tls.trail_end;                                                \
+		void *given;                                                                    \
+                                                                                                \
+		mt_growth_before();                                                             \
+		given = real_call;                                                              \
+		if (mt_likely(given != NULL) &&                                                 \
+		    mt_likely(mt_gate_passes_alloc(given, size_bytes, end)))                    \
+			return given;                                                           \
+		return record_sampled(&(struct mt_caller){kind, __builtin_return_address(0), 0, \
+		                                          __builtin_frame_address(0)},          \
+		                      given, size_bytes, end);                                  \
+	} while (0)
+
 MT_HOOK void *malloc(size_t size)
 {
-	struct mt_caller caller = CALLER(MT_KIND_MALLOC, size, 1);
-	uint32_t begin = mt_tls.trail_end;
+	struct mt_caller caller;
+	uint32_t begin;
 	void *block;
 
+	if (is_sampled())
+		RETURN_SAMPLED(MT_KIND_MALLOC, mt_real.malloc(size), size);
+	caller = CALLER(MT_KIND_MALLOC, size, 1);
+	begin = mt_tls.trail_end;
 	mt_growth_before();
 	block = mt_real.malloc(size);
 	if (mt_likely(block != NULL))
@@ -89,10 +124,14 @@ MT_HOOK void *malloc(size_t size)
 
 MT_HOOK void *calloc(size_t count, size_t size)
 {
-	struct mt_caller caller = CALLER(MT_KIND_CALLOC, count * size, 1);
-	uint32_t begin = mt_tls.trail_end;
+	struct mt_caller caller;
+	uint32_t begin;
 	void *block;
 
+	if (is_sampled())
+		RETURN_SAMPLED(MT_KIND_CALLOC, mt_real.calloc(count, size), count * size);
+	caller = CALLER(MT_KIND_CALLOC, count * size, 1);
+	begin = mt_tls.trail_end;
 	mt_growth_before();
 	block = mt_real.calloc(count, size);
 	if (mt_likely(block != NULL))
@@ -175,14 +214,23 @@ MT_COLD static void free_with_stack(void *block)
 	mt_real.free(block);
 }
 
-MT_HOOK void free(void *block)
+__attribute__((noinline)) static void free_recorded(void *block)
 {
-	need_real();
 	if (mt_unlikely(record_free(block))) {
 		free_with_stack(block);
 		return;
 	}
 	mt_real.free(block);
+}
+
+/* By tail calls alone: so a free that a sample leaves out keeps nothing across a call, and makes no room for that. */
+MT_HOOK void free(void *block)
+{
+	need_real();
+	if (mt_gate_samples() && mt_likely(block != NULL) && mt_likely(mt_gate_passes_free(block)))
+		mt_real.free(block);
+	else
+		free_recorded(block);
 }
 
 #define RECORD_FREE(block)                                                                     \

@@ -14,6 +14,7 @@
 #define MT_PRELOAD_RELEASE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,9 +35,14 @@ void mt_release_chunk(const void *block);
 /* A block that is not small is about to be freed by libc. */
 void mt_release_heap(const void *block);
 
+static inline bool mt_release_looks_at(const void *block)
+{
+	return ((uintptr_t)block & 4095) == MT_RELEASE_CHUNK_OFFSET;
+}
+
 static inline void mt_release_before_free(const void *block)
 {
-	if (mt_unlikely(((uintptr_t)block & 4095) == MT_RELEASE_CHUNK_OFFSET))
+	if (mt_unlikely(mt_release_looks_at(block)))
 		mt_release_chunk(block);
 }
 

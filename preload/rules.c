@@ -26,6 +26,11 @@
 #define LEVEL_STEP_BITS 3u
 #define GROUP           8u
 #define LEAVING         8u
+/* What is known to be in use of the table, by pages. */
+#define PAGE_ENTRIES 512u
+#define PAGES        ((((1u << LEVEL_STEP_BITS) + 1) << MT_RULES_LEVEL0_BITS) / PAGE_ENTRIES)
+
+static_assert(LEVELS == 2, "as PAGES has it");
 
 _Atomic uint64_t *mt_rules;
 _Atomic uint64_t mt_rules_wide[MT_RULES_WIDE];
@@ -38,7 +43,8 @@ struct leaving {
 
 static struct {
 	_Atomic uint32_t wide_count;
-	_Atomic uint32_t kept; /* entries put in since the table was empty */
+	_Atomic uint32_t kept;                    /* entries put in since the table was empty */
+	_Atomic uint64_t used[(PAGES + 63) / 64]; /* pages that ever held one, by bits */
 	_Atomic uint32_t leaving_count;
 	struct leaving leaving[LEAVING];
 } rules;
@@ -63,16 +69,26 @@ int mt_rules_init(void)
 	return mt_rules ? 0 : -errno;
 }
 
-/* Level 1 is only touched once something had to be put there. */
+static void forget_page(size_t page)
+{
+	_Atomic uint64_t *entries = mt_rules + page * PAGE_ENTRIES;
+
+	for (size_t i = 0; i < PAGE_ENTRIES; i++)
+		if (atomic_load_explicit(&entries[i], memory_order_relaxed))
+			atomic_store_explicit(&entries[i], 0, memory_order_relaxed);
+}
+
+/* Most of the table was never written to: a look at each page would be a fault, and 2 ms at the end of each program. */
 void mt_rules_forget(void)
 {
-	size_t count = all_entries();
-
+	/* acquire: the pages of what is counted; partner: put() */
 	if (!mt_rules || !atomic_exchange(&rules.kept, 0))
 		return;
-	for (size_t i = 0; i < count; i++)
-		if (atomic_load_explicit(&mt_rules[i], memory_order_relaxed))
-			atomic_store_explicit(&mt_rules[i], 0, memory_order_relaxed);
+	for (size_t page = 0; page < PAGES; page++)
+		if (atomic_load_explicit(&rules.used[page / 64], memory_order_relaxed) >>
+		            page % 64 &
+		    1)
+			forget_page(page);
 }
 
 void mt_rules_forget_object(const void *address)
@@ -195,13 +211,17 @@ static uint64_t encode(struct mt_rule rule)
 static void put(_Atomic uint64_t *entry, uintptr_t pc, struct mt_rule rule)
 {
 	uint64_t bits = encode(rule);
+	size_t page = (size_t)(entry - mt_rules) / PAGE_ENTRIES;
+	uint64_t page_bit = 1ull << page % 64;
 
 	if (bits == 0)
 		return;
+	if (!(atomic_load_explicit(&rules.used[page / 64], memory_order_relaxed) & page_bit))
+		atomic_fetch_or_explicit(&rules.used[page / 64], page_bit, memory_order_relaxed);
 	/* release: mt_rules_wide; partner: mt_rules_find() */
 	atomic_store_explicit(entry, bits | pc, memory_order_release);
 	/* Afterwards, so that mt_rules_forget() never leaves an entry uncounted. */
-	atomic_fetch_add_explicit(&rules.kept, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&rules.kept, 1, memory_order_release);
 }
 
 __attribute__((noinline)) struct mt_rule mt_rules_find_slow(uintptr_t pc, bool *ret_lasts)

@@ -85,6 +85,18 @@ static inline bool mt_sample_skips(size_t size_bytes)
 	return tls->sample_left >= 0 && !tls->own;
 }
 
+/* Likewise, but counts down only where no point falls into this block. */
+static inline bool mt_sample_skips_surely(size_t size_bytes)
+{
+	struct mt_tls *tls = &mt_tls;
+	int64_t left = tls->sample_left - mt_sample_bytes(size_bytes);
+
+	if (left < 0 || tls->own)
+		return false;
+	tls->sample_left = left;
+	return true;
+}
+
 /* MT_FREE_LATER unless this thread allocated the block and nothing since. */
 static inline unsigned int mt_sample_later(const void *block)
 {

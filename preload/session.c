@@ -2,10 +2,10 @@
 /*
  * session.c - find, start or join the collector.
  *
- * The collector is started by a raw clone() without an exit signal, so that the program never sees a
- * SIGCHLD or a child to wait for; it detaches itself (collect/collector.c), and its first process, the one
- * that we waited for, is gone before the constructor returns. Where it would come back to the program as an orphan,
- * see keep_collector().
+ * The collector is started by a process between, which is cloned without an exit signal, so that the program never
+ * sees a SIGCHLD or a child to wait for, and which is gone before the constructor goes on. Both share this process's
+ * memory until the collector has exec'd, as after vfork(): to copy its page tables twice took 1.5 ms. Where the
+ * collector would come back to the program as an orphan, see keep_collector().
  */
 #include "preload/session.h"
 
@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <link.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -291,26 +292,79 @@ static bool is_for_collector(const char *entry)
 	return strncmp(entry, "MEMTRACE_", 9) != 0;
 }
 
-/*
- * In the cloned child: becomes the collector, with the socket as its standard input. Its environment is what
- * is_for_collector() leaves of this copy's.
- */
-static _Noreturn void become_collector(int socket_fd, const char *path, char *const *arguments)
-{
-	char **environment = (char **)mt_config.environment;
-	size_t kept = 0;
+/* A collector to be started. */
+struct launch {
+	int socket_fd; /* its end */
+	const char *path;
+	char *const *arguments;
+	char **environment; /* what is_for_collector() leaves of ours */
+	size_t environment_bytes;
+	long pid; /* or -errno */
+};
 
-	for (char **entry = environment; *entry; entry++)
-		if (is_for_collector(*entry))
-			environment[kept++] = *entry;
-	environment[kept] = NULL;
-	if (socket_fd == STDIN_FILENO)
-		fcntl(socket_fd, F_SETFD, 0);
+static int choose_environment(struct launch *launch)
+{
+	char *const *from = mt_config.environment;
+	size_t count = 0, kept = 0;
+	char **chosen;
+
+	while (from[count])
+		count++;
+	launch->environment_bytes = (count + 1) * sizeof(*chosen);
+	chosen = mt_real.mmap(NULL, launch->environment_bytes, PROT_READ | PROT_WRITE,
+	                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (chosen == MAP_FAILED)
+		return -errno;
+	for (size_t i = 0; i < count; i++)
+		if (is_for_collector(from[i]))
+			chosen[kept++] = from[i];
+	launch->environment = chosen;
+	return 0;
+}
+
+/* In the cloned child, maybe in this process's memory: becomes the collector, with the socket as its standard input. */
+static _Noreturn int become_collector(void *context)
+{
+	const struct launch *launch = context;
+
+	syscall(SYS_setsid);
+	if (launch->socket_fd == STDIN_FILENO)
+		fcntl(launch->socket_fd, F_SETFD, 0);
 	else
-		dup2(socket_fd, STDIN_FILENO);
-	mt_real.execve(path, arguments, environment);
+		dup2(launch->socket_fd, STDIN_FILENO);
+	mt_real.execve(launch->path, launch->arguments, launch->environment);
 	for (;;)
 		syscall(SYS_exit_group, 127);
+}
+
+/* For two children in this process's memory, one after the other. */
+#define STACK_BYTES 16384u
+_Alignas(64) static unsigned char stacks[2][STACK_BYTES];
+
+/* In the process between, which this one waits for: the collector is nobody's child when it ends. */
+static _Noreturn int detach_collector(void *context)
+{
+	struct launch *launch = context;
+
+	launch->pid = clone(become_collector, stacks[1] + STACK_BYTES,
+	                    CLONE_VM | CLONE_VFORK | SIGCHLD, launch);
+	if (launch->pid < 0)
+		launch->pid = -errno;
+	for (;;)
+		syscall(SYS_exit_group, 0);
+}
+
+/* Returns once the collector has exec'd, or could not. 0 or -errno. */
+static int launch_detached(struct launch *launch)
+{
+	long between =
+	        clone(detach_collector, stacks[0] + STACK_BYTES, CLONE_VM | CLONE_VFORK, launch);
+
+	if (between < 0)
+		return -errno;
+	while (syscall(SYS_wait4, between, NULL, __WALL, NULL) < 0 && errno == EINTR)
+		;
+	return launch->pid < 0 ? (int)launch->pid : 0;
 }
 
 /* Do orphans become this process's children? */
@@ -328,7 +382,7 @@ static bool adopts_orphans(void)
  * process that does nothing but wait: a child without an exit signal, which no wait() sees; the collector's
  * execve would have given it one.
  */
-static _Noreturn void keep_collector(int socket_fd, const char *path, char *const *arguments)
+static _Noreturn void keep_collector(struct launch *launch)
 {
 	uint64_t all_signals = ~0ull;
 	long child;
@@ -337,11 +391,11 @@ static _Noreturn void keep_collector(int socket_fd, const char *path, char *cons
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all_signals, NULL, sizeof(all_signals));
 	child = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 	if (child == 0)
-		become_collector(socket_fd, path, arguments);
+		become_collector(launch);
 	syscall(SYS_prctl, PR_SET_NAME, "memtrace-keeper");
 	syscall(SYS_chdir, "/");
 	/* Before Linux 5.9 it keeps the program's descriptors: there is no cheap way to know them. */
-	close(socket_fd);
+	close(launch->socket_fd);
 	syscall(SYS_close_range, 0u, ~0u, 0u);
 	while (child > 0 && (syscall(SYS_wait4, child, NULL, 0, NULL) >= 0 || errno == EINTR))
 		;
@@ -349,16 +403,25 @@ static _Noreturn void keep_collector(int socket_fd, const char *path, char *cons
 		syscall(SYS_exit_group, 0);
 }
 
+static int launch_kept(struct launch *launch)
+{
+	long keeper = syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+
+	if (keeper == 0)
+		keep_collector(launch);
+	return keeper < 0 ? -errno : 0;
+}
+
 static int start_session(void)
 {
 	static char path[PATH_MAX], folder[PATH_MAX + 16] = "--folder=", options[PATH_MAX];
 	static char command[256] = "--command=", pid[32] = "--pid=", stay[] = "--stay";
+	struct launch launch = {.path = path};
 	const char *executed = (const char *)getauxval(AT_EXECFN);
 	const char *slash = executed ? strrchr(executed, '/') : NULL;
 	bool is_kept = adopts_orphans();
-	char *arguments[] = {path, folder, command, pid, options, is_kept ? stay : NULL, NULL};
+	char *arguments[] = {path, folder, command, pid, options, stay, NULL};
 	int pair[2];
-	long child;
 	int error;
 
 	if (syscall(SYS_getcwd, folder + 9, PATH_MAX) < 0)
@@ -373,24 +436,24 @@ static int start_session(void)
 	append_number(pid, sizeof(pid), 6, (unsigned long)getpid());
 	append(options, sizeof(options), append(options, sizeof(options), 0, "--options="),
 	       mt_config.options);
+	error = choose_environment(&launch);
+	if (error)
+		return error;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return -errno;
-	child = syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
-	if (child == 0 && is_kept)
-		keep_collector(pair[1], path, arguments);
-	if (child == 0)
-		become_collector(pair[1], path, arguments);
-	error = child >= 0 ? 0 : errno == EAGAIN ? -EUSERS : -errno;
+	launch.socket_fd = pair[1];
+	launch.arguments = arguments;
+	error = is_kept ? launch_kept(&launch) : launch_detached(&launch);
+	if (error == -EAGAIN)
+		error = -EUSERS;
 	close(pair[1]);
 	if (!error)
 		error = join(pair[0], NULL);
 	close(pair[0]);
-	/* It has detached the collector and ended, or it hangs: nobody is to wait for that. */
-	if (child > 0 && !is_kept && error == -EAGAIN)
-		syscall(SYS_kill, child, SIGKILL);
-	if (child > 0 && !is_kept)
-		while (syscall(SYS_wait4, child, NULL, __WALL, NULL) < 0 && errno == EINTR)
-			;
+	/* It hangs, before it could say anything. */
+	if (error == -EAGAIN && launch.pid > 0)
+		syscall(SYS_kill, launch.pid, SIGKILL);
+	mt_real.munmap(launch.environment, launch.environment_bytes);
 	return error;
 }
 
@@ -484,6 +547,7 @@ static bool adopt(void)
 		struct mt_slot *slot = &slots[index];
 		uint32_t generation;
 
+		mt_segment_use_slot(segment, index);
 		if (!atomic_compare_exchange_strong(&slot->state, &state, MT_SLOT_CLAIMING))
 			continue;
 		generation = atomic_fetch_add(&slot->generation, 1) + 1;

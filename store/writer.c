@@ -5,6 +5,7 @@
 #include "store/writer.h"
 
 #include "base/cleanup.h"
+#include "store/blank.h"
 #include "store/journals.h"
 #include "store/store.h"
 #include "wire/event.h"
@@ -17,7 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static_assert(MT_WRITER_NULL == MT_USAGE_UNKNOWN, "what is not known becomes NULL");
@@ -168,11 +171,16 @@ static const char session_sql[] = "INSERT INTO session (id, memtrace, origin_utc
                                   "kernel, machine, page_bytes,"
                                   " collector_pid, collector_start, state, options, sample_bytes)"
                                   " VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'recording', ?, ?)";
-static const char kind_sql[] = "INSERT INTO kind (id, name, heap) VALUES (?, ?, ?)";
 static const char state_sql[] = "UPDATE session SET state = ?";
 
+/* The database, its log, the log's index, and what holds on to the log. */
+#define DESCRIPTORS 4u
+
 struct mt_writer {
-	sqlite3 *db;
+	sqlite3 *db; /* NULL before mt_writer_open() */
+	char *path;
+	int kept_fds
+	        [DESCRIPTORS]; /* so that there are some when SQLite opens the file; 0: not kept */
 	sqlite3_stmt *statements[STATEMENTS];
 	char error[256];
 	bool is_resting; /* closed but for the handle (mt_writer_rest) */
@@ -292,30 +300,6 @@ static int execute(struct mt_writer *writer, const char *sql)
 	return code == SQLITE_OK ? 0 : failed(writer, code);
 }
 
-static int write_kinds(struct mt_writer *writer)
-{
-	static const struct {
-		const char *name;
-		bool heap;
-	} kinds[MT_KIND_COUNT] = {
-#define KIND(name, text, heap) {text, heap},
-	        MT_KINDS(KIND)
-#undef KIND
-	};
-	sqlite3_stmt *statement;
-	int code = sqlite3_prepare_v2(writer->db, kind_sql, -1, &statement, NULL);
-
-	for (int id = 0; id < MT_KIND_COUNT && code == SQLITE_OK; id++) {
-		sqlite3_bind_int(statement, 1, id);
-		sqlite3_bind_text(statement, 2, kinds[id].name, -1, SQLITE_STATIC);
-		sqlite3_bind_int(statement, 3, kinds[id].heap);
-		sqlite3_step(statement);
-		code = sqlite3_reset(statement);
-	}
-	sqlite3_finalize(statement);
-	return code == SQLITE_OK ? 0 : failed(writer, code);
-}
-
 /* True: the file has another name now, or none. */
 static bool has_moved(struct mt_writer *writer)
 {
@@ -379,56 +363,102 @@ static void end_log(struct mt_writer *writer)
 	mt_journals_unlock(&writer->journals);
 }
 
-/* The schema and the first rows, in memory. */
-static int fill(struct mt_writer *writer, const struct mt_writer_session *session)
+/* Where the row of the session is too long for mt_blank_session(): the whole file by SQL, in memory. Gives bytes. */
+static int fill(struct mt_writer *writer, const struct mt_writer_session *session,
+                unsigned char **ret_bytes, size_t *ret_count)
 {
-	int r = execute(writer, "PRAGMA page_size = 4096; BEGIN");
+	sqlite3_int64 count;
+	int code, r;
 
-	if (r == 0)
-		r = execute(writer, mt_store_schema);
+	code = sqlite3_open(":memory:", &writer->db);
+	if (code == SQLITE_OK)
+		code = mt_blank_fill(writer->db);
+	r = code == SQLITE_OK ? 0 : writer->db ? failed(writer, code) : -ENOMEM;
 	if (r == 0)
 		r = run_once(writer, session_sql, "sissssiiisu", session->memtrace,
 		             session->origin_utc_ns, session->clock, session->host, session->kernel,
 		             session->machine, session->page_bytes, session->collector_pid,
 		             session->collector_start, session->options, session->sample_bytes);
+	if (r == 0) {
+		*ret_bytes = sqlite3_serialize(writer->db, "main", &count, 0);
+		*ret_count = (size_t)count;
+		r = *ret_bytes ? 0 : -ENOMEM;
+	}
 	if (r == 0)
-		r = write_kinds(writer);
-	if (r == 0)
-		r = execute(writer, "COMMIT");
+		memcpy(*ret_bytes, mt_blank.bytes, 20); /* in WAL mode */
+	sqlite3_close(writer->db);
+	writer->db = NULL;
 	return r;
 }
 
-static int write_whole(struct mt_writer *writer, const char *path, const unsigned char *bytes,
-                       size_t count)
+/*
+ * The file is written with one call, so that there is no moment at which a collector that is killed leaves a part of
+ * it; and the traced program waits for this. Of SQLite's needs it is seen here that they are met, while another place
+ * can be chosen: locks, and memory that is the file's.
+ */
+static int write_whole(struct mt_writer *writer, const char *path, const struct iovec *parts,
+                       int count)
 {
-	MT_CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
-	ssize_t done = fd < 0 ? -1 : pwrite(fd, bytes, count, 0);
+	MT_CLEANUP_CLOSE int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t wanted = 0, done = fd < 0 ? -1 : pwritev(fd, parts, count, 0);
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
 	int error = errno;
+	void *shared;
 
-	if (done == (ssize_t)count)
-		return 0;
-	/* Cut short, most likely because the disk is full: the next byte says why. */
-	if (done >= 0)
-		error = pwrite(fd, bytes + done, 1, done) < 0 ? errno : EIO;
+	for (int i = 0; i < count; i++)
+		wanted += (ssize_t)parts[i].iov_len;
+	if (done == wanted) {
+		shared = mmap(NULL, MT_BLANK_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (shared != MAP_FAILED && fcntl(fd, F_SETLK, &lock) == 0) {
+			munmap(shared, MT_BLANK_PAGE_BYTES);
+			return 0;
+		}
+		error = errno;
+		if (shared != MAP_FAILED)
+			munmap(shared, MT_BLANK_PAGE_BYTES);
+	} else if (done >= 0) {
+		/* Cut short, most likely because the disk is full: the next byte says why. */
+		error = pwrite(fd, "", 1, done) < 0 ? errno : EIO;
+	}
 	snprintf(writer->error, sizeof(writer->error), "%s", strerror(error));
 	return -error;
 }
 
-/*
- * Writes the file with one call, so that there is no moment at which a collector that is killed leaves a part of it;
- * and the traced program waits for this.
- */
-static int make_file(struct mt_writer *writer, const char *path)
+static int make_file(struct mt_writer *writer, const struct mt_writer_session *session)
 {
-	sqlite3_int64 count;
-	unsigned char *bytes = sqlite3_serialize(writer->db, "main", &count, 0);
-	int r;
+	const struct mt_blank_value values[] = {
+	        {"memtrace", session->memtrace, 0},
+	        {"origin_utc_ns", NULL, session->origin_utc_ns},
+	        {"clock", session->clock, 0},
+	        {"host", session->host, 0},
+	        {"kernel", session->kernel, 0},
+	        {"machine", session->machine, 0},
+	        {"page_bytes", NULL, session->page_bytes},
+	        {"collector_pid", NULL, session->collector_pid},
+	        {"collector_start", NULL, session->collector_start},
+	        {"state", "recording", 0},
+	        {"options", session->options, 0},
+	        {"sample_bytes", NULL,
+	         session->sample_bytes < INT64_MAX ? (int64_t)session->sample_bytes : INT64_MAX},
+	};
+	unsigned char page[MT_BLANK_PAGE_BYTES], *bytes = NULL;
+	size_t behind = mt_blank.session_at + sizeof(page), count = 0;
+	int r = mt_blank_session(values, sizeof(values) / sizeof(values[0]), page);
 
-	if (!bytes)
-		return -ENOMEM;
-	/* https://www.sqlite.org/fileformat.html: the versions for writing and reading, 2 for WAL */
-	bytes[18] = bytes[19] = 2;
-	r = write_whole(writer, path, bytes, (size_t)count);
+	if (r == 0) {
+		/* iov_base is of a type that could be written to */
+		const struct iovec parts[] = {
+		        {(void *)(uintptr_t)mt_blank.bytes, mt_blank.session_at},
+		        {page, sizeof(page)},
+		        {(void *)(uintptr_t)(mt_blank.bytes + behind), mt_blank.count - behind},
+		};
+
+		return write_whole(writer, writer->path, parts, 3);
+	}
+	r = fill(writer, session, &bytes, &count);
+	if (r < 0)
+		return r;
+	r = write_whole(writer, writer->path, &(struct iovec){bytes, count}, 1);
 	sqlite3_free(bytes);
 	return r;
 }
@@ -463,55 +493,94 @@ static int check_journals(struct mt_writer *writer, const char *path)
 	return 0;
 }
 
-static int open_file(struct mt_writer *writer, const char *path)
+static int open_file(struct mt_writer *writer)
 {
-	int code = sqlite3_open_v2(path, &writer->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-	                           NULL);
+	int code = sqlite3_open_v2(writer->path, &writer->db,
+	                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	int r;
 
 	if (code != SQLITE_OK)
 		return writer->db ? failed(writer, code) : -ENOMEM;
 	sqlite3_busy_timeout(writer->db, BUSY_MS);
 	/* Before, because a pipe would be waited for; and behind, what was there when they were opened. */
-	r = check_journals(writer, path);
+	r = check_journals(writer, writer->path);
 	if (r == 0)
 		r = execute(writer, "PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 4000;"
 		                    "PRAGMA foreign_keys = OFF");
 	if (r == 0)
 		r = begin_log(writer);
-	return r < 0 ? r : check_journals(writer, path);
+	return r < 0 ? r : check_journals(writer, writer->path);
+}
+
+static void give_descriptors_back(struct mt_writer *writer)
+{
+	for (size_t i = 0; i < DESCRIPTORS; i++) {
+		if (writer->kept_fds[i] > 0)
+			close(writer->kept_fds[i]);
+		writer->kept_fds[i] = 0;
+	}
+}
+
+static int keep_descriptors(struct mt_writer *writer, const char *path)
+{
+	for (size_t i = 0; i < DESCRIPTORS; i++) {
+		int fd = i ? fcntl(writer->kept_fds[0], F_DUPFD_CLOEXEC, 3)
+		           : open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+		if (fd < 0)
+			return -errno;
+		writer->kept_fds[i] = fd;
+	}
+	return 0;
+}
+
+int mt_writer_open(struct mt_writer *writer)
+{
+	int r;
+
+	if (writer->db)
+		return 0;
+	/* Its count of memory in use takes a lock for each allocation, and nobody asks for it. */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	give_descriptors_back(writer);
+	r = open_file(writer);
+	if (r < 0) {
+		sqlite3_close(writer->db);
+		writer->db = NULL;
+	}
+	return r;
+}
+
+static void forget(struct mt_writer *writer)
+{
+	give_descriptors_back(writer);
+	mt_journals_free(&writer->journals);
+	free(writer->path);
+	free(writer);
 }
 
 int mt_writer_create(const char *path, const struct mt_writer_session *session,
                      struct mt_error *ret_error, struct mt_writer **ret_writer)
 {
 	struct mt_writer *writer = calloc(1, sizeof(*writer));
-	int code, r;
+	int r;
 
-	if (!writer || mt_journals_init(&writer->journals, path) < 0) {
-		if (writer)
-			mt_journals_free(&writer->journals);
-		free(writer);
+	if (!writer)
+		return mt_error_set(ret_error, -ENOMEM, "%s: out of memory", path);
+	writer->path = strdup(path);
+	if (mt_journals_init(&writer->journals, path) < 0 || !writer->path) {
+		forget(writer);
 		return mt_error_set(ret_error, -ENOMEM, "%s: out of memory", path);
 	}
-	/* Its count of memory in use takes a lock for each allocation, and nobody asks for it. */
-	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-	code = sqlite3_open(":memory:", &writer->db);
-	if (code == SQLITE_OK)
-		r = fill(writer, session);
-	else
-		r = writer->db ? failed(writer, code) : -ENOMEM;
+	r = check_journals(writer, path);
 	if (r == 0)
-		r = make_file(writer, path);
-	if (r == 0) {
-		sqlite3_close(writer->db);
-		writer->db = NULL;
-		r = open_file(writer, path);
-	}
+		r = make_file(writer, session);
+	if (r == 0)
+		r = keep_descriptors(writer, path);
 	if (r < 0) {
 		mt_error_set(ret_error, r, "%s: %s", path,
 		             writer->error[0] ? writer->error : strerror(-r));
-		mt_writer_close(writer, NULL, NULL);
+		forget(writer);
 		return r;
 	}
 	*ret_writer = writer;
@@ -531,9 +600,9 @@ int mt_writer_rest(struct mt_writer *writer)
 
 int mt_writer_begin(struct mt_writer *writer)
 {
-	int r = 0;
+	int r = mt_writer_open(writer);
 
-	if (writer->is_resting) {
+	if (r == 0 && writer->is_resting) {
 		writer->is_resting = false;
 		begin_log(writer);
 		r = run_once(writer, state_sql, "s", "recording");
@@ -549,13 +618,14 @@ int mt_writer_commit(struct mt_writer *writer)
 void mt_writer_rollback(struct mt_writer *writer)
 {
 	/* On a full disk SQLite has often rolled back by itself. */
-	if (!sqlite3_get_autocommit(writer->db))
+	if (writer->db && !sqlite3_get_autocommit(writer->db))
 		sqlite3_exec(writer->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
 void mt_writer_make_room(struct mt_writer *writer)
 {
-	sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+	if (writer->db)
+		sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
 }
 
 int mt_writer_note(struct mt_writer *writer, const struct mt_writer_note *row)
@@ -795,11 +865,10 @@ const char *mt_writer_error(const struct mt_writer *writer)
 
 int mt_writer_close(struct mt_writer *writer, const char *state, struct mt_error *ret_error)
 {
-	int r = 0;
+	int r = state ? mt_writer_open(writer) : 0;
 
-	if (writer->db)
-		mt_writer_rollback(writer);
-	if (state && !(writer->is_resting && strcmp(state, "complete") == 0))
+	mt_writer_rollback(writer);
+	if (r == 0 && state && !(writer->is_resting && strcmp(state, "complete") == 0))
 		r = run_once(writer, state_sql, "s", state);
 	for (int which = 0; which < STATEMENTS; which++)
 		sqlite3_finalize(writer->statements[which]);
@@ -812,7 +881,6 @@ int mt_writer_close(struct mt_writer *writer, const char *state, struct mt_error
 		may_touch_journals(writer);
 	sqlite3_close(writer->db);
 	mt_journals_unlock(&writer->journals);
-	mt_journals_free(&writer->journals);
-	free(writer);
+	forget(writer);
 	return r;
 }

@@ -8,7 +8,7 @@
  *	+--------------------+ 0
  *	| header             |  one page: magic, version, clock, heartbeat, doorbell
  *	+--------------------+ MT_SEGMENT_SLOTS_AT
- *	| process slots      |  MT_SLOTS of 256 bytes
+ *	| process slots      |  MT_SLOTS of 320 bytes
  *	+--------------------+ MT_SEGMENT_RINGS_AT
  *	| ring directory     |  MT_RINGS of 128 bytes
  *	+--------------------+ MT_SEGMENT_DATA_AT
@@ -160,6 +160,7 @@ struct mt_segment {
 	_Alignas(64) _Atomic uint32_t forks_in_flight; /* forked, the child has no slot yet */
 	_Atomic uint32_t slot_claims; /* goes up when a forked child has made its slot LIVE */
 	_Atomic uint32_t slot_hint;   /* where to look for a free slot */
+	_Atomic uint32_t slot_count;  /* no slot behind these was ever claimed: mt_segment_use_slot() */
 	_Atomic uint32_t ring_count;  /* directory entries handed out */
 	_Atomic uint64_t
 	        ring_data_used; /* bytes of the data area handed out; of shared rings too */
@@ -194,6 +195,30 @@ static inline struct mt_slot *mt_segment_slots(struct mt_segment *segment)
 static inline struct mt_ring *mt_segment_rings(struct mt_segment *segment)
 {
 	return (struct mt_ring *)((unsigned char *)segment + MT_SEGMENT_RINGS_AT);
+}
+
+/*
+ * Before a slot is claimed. Nobody looks behind the last one that ever was: to look at all of them would touch a
+ * megabyte, in each process that does.
+ */
+static inline void mt_segment_use_slot(struct mt_segment *segment, uint32_t index)
+{
+	uint32_t count = atomic_load(&segment->slot_count);
+
+	/* seq_cst, before the claim; partner: mt_segment_slot_count() */
+	while (count <= index &&
+	       !atomic_compare_exchange_weak(&segment->slot_count, &count, index + 1))
+		;
+}
+
+/* How many slots there are to look at. `seen`: what the caller was told before; it never becomes less. */
+static inline uint32_t mt_segment_slot_count(struct mt_segment *segment, uint32_t seen)
+{
+	uint32_t count = atomic_load(&segment->slot_count);
+
+	if (count > MT_SLOTS)
+		count = MT_SLOTS;
+	return count > seen ? count : seen;
 }
 
 /* Everything that a slot counts, for whoever has just claimed it. */

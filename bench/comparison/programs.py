@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The programs that are run, each for a few tenths of a second to two seconds untraced."""
+"""The programs that are run, each for a few tenths of a second to two seconds untraced.
+
+The long ones run for three seconds and more: what the start and the end of a session take is less than 1 % of that, so
+their ratios are what a program pays that runs for hours.
+"""
 import os
 import shutil
 import subprocess
@@ -7,32 +11,36 @@ import subprocess
 from comparison import machine, units
 
 CHURN_STEPS = {1: 6000000, 2: 6000000, 4: 3000000, 16: 750000}
+LONG = ", long"
+LONG_TIMES = 6
 DEPTH_STEPS = {4: 8000000, 16: 4000000, 64: 1500000}
 
 PYTHON = """
 class Node:
     def __init__(self, key): self.key, self.parts = key, key.split('7')
-for _ in range(3):
+for _ in range(ROUNDS):
     nodes = {str(i * 7919 % 1000003): Node(str(i)) for i in range(90000)}
     print(len(sorted(nodes.values(), key=lambda node: node.parts)))
 """
 PERL = """
-for my $round (1..6) {
+for my $round (1..ROUNDS) {
     my %h;
     $h{$_} = [1..5, "x$_"] for 1..60000;
     delete $h{$_} for 1..30000;
     print scalar(keys %h), "\\n";
 }
 """
-SQL = """
+SQL_MAKE = """
 create table item(id integer primary key, name text, weight integer);
 with recursive c(x) as (select 1 union all select x + 1 from c where x < 150000)
 insert into item select x, 'item ' || (x * 7919 % 150001), x * 31 % 997 from c;
+"""
+SQL_ASK = """
 select weight, count(*), group_concat(replace(upper(name), 'ITEM', 'i'), ',') from item group by weight order by 2;
 select count(distinct a.name || b.name) from item a join item b on b.id = a.weight * 31 % 150000 + 1;
 """
 NODE = """
-for (let round = 0; round < 4; round++) {
+for (let round = 0; round < ROUNDS; round++) {
     const m = new Map();
     for (let i = 0; i < 150000; i++) m.set('k' + i, {i, name: 'n' + i});
     console.log(JSON.stringify([...m.values()]).length, Buffer.alloc(1 << 20, round).toString('base64').length);
@@ -43,18 +51,20 @@ for (let round = 0; round < 4; round++) {
 class Program:
     """`command` is traced; `driver`, where there is one, is not: it gets the command as its arguments."""
 
-    def __init__(self, name, command, driver=(), environment=(), is_quick=False):
+    def __init__(self, name, command, driver=(), environment=(), is_quick=False, is_long=False):
         self.name = name
         self.command = command
         self.driver = list(driver)
         self.environment = list(environment)
         self.is_quick = is_quick
+        self.is_long = is_long
 
 
 def _compilers(folder):
-    for compiler, language, options, source, text in (
-            ("gcc", "cc1", [], "unit.c", units.c_unit()),
-            ("g++", "cc1plus", ["-std=c++17"], "unit.cc", units.cpp_unit())):
+    for compiler, language, options, source, text, is_long in (
+            ("gcc", "cc1", [], "unit.c", units.c_unit(), False),
+            ("g++", "cc1plus", ["-std=c++17"], "unit.cc", units.cpp_unit(), False),
+            ("gcc", "cc1", [], "long.c", units.c_unit(3 * units.C_FUNCTIONS), True)):
         if not shutil.which(compiler):
             continue
         path = os.path.join(folder, source)
@@ -62,9 +72,32 @@ def _compilers(folder):
             file.write(text)
         preprocessed = path + ".i"
         subprocess.run([compiler, *options, "-E", "-P", path, "-o", preprocessed], check=True)
-        yield Program(f"{language} -O2",
+        yield Program(f"{language} -O2" + LONG * is_long,
                       [machine.output_of(compiler, "-print-prog-name=" + language), "-quiet", *options, "-O2",
-                       preprocessed, "-o", path + ".s"], is_quick=language == "cc1")
+                       preprocessed, "-o", path + ".s"], is_quick=not is_long and language == "cc1", is_long=is_long)
+
+
+def _interpreters(times):
+    """Programs of others, and so many times as much of what they do."""
+    more = {"is_quick": times == 1, "is_long": times > 1}
+    suffix = LONG * (times > 1)
+    if os.path.exists("/usr/bin/python3"):
+        yield Program("python3, PYTHONMALLOC=malloc" + suffix,
+                      ["/usr/bin/python3", "-c", PYTHON.replace("ROUNDS", str(3 * times))],
+                      environment=["PYTHONMALLOC=malloc"], is_long=times > 1)
+    if shutil.which("perl"):
+        yield Program("perl" + suffix, ["perl", "-e", PERL.replace("ROUNDS", str(6 * times))], **more)
+    if shutil.which("sqlite3"):
+        yield Program("sqlite3" + suffix, ["sqlite3", "-init", "/dev/null", ":memory:", SQL_MAKE + times * SQL_ASK],
+                      **more)
+    if shutil.which("redis-server") and shutil.which("redis-benchmark"):
+        yield Program("redis-server" + suffix, ["redis-server"],
+                      driver=["sh", os.path.join(machine.ROOT, "bench", "redis.sh"), str(60000 * times)],
+                      is_long=times > 1)
+    if shutil.which("node"):
+        yield Program("node" + suffix,
+                      [os.path.realpath(shutil.which("node")), "-e", NODE.replace("ROUNDS", str(4 * times))],
+                      is_long=times > 1)
 
 
 def every(folder):
@@ -78,16 +111,8 @@ def every(folder):
     found.append(Program("hand-off, 8 threads", [machine.built("handoff"), "8", "600000"]))
     found.append(Program("large blocks", [machine.built("large"), "3000"]))
     found += _compilers(folder)
-    if os.path.exists("/usr/bin/python3"):
-        found.append(Program("python3, PYTHONMALLOC=malloc", ["/usr/bin/python3", "-c", PYTHON],
-                             environment=["PYTHONMALLOC=malloc"]))
-    if shutil.which("perl"):
-        found.append(Program("perl", ["perl", "-e", PERL], is_quick=True))
-    if shutil.which("sqlite3"):
-        found.append(Program("sqlite3", ["sqlite3", "-init", "/dev/null", ":memory:", SQL], is_quick=True))
-    if shutil.which("redis-server") and shutil.which("redis-benchmark"):
-        found.append(Program("redis-server", ["redis-server"],
-                             driver=["sh", os.path.join(machine.ROOT, "bench", "redis.sh")]))
-    if shutil.which("node"):
-        found.append(Program("node", [os.path.realpath(shutil.which("node")), "-e", NODE]))
+    found += _interpreters(1)
+    found.append(Program("churn, 1 thread, 17 frames" + LONG, [churn, str(LONG_TIMES * CHURN_STEPS[1]), "1", "17"],
+                         is_long=True))
+    found += _interpreters(LONG_TIMES)
     return found

@@ -5,12 +5,12 @@ C_FUNCTIONS = 80
 CPP_CLASSES = 4
 
 
-def c_unit():
+def c_unit(functions=C_FUNCTIONS):
     """Small functions of a few kinds: a list, a state machine, a table, arithmetic; and one that calls them."""
     parts = ["typedef unsigned long size_t; typedef unsigned int u32;\n"
              "struct node { struct node *next; u32 key; u32 values[8]; };\n"
              "extern void *memcpy(void *, const void *, size_t); extern int puts(const char *);\n"]
-    for i in range(C_FUNCTIONS):
+    for i in range(functions):
         cases = "".join(f"case {(i * 7 + k * 13) % 97}: state = {k} + (int)node->values[{k % 8}]; break;\n" for k in range(6))
         parts.append(f"""
 static u32 table_{i}[] = {{{", ".join(str((i * 31 + k * 17) % 1021) for k in range(16))}}};

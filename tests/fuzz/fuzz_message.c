@@ -55,10 +55,10 @@ static void forget(void)
 		mail = next;
 	}
 	for (uint32_t i = 0; i < MESSAGES_MAX * 2; i++) {
-		if (session.watches[i].pidfd >= 0)
+		if (session.watches[i].pidfd > 0)
 			close(session.watches[i].pidfd);
 		free(session.watches[i].oom_file);
-		session.watches[i] = (struct mt_watch){.pidfd = -1};
+		session.watches[i] = (struct mt_watch){0};
 		atomic_store(&mt_segment_slots(session.segment)[i].state, MT_SLOT_FREE);
 	}
 	atomic_store(&session.segment->slot_hint, 0);

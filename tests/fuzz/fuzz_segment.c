@@ -254,6 +254,7 @@ static void claim(struct bytes *bytes)
 	slot->parent_generation = bytes_u8(bytes) % 4;
 	slot->fork_serial = bytes_u8(bytes) % 4;
 	slot->begin_stamp = stamp_of(bytes);
+	mt_segment_use_slot(segment, PLACES - 1);
 	atomic_store(&slot->state, MT_SLOT_LIVE);
 	atomic_fetch_add(&segment->slot_claims, 1);
 }
@@ -268,6 +269,7 @@ static void join(struct bytes *bytes)
 	mail.pid = (int32_t)bytes_number(bytes);
 	mail.generation = atomic_fetch_add(&slot->generation, 1) + 1;
 	slot->parent_slot = MT_SLOTS;
+	mt_segment_use_slot(segment, index);
 	atomic_store(&slot->state, MT_SLOT_LIVE);
 	mail.identity.folder = strdup("/home");
 	mail.identity.executable = strdup("/bin/true");

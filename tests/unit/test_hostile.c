@@ -224,6 +224,7 @@ static void slots_full_of_nonsense_make_no_processes_of_the_wrong_kind(void **st
 		atomic_store(&slots[i].generation, (uint32_t)random_next(&seed));
 		atomic_store(&slots[i].state, (uint32_t)random_below(&seed, 5));
 	}
+	atomic_store(&bench.segment->slot_count, (uint32_t)random_next(&seed) | MT_SLOTS);
 	atomic_fetch_add(&bench.segment->slot_claims, 1);
 	for (int i = 0; i < 5; i++)
 		bench_round(&bench);

@@ -419,6 +419,49 @@ static void a_full_disk_is_said_and_the_file_stays_readable(void **state)
 	         "incomplete|1|0\n");
 }
 
+/* A row that finds room in its page is written by hand, a longer one by SQL: nobody is to see which. */
+static void the_sessions_row_is_the_same_whether_it_is_long_or_short(void **state)
+{
+	static const size_t lengths[] = {0, 1, 57, 58, 59, 130, 3900, 4000, 4500, 9000};
+	struct mt_writer_session other = session;
+	struct mt_error error;
+	char wanted[9200], *options = calloc(1, 9001);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		memset(options, 'x', lengths[i]);
+		other.options = options;
+		other.sample_bytes = i == 1 ? 0 : UINT64_C(1) << 7 * (i % 9);
+		other.page_bytes = i == 2 ? -129 : 1 << i;
+		unlink(path);
+		close(open(path, O_CREAT | O_EXCL | O_RDWR, 0600));
+		assert_int_equal(mt_writer_create(path, &other, &error, &writer), 0);
+		/* before and after SQLite has opened it for writing */
+		for (int opened = 0; opened < 2; opened++) {
+			snprintf(wanted, sizeof(wanted),
+			         "ok|1|%s|%lld|%s|%s|%s|%s|%lld|%lld|%lld|recording|%zu|%llu|%d\n",
+			         other.memtrace, (long long)other.origin_utc_ns, other.clock,
+			         other.host, other.kernel, other.machine,
+			         (long long)other.page_bytes, (long long)other.collector_pid,
+			         (long long)other.collector_start, lengths[i],
+			         (unsigned long long)other.sample_bytes, MT_KIND_COUNT);
+			rows_are(
+			        "SELECT (SELECT group_concat(integrity_check) FROM"
+			        " pragma_integrity_check), id, memtrace, origin_utc_ns, clock, "
+			        "host,"
+			        " kernel, machine, page_bytes, collector_pid, collector_start,"
+			        " state, length(options), sample_bytes, (SELECT count(*) FROM kind)"
+			        " FROM session",
+			        wanted);
+			assert_int_equal(mt_writer_open(writer), 0);
+		}
+		close_writer("complete");
+	}
+	free(options);
+	open_writer(state);
+	close_writer("complete");
+}
+
 static void a_missing_file_is_an_error_with_its_name(void **state)
 {
 	struct mt_writer *none = NULL;
@@ -463,6 +506,7 @@ int main(void)
 	        cmocka_unit_test(a_new_file_of_the_same_name_is_left_alone),
 	        TEST(a_row_that_is_there_twice_is_an_error_in_words),
 	        TEST(a_full_disk_is_said_and_the_file_stays_readable),
+	        cmocka_unit_test(the_sessions_row_is_the_same_whether_it_is_long_or_short),
 	        cmocka_unit_test(a_missing_file_is_an_error_with_its_name),
 	        cmocka_unit_test(foreign_files_are_told_from_ours),
 	};

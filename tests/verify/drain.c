@@ -144,6 +144,7 @@ static uint32_t claim_slot(uint32_t pid)
 	for (uint32_t i = 0; i < MT_SLOTS; i++) {
 		uint32_t state = MT_SLOT_FREE;
 
+		mt_segment_use_slot(drain.segment, i);
 		if (!atomic_compare_exchange_strong(&slots[i].state, &state, MT_SLOT_CLAIMING))
 			continue;
 		atomic_fetch_add(&slots[i].generation, 1);
