@@ -22,20 +22,51 @@ struct heap_head {
 	uint64_t writable_bytes;
 };
 
-static bool peek(pid_t pid, uint64_t addr, void *buffer, size_t bytes)
+static bool is_resident(const struct mt_pages *pages, uint64_t addr)
 {
-	struct iovec here = {buffer, bytes};
-	struct iovec there = {(void *)(uintptr_t)addr, bytes};
+	size_t low = 0, high = pages->count;
 
-	return process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)bytes;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (pages->runs[middle].end <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < pages->count && pages->runs[low].start <= addr &&
+	       pages->runs[low].bits & MT_PAGE_RESIDENT;
 }
 
-static bool is_heap(pid_t pid, const struct mt_vma *vma)
+/*
+ * Reads what is resident; the rest is 0. A page that nobody has touched is not read: the kernel would map one for it, and
+ * the process be larger for having been looked at. False: it cannot be read.
+ */
+static bool peek(pid_t pid, const struct mt_owner_input *input, uint64_t addr, void *buffer,
+                 size_t bytes)
+{
+	memset(buffer, 0, bytes);
+	for (size_t done = 0, part; done < bytes; done += part) {
+		uint64_t at = addr + done;
+		struct iovec here = {(char *)buffer + done, 0}, there = {(void *)(uintptr_t)at, 0};
+
+		part = (size_t)(input->page_bytes - at % input->page_bytes);
+		if (part > bytes - done)
+			part = bytes - done;
+		here.iov_len = there.iov_len = part;
+		if (is_resident(input->pages, at) &&
+		    process_vm_readv(pid, &here, 1, &there, 1, 0) != (ssize_t)part)
+			return false;
+	}
+	return true;
+}
+
+static bool is_heap(pid_t pid, const struct mt_owner_input *input, const struct mt_vma *vma)
 {
 	struct heap_head head;
 
 	if (vma->start % ARENA_ALIGNMENT || vma->end - vma->start < sizeof(head) ||
-	    !peek(pid, vma->start, &head, sizeof(head)))
+	    !peek(pid, input, vma->start, &head, sizeof(head)))
 		return false;
 	if (head.size_bytes < sizeof(head) || head.size_bytes > head.writable_bytes ||
 	    head.writable_bytes > vma->end - vma->start ||
@@ -48,7 +79,7 @@ static bool is_heap(pid_t pid, const struct mt_vma *vma)
 }
 
 /* The thread pointer of whose block lies at the end of the mapping; 0: there is none. */
-static uint64_t find_thread(pid_t pid, const struct mt_vma *vma)
+static uint64_t find_thread(pid_t pid, const struct mt_owner_input *input, const struct mt_vma *vma)
 {
 	uint64_t words[BLOCK_WITHIN_BYTES / sizeof(uint64_t)];
 	uint64_t bytes = vma->end - vma->start;
@@ -56,7 +87,7 @@ static uint64_t find_thread(pid_t pid, const struct mt_vma *vma)
 
 	if (bytes > sizeof(words))
 		bytes = sizeof(words);
-	if (!peek(pid, vma->end - bytes, words, bytes))
+	if (!peek(pid, input, vma->end - bytes, words, bytes))
 		return 0;
 	for (size_t i = bytes / sizeof(words[0]); i >= step; i -= step) {
 		uint64_t addr = vma->end - bytes + (i - step) * sizeof(words[0]);
@@ -102,12 +133,12 @@ void mt_libc_find(pid_t pid, const struct mt_owner_input *input, struct mt_regio
 		if (vma->kind != MT_VMA_ANONYMOUS || !vma->fields[MT_SMAPS_RSS] ||
 		    mt_regions_has(regions, vma->start, vma->end) || has_block(input, vma))
 			continue;
-		if (is_heap(pid, vma)) {
+		if (is_heap(pid, input, vma)) {
 			mt_regions_put(regions, vma->start, bytes, MT_REGION_ALLOCATOR, 0,
 			               input->page_bytes);
 			continue;
 		}
-		thread = find_thread(pid, vma);
+		thread = find_thread(pid, input, vma);
 		if (!thread)
 			continue;
 		if (thread + MT_LIBC_ABOVE_THREAD_POINTER < vma->end)
