@@ -57,6 +57,17 @@ static uint64_t resident(const char *start, struct mt_pages *pages)
 	return sum;
 }
 
+/* Has a page that was only read memory of its own? */
+static bool is_own(const char *start)
+{
+	uint64_t entry = 0;
+
+	assert_int_equal(
+	        pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)start / page * sizeof(entry))),
+	        sizeof(entry));
+	return entry >> 56 & 1; /* mapped here alone */
+}
+
 static void touched_pages_are_resident_each_at_its_place(void **state)
 {
 	char *start = map(MAP_PRIVATE);
@@ -86,6 +97,11 @@ static void the_zero_page_is_not_resident(void **state)
 	for (size_t i = 0; i < PAGES; i++)
 		seen = (char)(seen + start[i * page]);
 	start[5 * page] = 1;
+	if (is_own(start)) {
+		munmap(start, PAGES * page);
+		print_message("this kernel has no zero page\n");
+		skip();
+	}
 	resident(start, &pages);
 	if (pages.source != MT_PAGEMAP_SCAN) {
 		mt_pages_free(&pages);
