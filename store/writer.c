@@ -119,10 +119,14 @@ static void end_log(struct mt_writer *writer)
 	mt_journals_unlock(&writer->journals);
 }
 
-/* The schema and the first rows, in memory. */
+/*
+ * The schema and the first rows, in memory. Of its some forty tables and indexes most hold little: the file of a small
+ * program has 85 kB with pages of 1024 bytes, 115 with 2048 and 184 with 4096, that of a compiler with ten million events
+ * 2.09, 2.14 and 2.24 MB, and the time to write it is the same.
+ */
 static int fill(struct mt_writer *writer, const struct mt_writer_session *session)
 {
-	int r = mt_sql_execute(writer, "PRAGMA page_size = 4096; BEGIN");
+	int r = mt_sql_execute(writer, "PRAGMA page_size = 1024; BEGIN");
 
 	if (r == 0)
 		r = mt_sql_execute(writer, mt_store_schema);
@@ -217,7 +221,7 @@ static int open_file(struct mt_writer *writer, const char *path)
 	r = check_journals(writer, path);
 	if (r == 0)
 		r = mt_sql_execute(writer,
-		                   "PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 4000;"
+		                   "PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 16000;"
 		                   "PRAGMA foreign_keys = OFF");
 	if (r == 0)
 		r = begin_log(writer);
