@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The programs that are run, each for a few tenths of a second to two seconds untraced."""
+"""The programs that are run, each for a few tenths of a second to two seconds untraced, but for one."""
 import os
 import shutil
 import subprocess
@@ -43,18 +43,21 @@ for (let round = 0; round < 4; round++) {
 class Program:
     """`command` is traced; `driver`, where there is one, is not: it gets the command as its arguments."""
 
-    def __init__(self, name, command, driver=(), environment=(), is_quick=False):
+    def __init__(self, name, command, driver=(), environment=(), is_quick=False, most_runs=None):
         self.name = name
         self.command = command
         self.driver = list(driver)
         self.environment = list(environment)
         self.is_quick = is_quick
+        self.most_runs = most_runs  # of one that takes long; None: as many as are asked for
 
 
 def _compilers(folder):
-    for compiler, language, options, source, text in (
-            ("gcc", "cc1", [], "unit.c", units.c_unit()),
-            ("g++", "cc1plus", ["-std=c++17"], "unit.cc", units.cpp_unit())):
+    for compiler, language, options, source, text, addition, most_runs in (
+            ("gcc", "cc1", [], "unit.c", units.c_unit(), "", None),
+            ("g++", "cc1plus", ["-std=c++17"], "unit.cc", units.cpp_unit(), "", None),
+            ("g++", "cc1plus", ["-std=c++17"], "long.cc", units.cpp_unit(units.CPP_CLASSES_LONG),
+             ", 10 million events", 2)):
         if not shutil.which(compiler):
             continue
         path = os.path.join(folder, source)
@@ -62,9 +65,9 @@ def _compilers(folder):
             file.write(text)
         preprocessed = path + ".i"
         subprocess.run([compiler, *options, "-E", "-P", path, "-o", preprocessed], check=True)
-        yield Program(f"{language} -O2",
+        yield Program(f"{language} -O2{addition}",
                       [machine.output_of(compiler, "-print-prog-name=" + language), "-quiet", *options, "-O2",
-                       preprocessed, "-o", path + ".s"], is_quick=language == "cc1")
+                       preprocessed, "-o", path + ".s"], is_quick=language == "cc1", most_runs=most_runs)
 
 
 def every(folder):
