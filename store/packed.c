@@ -25,9 +25,9 @@ struct cursor;
 struct kind {
 	const char *name;
 	const char *columns;
-	const char *
-	        sql; /* the text's length, the data, and what the packs' rows have in common; of all packs */
-	const char *key_sql; /* of those with this key, which is the first column */
+	/* Of each pack: the length of its text, the data, what its rows have in common. Of all; and by the first column. */
+	const char *sql;
+	const char *key_sql;
 	/* False: there is no such row. */
 	bool (*give)(struct cursor *cursor, const struct mt_unpack_row *row, struct cell *cells);
 };

@@ -226,10 +226,11 @@ static void nobody_waits_for_a_file_that_is_full(void **state)
 	write_all();
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &saved), 0);
 	limit = saved;
-	limit.rlim_cur = 100000;
+	limit.rlim_cur = 60000;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	for (uint64_t i = 1; i <= 20000; i++) {
-		producer_alloc(&p, i * 16, 10, 1);
+		/* Of any size, so that packs of them are not small. */
+		producer_alloc(&p, i * 16, (uint32_t)(i * 2654435761u) >> 8, 1);
 		if (i % 100 == 0)
 			bench_round(&bench);
 	}
