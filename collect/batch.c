@@ -10,21 +10,15 @@
 #include "base/array.h"
 #include "collect/kept.h"
 #include "collect/lifecycle.h"
+#include "collect/packs.h"
 #include "collect/resident.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RESERVE(batch, list, wanted) \
-	MT_ARRAY_RESERVE((batch)->list, (batch)->list##_capacity, (batch)->list##_count + (wanted))
-#define APPEND(batch, list) (&(batch)->list[(batch)->list##_count++])
-
-static const bool kind_is_heap[MT_KIND_COUNT] = {
-#define KIND(name, text, heap) [MT_KIND_##name] = heap,
-        MT_KINDS(KIND)
-#undef KIND
-};
+#define RESERVE(batch, list, wanted) MT_BATCH_RESERVE(batch, list, wanted)
+#define APPEND(batch, list)          MT_BATCH_APPEND(batch, list)
 
 static void free_batch(struct mt_batch *batch)
 {
@@ -39,9 +33,11 @@ static void free_batch(struct mt_batch *batch)
 	free(batch->modules);
 	free(batch->frames);
 	free(batch->stacks);
+	free(batch->stack_packs);
 	free(batch->processes);
 	free(batch->threads);
 	free(batch->totals);
+	free(batch->total_packs);
 	free(batch->samples);
 	free(batch->growths);
 	free(batch->pauses);
@@ -52,6 +48,7 @@ static void free_batch(struct mt_batch *batch)
 	free(batch->notes);
 	free(batch->snapshots);
 	free(batch->members);
+	free(batch->marks);
 	free(batch);
 }
 
@@ -72,21 +69,9 @@ static int reserve_code(struct mt_batch *batch, struct mt_ledger *ledger)
 	if (RESERVE(batch, modules, not_written(ledger->modules.count, &ledger->modules.written)) <
 	            0 ||
 	    RESERVE(batch, frames, not_written(stacks->frame_count, &stacks->frames_written)) < 0 ||
-	    RESERVE(batch, stacks,
-	            not_written(stacks->node_count, &stacks->nodes_written) +
-	                    stacks->settled_count) < 0)
+	    mt_packs_reserve_stacks(batch, stacks) < 0)
 		return -ENOMEM;
 	return 0;
-}
-
-static void take_stack(struct mt_batch *batch, const struct mt_stacks *stacks, size_t id)
-{
-	const struct mt_node *node = &stacks->nodes[id];
-
-	*APPEND(batch, stacks) = (struct mt_writer_stack){.id = (uint32_t)id,
-	                                                  .parent = node->parent,
-	                                                  .frame = node->frame,
-	                                                  .cut = mt_stacks_cut_name(node->cut)};
 }
 
 static void take_code(struct mt_batch *batch, struct mt_ledger *ledger)
@@ -110,11 +95,7 @@ static void take_code(struct mt_batch *batch, struct mt_ledger *ledger)
 		                                 .module = frame->module,
 		                                 .offset = frame->offset};
 	}
-	for (size_t i = 0; i < stacks->settled_count; i++)
-		take_stack(batch, stacks, stacks->settled[i]);
-	stacks->settled_count = 0;
-	for (; stacks->nodes_written < stacks->node_count; stacks->nodes_written++)
-		take_stack(batch, stacks, stacks->nodes_written);
+	mt_packs_take_stacks(batch, stacks);
 }
 
 static void take_notes(struct mt_batch *batch, struct mt_notes *notes)
@@ -220,56 +201,6 @@ static void take_row(struct mt_batch *batch, struct mt_process *process)
 	process->is_known = true;
 	process->is_dirty = false;
 	process->events_written = process->events;
-}
-
-static void weight_total(struct mt_batch *batch, const struct mt_process *process, uint32_t at,
-                         struct mt_writer_total *row)
-{
-	struct mt_estimate_figures figures;
-
-	mt_estimate_figures(process->estimate, &process->totals, at, &figures);
-	row->allocations = figures.allocations;
-	row->frees = figures.frees;
-	row->peak_blocks = figures.peak_blocks;
-	row->temporary = figures.temporary;
-	*APPEND(batch, samples) = (struct mt_writer_sample){
-	        .process = row->process,
-	        .stack = row->stack,
-	        .kind = row->kind,
-	        .allocations = figures.sampled_allocations,
-	        .frees = figures.sampled_frees,
-	        .allocations_variance = figures.allocations_variance,
-	        .bytes_allocated_variance = figures.bytes_allocated_variance,
-	        .live_blocks_variance = figures.live_blocks_variance,
-	        .live_bytes_variance = figures.live_bytes_variance,
-	        .peak_blocks_variance = figures.peak_blocks_variance,
-	        .peak_bytes_variance = figures.peak_bytes_variance,
-	        .temporary_variance = figures.temporary_variance,
-	};
-}
-
-static void take_totals(struct mt_batch *batch, struct mt_process *process)
-{
-	struct mt_totals *totals = &process->totals;
-
-	for (size_t i = 0; i < totals->dirty_count; i++) {
-		const struct mt_total *total = &totals->rows[totals->dirty[i]];
-		struct mt_writer_total *row = APPEND(batch, totals);
-
-		*row = (struct mt_writer_total){.process = process->id,
-		                                .stack = total->node,
-		                                .kind = total->kind,
-		                                .allocations = total->allocations,
-		                                .frees = total->frees,
-		                                .bytes_allocated = total->bytes_allocated,
-		                                .bytes_freed = total->bytes_freed,
-		                                .temporary = total->temporary};
-		if (kind_is_heap[total->kind])
-			mt_totals_at_peak(totals, total, &row->peak_blocks, &row->peak_bytes);
-		if (process->estimate && kind_is_heap[total->kind])
-			weight_total(batch, process, totals->dirty[i], row);
-	}
-	mt_totals_clean(totals);
 }
 
 static void take_growth(struct mt_batch *batch, struct mt_process *process)
@@ -387,7 +318,7 @@ static void take_bad_frees(struct mt_batch *batch, struct mt_process *process)
 static int reserve_process(struct mt_batch *batch, const struct mt_process *process)
 {
 	if (RESERVE(batch, processes, 1) < 0 || RESERVE(batch, members, 1) < 0 ||
-	    RESERVE(batch, totals, process->totals.dirty_count) < 0 ||
+	    mt_packs_reserve_totals(batch, process) < 0 ||
 	    (process->estimate && RESERVE(batch, samples, process->totals.dirty_count) < 0) ||
 	    RESERVE(batch, growths, process->growth.dirty_count) < 0 ||
 	    RESERVE(batch, pauses, process->pause_count) < 0 ||
@@ -442,7 +373,7 @@ static int take_process(struct mt_batch *batch, struct mt_ledger *ledger,
 	}
 	batch->members_count++;
 	take_row(batch, process);
-	take_totals(batch, process);
+	mt_packs_take_totals(batch, process);
 	take_growth(batch, process);
 	take_pauses(batch, process);
 	take_bad_frees(batch, process);
@@ -477,8 +408,8 @@ struct mt_batch *mt_batch_build(struct mt_ledger *ledger)
 
 bool mt_batch_is_empty(const struct mt_batch *batch)
 {
-	return !(batch->modules_count || batch->frames_count || batch->stacks_count ||
-	         batch->processes_count || batch->threads_count || batch->totals_count ||
+	return !(batch->modules_count || batch->frames_count || batch->stack_packs_count ||
+	         batch->processes_count || batch->threads_count || batch->total_packs_count ||
 	         batch->samples_count || batch->pauses_count || batch->bad_frees_count ||
 	         batch->timeline_count || batch->notes_count || batch->snapshots_count ||
 	         batch->dropped_count || batch->residents);

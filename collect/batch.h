@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 
+#include "base/array.h"
 #include "collect/ledger.h"
 #include "collect/snapshot.h"
 #include "store/writer.h"
@@ -28,6 +29,14 @@ struct mt_batch_member {
 	size_t snapshot; /* in snapshots */
 };
 
+/* Rows of one pack (store/writer.h), a part of the list of all packs' rows. */
+struct mt_batch_pack {
+	uint32_t process; /* whose totals they are */
+	uint32_t number;
+	size_t first;
+	size_t count;
+};
+
 #define MT_BATCH_LIST(type, name) \
 	struct type *name;        \
 	size_t name##_count;      \
@@ -37,9 +46,11 @@ struct mt_batch {
 	MT_BATCH_LIST(mt_writer_module, modules);
 	MT_BATCH_LIST(mt_writer_frame, frames);
 	MT_BATCH_LIST(mt_writer_stack, stacks);
+	MT_BATCH_LIST(mt_batch_pack, stack_packs);
 	MT_BATCH_LIST(mt_writer_process, processes);
 	MT_BATCH_LIST(mt_writer_thread, threads);
 	MT_BATCH_LIST(mt_writer_total, totals);
+	MT_BATCH_LIST(mt_batch_pack, total_packs);
 	MT_BATCH_LIST(mt_writer_sample, samples);
 	MT_BATCH_LIST(mt_writer_growth, growths);
 	MT_BATCH_LIST(mt_writer_pause, pauses);
@@ -51,11 +62,18 @@ struct mt_batch {
 	uint32_t *thinned; /* processes with more points of the timeline than they may have */
 	size_t thinned_count;
 	size_t thinned_capacity;
+	bool *marks; /* while it is built: packs of a process's totals */
+	size_t marks_capacity;
 	struct mt_resident *residents; /* snapshots of pages, a list */
 	uint32_t *dropped;             /* those that are taken out of the file */
 	size_t dropped_count;
 	bool is_last; /* as far as can be told: every process known has ended in an orderly way */
 };
+
+/* Room for so many more in a list, 0 or -ENOMEM; and the next one there. */
+#define MT_BATCH_RESERVE(batch, list, wanted) \
+	MT_ARRAY_RESERVE((batch)->list, (batch)->list##_capacity, (batch)->list##_count + (wanted))
+#define MT_BATCH_APPEND(batch, list) (&(batch)->list[(batch)->list##_count++])
 
 /*
  * Takes everything that changed. Strings are borrowed: they live until the batch is settled. NULL: out of

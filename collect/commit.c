@@ -9,12 +9,12 @@
 #include "collect/resident.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* A reader that writes symbols into the file holds it for moments; the writer waits 10 s each time. */
-#define BUSY_TRIES     3
-#define BLOCKS_AT_ONCE 64u
+#define BUSY_TRIES 3
 
 static int write_code(struct mt_writer *writer, const struct mt_batch *batch)
 {
@@ -24,16 +24,19 @@ static int write_code(struct mt_writer *writer, const struct mt_batch *batch)
 		r = mt_writer_module(writer, &batch->modules[i]);
 	for (size_t i = 0; i < batch->frames_count && r == 0; i++)
 		r = mt_writer_frame(writer, &batch->frames[i]);
-	for (size_t i = 0; i < batch->stacks_count && r == 0; i++)
-		r = mt_writer_stack(writer, &batch->stacks[i]);
+	for (size_t i = 0; i < batch->stack_packs_count && r == 0; i++) {
+		const struct mt_batch_pack *pack = &batch->stack_packs[i];
+
+		r = mt_writer_stacks(writer, pack->number, &batch->stacks[pack->first],
+		                     pack->count);
+	}
 	return r;
 }
 
 static struct mt_writer_block block_of(const struct mt_snapshot *snapshot,
                                        const struct mt_live_entry *entry)
 {
-	return (struct mt_writer_block){.snapshot = snapshot->id,
-	                                .addr = entry->addr,
+	return (struct mt_writer_block){.addr = entry->addr,
 	                                .size_bytes = entry->size_bytes,
 	                                .born_ns = entry->born_ns,
 	                                .stack = snapshot->nodes[entry->total],
@@ -60,6 +63,31 @@ static int write_weights(struct mt_writer *writer, const struct mt_snapshot *sna
 	return r;
 }
 
+/* In packs; `stack` not 0: only those that it allocated. */
+static int write_blocks(struct mt_writer *writer, const struct mt_snapshot *snapshot,
+                        uint32_t stack)
+{
+	uint64_t most =
+	        snapshot->blocks < MT_WRITER_BLOCKS_PACK ? snapshot->blocks : MT_WRITER_BLOCKS_PACK;
+	struct mt_writer_block *rows = malloc((most + 1) * sizeof(*rows));
+	uint32_t number = 0;
+	size_t count = 0;
+	int r = rows ? 0 : -ENOMEM;
+
+	for (uint64_t i = 0; i < snapshot->blocks && r == 0; i++) {
+		rows[count] = block_of(snapshot, &snapshot->live.entries[i]);
+		count += !stack || rows[count].stack == stack;
+		if (count < MT_WRITER_BLOCKS_PACK)
+			continue;
+		r = mt_writer_blocks(writer, snapshot->id, number++, rows, count);
+		count = 0;
+	}
+	if (r == 0)
+		r = mt_writer_blocks(writer, snapshot->id, number, rows, count);
+	free(rows);
+	return r;
+}
+
 static int write_snapshot_row(struct mt_writer *writer, const struct mt_snapshot *snapshot)
 {
 	struct mt_writer_snapshot row = {.id = snapshot->id,
@@ -77,31 +105,7 @@ static int write_snapshot(struct mt_writer *writer, struct mt_snapshot *snapshot
 
 	if (r == 0 && snapshot->sample_bytes)
 		r = write_weights(writer, snapshot);
-
-	for (uint64_t done = 0; done < snapshot->blocks && r == 0;) {
-		struct mt_writer_block blocks[BLOCKS_AT_ONCE];
-		size_t count = 0;
-
-		for (; count < BLOCKS_AT_ONCE && done < snapshot->blocks; count++, done++)
-			blocks[count] = block_of(snapshot, &snapshot->live.entries[done]);
-		r = mt_writer_blocks(writer, blocks, count);
-	}
-	return r;
-}
-
-/* Of a snapshot of pages, those of one stack, where they were asked for. */
-static int write_blocks_of(struct mt_writer *writer, const struct mt_snapshot *snapshot,
-                           uint32_t stack)
-{
-	int r = 0;
-
-	for (uint64_t i = 0; i < snapshot->blocks && r == 0; i++) {
-		struct mt_writer_block block = block_of(snapshot, &snapshot->live.entries[i]);
-
-		if (block.stack == stack)
-			r = mt_writer_blocks(writer, &block, 1);
-	}
-	return r;
+	return r < 0 ? r : write_blocks(writer, snapshot, 0);
 }
 
 static int write_mappings(struct mt_writer *writer, const struct mt_resident *resident)
@@ -137,13 +141,9 @@ static int write_mappings(struct mt_writer *writer, const struct mt_resident *re
 static struct mt_writer_owner owner_of(const struct mt_resident *resident,
                                        const struct mt_owner *owner)
 {
-	struct mt_writer_owner row = {
-	        .snapshot = resident->snapshot.id,
-	        .kind = mt_owner_kinds[owner->kind],
-	        .mapping = (int64_t)resident->memory.smaps.vmas[owner->mapping].start,
-	        .bytes = owner->bytes,
-	        .pinned_bytes = owner->pinned_bytes,
-	        .returned_bytes = owner->returned_bytes};
+	struct mt_writer_owner row = {.bytes = owner->bytes,
+	                              .pinned_bytes = owner->pinned_bytes,
+	                              .returned_bytes = owner->returned_bytes};
 
 	switch (mt_owner_keys[owner->kind]) {
 	case MT_OWNER_KEY_SITE: row.stack = resident->snapshot.nodes[owner->key]; break;
@@ -153,6 +153,33 @@ static struct mt_writer_owner owner_of(const struct mt_resident *resident,
 	case MT_OWNER_KEY_MAPPING: row.stack = owner->node; break;
 	}
 	return row;
+}
+
+/* Those of a mapping and kind stand together. */
+static int write_owners(struct mt_writer *writer, const struct mt_resident *resident)
+{
+	const struct mt_owner *rows = resident->owners.rows;
+	struct mt_writer_owner *pack = malloc(MT_WRITER_OWNERS_PACK * sizeof(*pack));
+	struct mt_writer_owners key = {.snapshot = resident->snapshot.id};
+	int r = pack ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < resident->owners.count && r == 0;) {
+		size_t first = i, count = 0;
+
+		do
+			pack[count++] = owner_of(resident, &rows[i++]);
+		while (count < MT_WRITER_OWNERS_PACK && i < resident->owners.count &&
+		       rows[i].mapping == rows[first].mapping && rows[i].kind == rows[first].kind);
+		key.number = first && rows[first].mapping == rows[first - 1].mapping &&
+		                             rows[first].kind == rows[first - 1].kind
+		                     ? key.number + 1
+		                     : 0;
+		key.kind = mt_owner_kinds[rows[first].kind];
+		key.mapping = (int64_t)resident->memory.smaps.vmas[rows[first].mapping].start;
+		r = mt_writer_owners(writer, &key, pack, count);
+	}
+	free(pack);
+	return r;
 }
 
 static int write_growth(struct mt_writer *writer, const struct mt_resident *resident)
@@ -219,14 +246,11 @@ static int write_resident(struct mt_writer *writer, struct mt_resident *resident
 	if (r == 0)
 		r = mt_writer_resident(writer, &row);
 	if (r == 0 && resident->blocks_of)
-		r = write_blocks_of(writer, &resident->snapshot, resident->blocks_of);
+		r = write_blocks(writer, &resident->snapshot, resident->blocks_of);
 	if (r == 0)
 		r = write_mappings(writer, resident);
-	for (size_t i = 0; i < resident->owners.count && r == 0; i++) {
-		struct mt_writer_owner owner = owner_of(resident, &resident->owners.rows[i]);
-
-		r = mt_writer_owner(writer, &owner);
-	}
+	if (r == 0)
+		r = write_owners(writer, resident);
 	if (r == 0)
 		r = write_growth(writer, resident);
 	for (size_t i = 0; i < resident->kept.count && r == 0; i++) {
@@ -249,8 +273,12 @@ static int write_processes(struct mt_writer *writer, const struct mt_batch *batc
 		r = mt_writer_process(writer, &batch->processes[i]);
 	for (size_t i = 0; i < batch->threads_count && r == 0; i++)
 		r = mt_writer_thread(writer, &batch->threads[i]);
-	for (size_t i = 0; i < batch->totals_count && r == 0; i++)
-		r = mt_writer_total(writer, &batch->totals[i]);
+	for (size_t i = 0; i < batch->total_packs_count && r == 0; i++) {
+		const struct mt_batch_pack *pack = &batch->total_packs[i];
+
+		r = mt_writer_totals(writer, pack->process, pack->number,
+		                     &batch->totals[pack->first], pack->count);
+	}
 	for (size_t i = 0; i < batch->samples_count && r == 0; i++)
 		r = mt_writer_sample(writer, &batch->samples[i]);
 	for (size_t i = 0; i < batch->growths_count && r == 0; i++)

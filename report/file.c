@@ -74,6 +74,11 @@ static int say_fault(const char *path, enum mt_reader_fault fault, int error)
 		       ") does not know: use that one to read it",
 		       path);
 		break;
+	case MT_READER_OLDER:
+		mt_say("'%s' was written by an older memtrace (format 1); this one (" VERSION
+		       ") reads format 2: record it again, or read it with that version",
+		       path);
+		break;
 	case MT_READER_JOURNAL:
 		mt_say("'%s' has a journal beside it that cannot be used without write permission "
 		       "there: copy both to a folder where you can write",

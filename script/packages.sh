@@ -4,7 +4,7 @@
 
 # To build; to run the tests that need no service. libc6-dbg is what valgrind reads the loader's names from.
 build_packages="gcc make autoconf automake pkg-config libunwind-dev libdw-dev libelf-dev libsqlite3-dev
-	libiberty-dev libjansson-dev libc6-dev"
+	libiberty-dev libjansson-dev libc6-dev zlib1g-dev"
 test_packages="libcmocka-dev g++ clang valgrind libc6-dbg sqlite3 python3 perl git procps gdb binutils
 	util-linux man-db"
 # The programs that only tests/e2e traces; without them those tests are skipped.

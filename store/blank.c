@@ -35,9 +35,14 @@ static int write_kinds(sqlite3 *db)
 	return code;
 }
 
+/*
+ * Of the schema's some forty tables and indexes most hold little: the file of a small program has 85 kB with pages of
+ * 1024 bytes, 115 with 2048 and 184 with 4096, that of a compiler with ten million events 2.09, 2.14 and 2.24 MB, and the
+ * time to write it is the same.
+ */
 int mt_blank_fill(sqlite3 *db)
 {
-	int code = sqlite3_exec(db, "PRAGMA page_size = 4096; BEGIN", NULL, NULL, NULL);
+	int code = sqlite3_exec(db, "PRAGMA page_size = 1024; BEGIN", NULL, NULL, NULL);
 
 	if (code == SQLITE_OK)
 		code = sqlite3_exec(db, mt_store_schema, NULL, NULL, NULL);

@@ -14,7 +14,7 @@
 
 #include <sqlite3.h>
 
-#define MT_BLANK_PAGE_BYTES 4096u
+#define MT_BLANK_PAGE_BYTES 1024u
 
 struct mt_blank {
 	const unsigned char *bytes; /* whole pages; in WAL mode */

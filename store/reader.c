@@ -21,7 +21,8 @@
 #define BUSY_MS 5000
 
 /*
- * Steps of SQLite's machine that a reader may take: for each byte of the file, and beside. A report takes some ten
+ * Steps of SQLite's machine that a reader may take: for each byte of the file, and beside; and a byte that is unpacked
+ * counts as a step. A report takes some ten
  * for a byte at most; pages that are part of many tables, or of themselves, have no end.
  */
 #define STEPS_PER_BYTE 200
@@ -279,8 +280,10 @@ static bool is_cut(sqlite3 *db, const char *path)
 }
 
 /* Application, version, shape, and the one row of the session. */
-static int check_contents(sqlite3 *db, const char *path, enum mt_reader_fault *ret_fault)
+static int check_contents(struct mt_reader *reader, const char *path,
+                          enum mt_reader_fault *ret_fault)
 {
+	sqlite3 *db = reader->db;
 	int64_t application = 0;
 	int64_t version = 0;
 	int64_t sessions = 0;
@@ -300,7 +303,11 @@ static int check_contents(sqlite3 *db, const char *path, enum mt_reader_fault *r
 		*ret_fault = MT_READER_NEWER;
 		return -EPROTONOSUPPORT;
 	}
-	code = mt_shape_impose(db);
+	if (version >= 1 && version < MT_READER_VERSION) {
+		*ret_fault = MT_READER_OLDER;
+		return -EPROTONOSUPPORT;
+	}
+	code = mt_shape_impose(db, &reader->steps_left);
 	if (code == SQLITE_SCHEMA) {
 		*ret_fault = MT_READER_SHAPE;
 		return -EBADMSG;
@@ -366,14 +373,18 @@ int mt_reader_open(const char *path, struct mt_reader **ret_reader, enum mt_read
 		*ret_fault = fault_of(code);
 		return error_of(code);
 	}
-	error = check_contents(db, path, ret_fault);
-	reader = error < 0 ? NULL : calloc(1, sizeof(*reader));
+	reader = calloc(1, sizeof(*reader));
 	if (!reader) {
 		sqlite3_close(db);
-		return error < 0 ? error : -ENOMEM;
+		return -ENOMEM;
 	}
 	reader->db = db;
 	reader->steps_left = STEPS_MIN + STEPS_PER_BYTE * bytes_of(path);
+	error = check_contents(reader, path, ret_fault);
+	if (error < 0) {
+		mt_reader_close(reader);
+		return error;
+	}
 	sqlite3_progress_handler(db, STEPS_AT_ONCE, count_steps, reader);
 	*ret_reader = reader;
 	return 0;

@@ -21,8 +21,8 @@
 struct mt_reader;
 struct mt_rows;
 
-/* The newest format that this program reads (PRAGMA user_version). */
-#define MT_READER_VERSION 1
+/* The format that this program reads (PRAGMA user_version). */
+#define MT_READER_VERSION 2
 
 /* No row is longer; a command line, quoted, may have 8 MiB. */
 #define MT_READER_VALUE_MAX (16 << 20)
@@ -37,6 +37,7 @@ enum mt_reader_fault {
 	MT_READER_NO_SQLITE,  /* not an SQLite database */
 	MT_READER_FOREIGN,    /* a database, but not memtrace's */
 	MT_READER_NEWER,      /* of a later memtrace */
+	MT_READER_OLDER,      /* of an older one, in a format that is not read any more */
 	MT_READER_DAMAGED,    /* truncated, or its contents make no sense */
 	MT_READER_JOURNAL,    /* its journal cannot be used without write permission beside it */
 	MT_READER_BUSY,       /* somebody holds it locked */

@@ -1,4 +1,4 @@
--- schema.sql: the memtrace file, format 1.
+-- schema.sql: the memtrace file, format 2.
 --
 -- One SQLite database per session. Facts stand in tables, every concept that is derived from them ("leak",
 -- "site", "peak") is a view, so that a person with nothing but the sqlite3 shell gets the same answers as the
@@ -13,10 +13,15 @@
 -- among them. Between threads that do not share their blocks the order, and with it a peak, is as exact as the times;
 -- but a block of 64 KiB and more is always given its own.
 --
--- The file's size is bounded by the number of distinct stacks and live blocks, not by the number of events.
+-- The file's size is bounded by the number of distinct stacks and live blocks, not by the number of events. The rows of
+-- the four tables that could grow large are packed: a row of stack_pack, total_pack, block_pack or owner_pack holds many
+-- of them, as an array in JSON, compressed by zlib unless raw_bytes = length(data). The views stack, total, block and owner
+-- are the rows one by one. They need the function sqlar_uncompress(data, raw_bytes), which the sqlite3 shell has built
+-- in, and memtrace sql needs none of it; elsewhere it is quickly made, in Python with
+--	db.create_function('sqlar_uncompress', 2, lambda data, n: data if len(data) == n else zlib.decompress(data))
 
 PRAGMA application_id = 0x4d545243; -- "MTRC"
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- ---------------------------------------------------------------------------------------------------------
 -- The session: one row.
@@ -154,12 +159,24 @@ CREATE TABLE frame (
 ) STRICT;
 
 -- A tree: a stack is named by its innermost frame's node; parent is the caller's node, NULL at the outermost.
-CREATE TABLE stack (
-	id      INTEGER PRIMARY KEY,
-	parent  INTEGER REFERENCES stack,
-	frame   INTEGER NOT NULL REFERENCES frame,
-	cut     TEXT  -- on the outermost node: why the walk ended before the end; NULL: it did not
+-- In the array, one element for each of the nodes number * 4096 + 1, + 2, ...: a frame alone, where the parent is the
+-- node before and there is nothing more to say; else [node - parent, frame, cut], the first 0 where there is no parent;
+-- null: there is no such node.
+CREATE TABLE stack_pack (
+	number     INTEGER PRIMARY KEY,
+	raw_bytes  INTEGER NOT NULL,
+	data       BLOB NOT NULL
 ) STRICT;
+
+CREATE VIEW stack AS
+SELECT number * 4096 + node.key + 1 AS id,
+       CASE node.type WHEN 'integer' THEN number * 4096 + node.key
+       ELSE number * 4096 + node.key + 1 - nullif(json_extract(node.value, '$[0]'), 0) END AS parent,
+       CASE node.type WHEN 'integer' THEN node.value ELSE json_extract(node.value, '$[1]') END AS frame,
+       -- on the outermost node: why the walk ended before the end; NULL: it did not
+       CASE node.type WHEN 'array' THEN json_extract(node.value, '$[2]') END AS cut
+FROM stack_pack, json_each(CAST(sqlar_uncompress(data, raw_bytes) AS TEXT)) AS node
+WHERE node.type <> 'null';
 
 -- What a frame stands for, innermost inlined function first (depth 0). Filled by the first report that needs
 -- it, so that the file then reads the same where the binaries are not.
@@ -185,19 +202,33 @@ CREATE TABLE kind (
 -- Live: blocks = allocations - frees, bytes = bytes_allocated - bytes_freed. A block that another call
 -- frees is charged to the stack that allocated it. For kinds that are not heap only allocations (calls)
 -- and bytes_allocated (bytes mapped, or the break's growth) are kept.
-CREATE TABLE total (
-	process          INTEGER NOT NULL REFERENCES process,
-	stack            INTEGER NOT NULL REFERENCES stack,
-	kind             INTEGER NOT NULL REFERENCES kind,
-	allocations      INTEGER NOT NULL,
-	frees            INTEGER NOT NULL,
-	bytes_allocated  INTEGER NOT NULL,
-	bytes_freed      INTEGER NOT NULL,
-	peak_blocks      INTEGER NOT NULL,  -- live at the process's peak
-	peak_bytes       INTEGER NOT NULL,
-	temporary        INTEGER NOT NULL,
-	PRIMARY KEY (process, stack, kind)
-) STRICT, WITHOUT ROWID;
+-- In the array [stack, kind, allocations, bytes_allocated, temporary, peak_blocks, peak_bytes, live blocks, live bytes],
+-- without zeros at the end; stack as a difference to the row before, in the first one to 0.
+CREATE TABLE total_pack (
+	process    INTEGER NOT NULL REFERENCES process,
+	number     INTEGER NOT NULL,
+	raw_bytes  INTEGER NOT NULL,
+	data       BLOB NOT NULL,
+	PRIMARY KEY (process, number)
+) STRICT;
+
+CREATE VIEW total AS
+SELECT process, stack, kind, allocations, allocations - live_blocks AS frees, bytes_allocated,
+       bytes_allocated - live_bytes AS bytes_freed,
+       peak_blocks, peak_bytes, -- live at the process's peak
+       temporary
+FROM (SELECT process,
+             sum(json_extract(item.value, '$[0]'))
+                     OVER (PARTITION BY process, number ORDER BY item.key ROWS UNBOUNDED PRECEDING) AS stack,
+             coalesce(json_extract(item.value, '$[1]'), 0) AS kind,
+             coalesce(json_extract(item.value, '$[2]'), 0) AS allocations,
+             coalesce(json_extract(item.value, '$[3]'), 0) AS bytes_allocated,
+             coalesce(json_extract(item.value, '$[4]'), 0) AS temporary,
+             coalesce(json_extract(item.value, '$[5]'), 0) AS peak_blocks,
+             coalesce(json_extract(item.value, '$[6]'), 0) AS peak_bytes,
+             coalesce(json_extract(item.value, '$[7]'), 0) AS live_blocks,
+             coalesce(json_extract(item.value, '$[8]'), 0) AS live_bytes
+      FROM total_pack, json_each(CAST(sqlar_uncompress(data, raw_bytes) AS TEXT)) AS item);
 
 -- What libc's allocator took from the kernel, a row for each call stack that made it do so: the stack of the call that
 -- found the last chunk of a heap too small. Address space, resident or not (table anonymous says what is). Not in it:
@@ -208,7 +239,7 @@ CREATE TABLE growth (
 	process         INTEGER NOT NULL REFERENCES process,
 	number          INTEGER NOT NULL,
 	kind            TEXT NOT NULL,              -- 'break'; 'heap': of another arena; 'chunk': mapped for one block
-	stack           INTEGER REFERENCES stack,   -- NULL: memtrace's own, or not known
+	stack           INTEGER,                    -- NULL: memtrace's own, or not known
 	calls           INTEGER NOT NULL,           -- for which the kernel was asked
 	grown_bytes     INTEGER NOT NULL,
 	returned_bytes  INTEGER,                    -- of them, in a forked child also of its parent's; NULL: not measured (chunks of
@@ -224,7 +255,7 @@ CREATE TABLE growth (
 -- in table block, are not weighted.
 CREATE TABLE sample (
 	process                   INTEGER NOT NULL REFERENCES process,
-	stack                     INTEGER NOT NULL REFERENCES stack,
+	stack                     INTEGER NOT NULL,
 	kind                      INTEGER NOT NULL REFERENCES kind,
 	allocations               INTEGER NOT NULL,  -- blocks sampled
 	frees                     INTEGER NOT NULL,  -- of them freed
@@ -258,10 +289,10 @@ CREATE TABLE bad_free (
 	thread           INTEGER REFERENCES thread,  -- that freed it
 	addr             INTEGER NOT NULL,
 	call             INTEGER NOT NULL REFERENCES kind,   -- 'free', 'delete', 'delete[]' or 'realloc'
-	stack            INTEGER REFERENCES stack,           -- of that call; NULL: not known
+	stack            INTEGER,                            -- of that call; NULL: not known
 	allocated_by     INTEGER REFERENCES kind,            -- the block; NULL: not known
-	allocated_stack  INTEGER REFERENCES stack,
-	freed_stack      INTEGER REFERENCES stack,           -- of a double free: of the free before; NULL: not known
+	allocated_stack  INTEGER,
+	freed_stack      INTEGER,                            -- of a double free: of the free before; NULL: not known
 	size_bytes       INTEGER,                            -- of a mismatched free; NULL: not known
 	PRIMARY KEY (process, number)
 ) STRICT, WITHOUT ROWID;
@@ -280,17 +311,30 @@ CREATE TABLE snapshot (
 	live_bytes   INTEGER NOT NULL
 ) STRICT;
 
-CREATE TABLE block (
-	snapshot    INTEGER NOT NULL REFERENCES snapshot,
-	addr        INTEGER NOT NULL,
-	size_bytes  INTEGER NOT NULL,
-	born_ns     INTEGER NOT NULL,
-	stack       INTEGER NOT NULL REFERENCES stack,
-	kind        INTEGER NOT NULL REFERENCES kind,
-	thread      INTEGER REFERENCES thread,  -- that allocated it
-	class       TEXT NOT NULL DEFAULT 'unclassified',
-	PRIMARY KEY (snapshot, addr)
-) STRICT, WITHOUT ROWID;
+-- The blocks of a snapshot in the order of their addresses. In the array [addr, size_bytes, born_ns, stack, kind, thread]:
+-- addr as a difference to the row before, in the first one to the pack's addr; born_ns to the pack's; thread, which
+-- allocated it, is left out where it is NULL.
+CREATE TABLE block_pack (
+	snapshot   INTEGER NOT NULL REFERENCES snapshot,
+	number     INTEGER NOT NULL,
+	addr       INTEGER NOT NULL,
+	born_ns    INTEGER NOT NULL,
+	raw_bytes  INTEGER NOT NULL,
+	data       BLOB NOT NULL,
+	PRIMARY KEY (snapshot, number)
+) STRICT;
+
+CREATE VIEW block AS
+SELECT snapshot,
+       pack.addr + sum(json_extract(item.value, '$[0]'))
+               OVER (PARTITION BY snapshot, number ORDER BY item.key ROWS UNBOUNDED PRECEDING) AS addr,
+       json_extract(item.value, '$[1]') AS size_bytes,
+       pack.born_ns + json_extract(item.value, '$[2]') AS born_ns,
+       json_extract(item.value, '$[3]') AS stack,
+       json_extract(item.value, '$[4]') AS kind,
+       json_extract(item.value, '$[5]') AS thread,
+       'unclassified' AS class
+FROM block_pack AS pack, json_each(CAST(sqlar_uncompress(data, raw_bytes) AS TEXT)) AS item;
 
 -- ---------------------------------------------------------------------------------------------------------
 -- Resident memory: what the pages of a process were at a snapshot, and who owned them. No row where the snapshot was
@@ -374,18 +418,32 @@ CREATE TABLE mapping (
 --	other        the kernel's own pages, devices
 --	memtrace     the library's and the segment's
 --	unexplained  nothing is known of it; in a forked child also what its parent had mapped
-CREATE TABLE owner (
-	snapshot      INTEGER NOT NULL REFERENCES snapshot,
-	kind          TEXT NOT NULL,
-	stack         INTEGER REFERENCES stack,
-	thread        INTEGER REFERENCES thread,
-	mapping       INTEGER NOT NULL,  -- mapping.start: the bytes are in it
-	bytes         INTEGER NOT NULL,
-	pinned_bytes  INTEGER NOT NULL,  -- of 'live': pages on which no other stack has a live block, whole; huge ones, too
-	returned_bytes INTEGER NOT NULL  -- of 'live': what could go back if this stack freed all that it has: what it pins, and
-	                                 -- the free pages above all other stacks' blocks in a heap of libc's
+-- In the array [stack, bytes, pinned_bytes, returned_bytes, thread], without zeros at the end; stack is null or a
+-- difference to the last row before that has one, in the first one to 0; thread is NULL where it is 0.
+CREATE TABLE owner_pack (
+	snapshot   INTEGER NOT NULL REFERENCES snapshot,
+	kind       TEXT NOT NULL,
+	mapping    INTEGER NOT NULL,  -- mapping.start: the bytes are in it
+	number     INTEGER NOT NULL,
+	raw_bytes  INTEGER NOT NULL,
+	data       BLOB NOT NULL,
+	PRIMARY KEY (snapshot, kind, mapping, number)
 ) STRICT;
-CREATE INDEX owner_snapshot ON owner (snapshot);
+
+CREATE VIEW owner AS
+SELECT snapshot, kind,
+       CASE WHEN json_extract(item.value, '$[0]') IS NOT NULL THEN sum(json_extract(item.value, '$[0]'))
+               OVER (PARTITION BY snapshot, kind, mapping, number ORDER BY item.key ROWS UNBOUNDED PRECEDING)
+       END AS stack,
+       nullif(json_extract(item.value, '$[4]'), 0) AS thread,
+       mapping,
+       coalesce(json_extract(item.value, '$[1]'), 0) AS bytes,
+       -- of 'live': pages on which no other stack has a live block, whole; huge ones, too
+       coalesce(json_extract(item.value, '$[2]'), 0) AS pinned_bytes,
+       -- of 'live': what could go back if this stack freed all that it has: what it pins, and the free pages above all
+       -- other stacks' blocks in a heap of libc's
+       coalesce(json_extract(item.value, '$[3]'), 0) AS returned_bytes
+FROM owner_pack, json_each(CAST(sqlar_uncompress(data, raw_bytes) AS TEXT)) AS item;
 
 -- Whose calls took the anonymous memory of a snapshot from the kernel: every page that is no file's and no shared
 -- memory's counts once, so the sums are the process's RssAnon and VmSwap, and two snapshots subtract. Kinds:
@@ -398,7 +456,7 @@ CREATE INDEX owner_snapshot ON owner (snapshot);
 CREATE TABLE anonymous (
 	snapshot        INTEGER NOT NULL REFERENCES snapshot,
 	kind            TEXT NOT NULL,
-	stack           INTEGER REFERENCES stack,  -- NULL: nobody's, or not known
+	stack           INTEGER,            -- NULL: nobody's, or not known
 	resident_bytes  INTEGER NOT NULL,
 	swapped_bytes   INTEGER NOT NULL
 ) STRICT;
@@ -413,7 +471,7 @@ CREATE TABLE pin (
 	end          INTEGER NOT NULL,           -- one past its last byte
 	addr         INTEGER NOT NULL,           -- of the block
 	size_bytes   INTEGER NOT NULL,
-	stack        INTEGER REFERENCES stack,   -- that allocated it; NULL: inherited, or memtrace's own
+	stack        INTEGER,                    -- that allocated it; NULL: inherited, or memtrace's own
 	above_bytes  INTEGER NOT NULL,           -- resident behind it, on whole pages
 	PRIMARY KEY (snapshot, start)
 ) STRICT, WITHOUT ROWID;
@@ -527,18 +585,19 @@ GROUP BY owner.snapshot, owner.kind, owner.stack, owner.thread, file;
 -- A stack's frames with what is known of them: level 0 is the innermost frame, depth 0 its innermost
 -- inlined function.
 CREATE VIEW stack_frame AS
-WITH RECURSIVE walk(stack, node, level) AS (
-	SELECT id, id, 0 FROM stack
+WITH RECURSIVE tree AS MATERIALIZED (SELECT * FROM stack), -- so that it is unpacked once
+walk(stack, node, level) AS (
+	SELECT id, id, 0 FROM tree
 	UNION ALL
-	SELECT walk.stack, stack.parent, walk.level + 1
-	FROM walk JOIN stack ON stack.id = walk.node
-	WHERE stack.parent IS NOT NULL AND walk.level < 1023 -- so that it ends, also where somebody has made a circle
+	SELECT walk.stack, tree.parent, walk.level + 1
+	FROM walk JOIN tree ON tree.id = walk.node
+	WHERE tree.parent IS NOT NULL AND walk.level < 1023 -- so that it ends, also where somebody has made a circle
 )
 SELECT walk.stack AS stack, walk.level AS level, symbol.depth AS depth, frame.id AS frame,
        module.path AS module, frame.offset AS offset, symbol.function AS function,
        symbol.file AS file, symbol.line AS line, symbol.inlined AS inlined
-FROM walk JOIN stack ON stack.id = walk.node
-     JOIN frame ON frame.id = stack.frame
+FROM walk JOIN tree ON tree.id = walk.node
+     JOIN frame ON frame.id = tree.frame
      LEFT JOIN module ON module.id = frame.module
      LEFT JOIN symbol ON symbol.frame = frame.id;
 

@@ -4,6 +4,7 @@
  */
 #include "store/shape.h"
 
+#include "store/packed.h"
 #include "store/store.h"
 
 #include <stdbool.h>
@@ -28,7 +29,7 @@ static const char columns_sql[] =
         " FROM sqlite_schema AS s JOIN pragma_table_xinfo(s.name, 'main') AS c"
         " WHERE s.type = 'table' AND s.sql GLOB 'CREATE TABLE *' ORDER BY t, n";
 
-static const char views_sql[] = "SELECT sql FROM sqlite_schema WHERE type = 'view'";
+static const char views_sql[] = "SELECT sql, name FROM sqlite_schema WHERE type = 'view'";
 
 static const char *text_of(sqlite3_stmt *rows, int column)
 {
@@ -121,6 +122,9 @@ static int take_views(sqlite3 *db, sqlite3 *model)
 		const char *sql = text_of(views, 0);
 		char *temporary;
 
+		code = SQLITE_OK;
+		if (mt_packed_is_view(text_of(views, 1)))
+			continue;
 		if (strncmp(sql, create, strlen(create)) != 0) {
 			code = SQLITE_INTERNAL;
 			break;
@@ -152,7 +156,7 @@ static int get_model(sqlite3 **ret_model)
 	return code;
 }
 
-int mt_shape_impose(sqlite3 *db)
+int mt_shape_impose(sqlite3 *db, int64_t *steps_left)
 {
 	sqlite3 *model;
 	int code = get_model(&model);
@@ -161,6 +165,8 @@ int mt_shape_impose(sqlite3 *db)
 		code = check_tables(db, model);
 	if (code == SQLITE_OK)
 		code = check_columns(db, model);
+	if (code == SQLITE_OK)
+		code = mt_packed_impose(db, steps_left);
 	if (code == SQLITE_OK)
 		code = take_views(db, model);
 	return code;

@@ -10,12 +10,14 @@
 #define MT_STORE_SHAPE_H
 
 #include <sqlite3.h>
+#include <stdint.h>
 
 /*
- * Compares, and puts our views in the place of the file's. Tables and plain columns that we do not know do no harm;
+ * Compares, and puts our views in the place of the file's; those of packed rows are tables (packed.h), whose work is
+ * taken off *steps_left. Tables and plain columns that we do not know do no harm;
  * what an older file lacks, the question that needs it will say. SQLITE_OK, SQLITE_SCHEMA: it is of another shape,
  * or what went wrong.
  */
-int mt_shape_impose(sqlite3 *db);
+int mt_shape_impose(sqlite3 *db, int64_t *steps_left);
 
 #endif

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 #define MT_STORE_APPLICATION_ID 0x4d545243u /* "MTRC", as in schema.sql */
-#define MT_STORE_FORMAT         1           /* user_version, as in schema.sql */
+#define MT_STORE_FORMAT         2           /* user_version, as in schema.sql */
 
 /* store/schema.sql, whole; the build makes store/schema.c from it. */
 extern const char mt_store_schema[];

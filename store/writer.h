@@ -148,15 +148,22 @@ struct mt_writer_frame {
 	uint64_t offset;
 };
 
+/*
+ * Rows of the four large tables go into the file as packs of so many (pack.h). A pack has a number, from 0; the same
+ * number again replaces the pack of stacks or totals.
+ */
+#define MT_WRITER_STACKS_PACK 4096u /* ids number * 4096 + 1 and following */
+#define MT_WRITER_TOTALS_PACK 256u
+#define MT_WRITER_BLOCKS_PACK 4096u
+#define MT_WRITER_OWNERS_PACK 4096u
+
 struct mt_writer_stack {
-	uint32_t id;
 	uint32_t parent; /* 0: NULL */
 	uint32_t frame;
 	const char *cut;
 };
 
 struct mt_writer_total {
-	uint32_t process;
 	uint32_t stack;
 	uint32_t kind;
 	uint64_t allocations;
@@ -211,7 +218,6 @@ struct mt_writer_snapshot {
 };
 
 struct mt_writer_block {
-	uint32_t snapshot;
 	uint64_t addr;
 	uint64_t size_bytes;
 	uint64_t born_ns;
@@ -256,12 +262,17 @@ struct mt_writer_mapping {
 	int64_t fields[MT_SMAPS_KNOWN]; /* by base/smaps.h */
 };
 
-struct mt_writer_owner {
+/* What all rows of a pack of owners have in common. */
+struct mt_writer_owners {
 	uint32_t snapshot;
 	const char *kind;
+	int64_t mapping; /* its start */
+	uint32_t number; /* among those of this snapshot, kind and mapping */
+};
+
+struct mt_writer_owner {
 	uint32_t stack;  /* 0: NULL */
 	uint32_t thread; /* 0: NULL */
-	int64_t mapping; /* its start */
 	uint64_t bytes;
 	uint64_t pinned_bytes;
 	uint64_t returned_bytes;
@@ -331,19 +342,24 @@ int mt_writer_process(struct mt_writer *writer, const struct mt_writer_process *
 int mt_writer_thread(struct mt_writer *writer, const struct mt_writer_thread *row);
 int mt_writer_module(struct mt_writer *writer, const struct mt_writer_module *row);
 int mt_writer_frame(struct mt_writer *writer, const struct mt_writer_frame *row);
-int mt_writer_stack(struct mt_writer *writer, const struct mt_writer_stack *row);
-int mt_writer_total(struct mt_writer *writer, const struct mt_writer_total *row);
+/* A pack: all that its number stands for as far as there is any, at most as many rows as it may have. */
+int mt_writer_stacks(struct mt_writer *writer, uint32_t number, const struct mt_writer_stack *rows,
+                     size_t count);
+int mt_writer_totals(struct mt_writer *writer, uint32_t process, uint32_t number,
+                     const struct mt_writer_total *rows, size_t count);
 int mt_writer_sample(struct mt_writer *writer, const struct mt_writer_sample *row);
 int mt_writer_growth(struct mt_writer *writer, const struct mt_writer_growth *row);
 int mt_writer_weight(struct mt_writer *writer, const struct mt_writer_weight *row);
 int mt_writer_pause(struct mt_writer *writer, const struct mt_writer_pause *row);
 int mt_writer_bad_free(struct mt_writer *writer, const struct mt_writer_bad_free *row);
 int mt_writer_snapshot(struct mt_writer *writer, const struct mt_writer_snapshot *row);
-/* Any number of them; quickest in the order of their addresses. */
-int mt_writer_blocks(struct mt_writer *writer, const struct mt_writer_block *rows, size_t count);
+/* A pack, in the order of their addresses, or nothing where there are none. */
+int mt_writer_blocks(struct mt_writer *writer, uint32_t snapshot, uint32_t number,
+                     const struct mt_writer_block *rows, size_t count);
 int mt_writer_resident(struct mt_writer *writer, const struct mt_writer_resident *row);
 int mt_writer_mapping(struct mt_writer *writer, const struct mt_writer_mapping *row);
-int mt_writer_owner(struct mt_writer *writer, const struct mt_writer_owner *row);
+int mt_writer_owners(struct mt_writer *writer, const struct mt_writer_owners *key,
+                     const struct mt_writer_owner *rows, size_t count);
 int mt_writer_anonymous(struct mt_writer *writer, const struct mt_writer_anonymous *row);
 int mt_writer_pin(struct mt_writer *writer, const struct mt_writer_pin *row);
 int mt_writer_meminfo(struct mt_writer *writer, const struct mt_writer_meminfo *row);

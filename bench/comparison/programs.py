@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The programs that are run, each for a few tenths of a second to two seconds untraced.
+"""The programs that are run, each for a few tenths of a second to two seconds untraced, but for one.
 
 The long ones run for three seconds and more: what the start and the end of a session take is less than 1 % of that, so
 their ratios are what a program pays that runs for hours.
@@ -51,20 +51,23 @@ for (let round = 0; round < ROUNDS; round++) {
 class Program:
     """`command` is traced; `driver`, where there is one, is not: it gets the command as its arguments."""
 
-    def __init__(self, name, command, driver=(), environment=(), is_quick=False, is_long=False):
+    def __init__(self, name, command, driver=(), environment=(), is_quick=False, is_long=False, most_runs=None):
         self.name = name
         self.command = command
         self.driver = list(driver)
         self.environment = list(environment)
         self.is_quick = is_quick
         self.is_long = is_long
+        self.most_runs = most_runs  # of one that takes long; None: as many as are asked for
 
 
 def _compilers(folder):
-    for compiler, language, options, source, text, is_long in (
-            ("gcc", "cc1", [], "unit.c", units.c_unit(), False),
-            ("g++", "cc1plus", ["-std=c++17"], "unit.cc", units.cpp_unit(), False),
-            ("gcc", "cc1", [], "long.c", units.c_unit(3 * units.C_FUNCTIONS), True)):
+    for compiler, language, options, source, text, addition, most_runs in (
+            ("gcc", "cc1", [], "unit.c", units.c_unit(), "", None),
+            ("g++", "cc1plus", ["-std=c++17"], "unit.cc", units.cpp_unit(), "", None),
+            ("g++", "cc1plus", ["-std=c++17"], "long.cc", units.cpp_unit(units.CPP_CLASSES_LONG),
+             ", 10 million events", 2),
+            ("gcc", "cc1", [], "long.c", units.c_unit(3 * units.C_FUNCTIONS), LONG, None)):
         if not shutil.which(compiler):
             continue
         path = os.path.join(folder, source)
@@ -72,9 +75,10 @@ def _compilers(folder):
             file.write(text)
         preprocessed = path + ".i"
         subprocess.run([compiler, *options, "-E", "-P", path, "-o", preprocessed], check=True)
-        yield Program(f"{language} -O2" + LONG * is_long,
+        yield Program(f"{language} -O2{addition}",
                       [machine.output_of(compiler, "-print-prog-name=" + language), "-quiet", *options, "-O2",
-                       preprocessed, "-o", path + ".s"], is_quick=not is_long and language == "cc1", is_long=is_long)
+                       preprocessed, "-o", path + ".s"], is_quick=language == "cc1" and not addition,
+                      is_long=addition == LONG, most_runs=most_runs)
 
 
 def _interpreters(times):

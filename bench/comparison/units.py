@@ -3,6 +3,8 @@
 
 C_FUNCTIONS = 80
 CPP_CLASSES = 4
+# Of so many cc1plus makes more than 10 million events: what a recording of that length takes on disk.
+CPP_CLASSES_LONG = 16
 
 
 def c_unit(functions=C_FUNCTIONS):
@@ -56,11 +58,11 @@ double all_{i}(struct node *node, const double *values, const char *text)
     return "".join(parts)
 
 
-def cpp_unit():
+def cpp_unit(classes=CPP_CLASSES):
     """Templates of the standard library, instantiated over and over for other types."""
     parts = ["#include <algorithm>\n#include <functional>\n#include <map>\n#include <memory>\n#include <string>\n"
              "#include <vector>\n"]
-    for i in range(CPP_CLASSES):
+    for i in range(classes):
         parts.append(f"""
 struct Item{i} {{ std::string name; long weight; bool operator<(const Item{i} &o) const {{ return weight < o.weight; }} }};
 class Store{i} {{

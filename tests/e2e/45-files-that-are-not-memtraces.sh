@@ -12,9 +12,10 @@ sqlite3 foreign.db "CREATE TABLE t(a); INSERT INTO t VALUES (1);"
 head -c 10000 good.db >truncated.db
 { head -c 100 good.db; tail -c +101 good.db | tr '\000-\377' '\377\000-\376'; } >damaged.db
 cp good.db newer.db && sqlite3 newer.db "PRAGMA user_version = 99;"
+cp good.db older.db && sqlite3 older.db "PRAGMA user_version = 1;"
 mkdir folder.db
 
-for file in missing text foreign empty truncated damaged newer folder; do
+for file in missing text foreign empty truncated damaged newer older folder; do
 	for command in leaks info top tree; do
 		"$memtrace" $command "$file.db" >out 2>err
 		is "$command of a $file file gives 125" $? 125
@@ -26,6 +27,8 @@ for file in missing text foreign empty truncated damaged newer folder; do
 done
 "$memtrace" leaks newer.db 2>err
 contains "a newer file: the message says so" err "newer\|later\|version\|format"
+"$memtrace" leaks older.db 2>err
+contains "an older file: the message says so, and what to do" err "older memtrace (format 1); .* format 2: record it again"
 is "nothing was made by reading" "$(ls -d missing.db 2>/dev/null)" ""
 check "the good one is still good" "$memtrace" leaks good.db
 

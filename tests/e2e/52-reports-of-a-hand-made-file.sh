@@ -7,7 +7,7 @@ need sqlite3
 TZ=UTC
 export TZ
 
-{ cat "$source/store/schema.sql"; echo "BEGIN;"; cat "$here/handmade.sql"; echo "COMMIT;"; } | sqlite3 -batch made.db
+handmade made.db
 check "the file is made" test -s made.db
 
 # report NAME COMMAND…: the part of the expected file between "== NAME" and the next one.
@@ -54,12 +54,14 @@ is "sql: queries come from standard input, too" "$(tr -d '\r' <out)" "count
 is "sql: a wrong query is wrong usage" $? 2
 contains "sql: SQLite's own words" err "no such table: absent"
 before=$(cksum <made.db)
-"$memtrace" sql made.db "DELETE FROM block" >out 2>err
+"$memtrace" sql made.db "DELETE FROM snapshot" >out 2>err
 is "sql: nothing is written" "$? $(cksum <made.db)" "125 $before"
+"$memtrace" sql made.db "DELETE FROM block" >out 2>err
+is "sql: nor where rows are packed" "$? $(cksum <made.db)" "2 $before"
 
 # Figures that cannot be right are printed as they stand, and nothing falls over.
 cp made.db odd.db
-sqlite3 odd.db "UPDATE block SET size_bytes = 9223372036854775807 WHERE addr IN (16384, 28672);
+repack odd.db "UPDATE block SET size_bytes = 9223372036854775807 WHERE addr IN (16384, 28672);
 	UPDATE block SET size_bytes = -5 WHERE addr = 24576; UPDATE process SET command = 'a' || char(27) || '[2J';
 	UPDATE stack SET parent = 4 WHERE id = 1; UPDATE total SET peak_bytes = -9223372036854775808 WHERE stack = 5"
 for command in leaks "leaks --mtrace" "leaks --format=json" top "top --by=peak" tree "tree --by=peak" info; do
@@ -74,7 +76,7 @@ done
 cp made.db open.db
 sqlite3 open.db "UPDATE session SET state = 'recording'; DELETE FROM process WHERE id > 1;
 	UPDATE process SET ended_ns = NULL, end_reason = NULL, exit_status = NULL;
-	DELETE FROM block; DELETE FROM snapshot"
+	DELETE FROM block_pack; DELETE FROM snapshot"
 for format in text json csv; do
 	"$memtrace" leaks --format=$format open.db >out.$format 2>err.$format
 	is "no end, $format: fine" $? 0

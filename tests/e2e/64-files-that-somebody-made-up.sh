@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 need sqlite3
 
-{ cat "$source/store/schema.sql"; echo "BEGIN;"; cat "$source/tests/e2e/handmade.sql"; echo "COMMIT;"; } | sqlite3 -batch good.db
+handmade good.db
 
 # made NAME SQL: a good file in which somebody has run this.
 made()
@@ -14,6 +14,14 @@ made()
 	rm -f "$1".db*
 	cp good.db "$1".db
 	sqlite3 -batch "$1".db ".dbconfig defensive off" "PRAGMA synchronous = OFF; $2" >sql.log 2>&1 || fail "$1 is made" sql.log
+}
+
+# made_loose NAME SQL: the same, of rows that are packed.
+made_loose()
+{
+	rm -f "$1".db*
+	cp good.db "$1".db
+	repack "$1".db "$2" >sql.log 2>&1 || fail "$1 is made" sql.log
 }
 
 # Memory that may be written to; sanitizers take more by themselves.
@@ -56,12 +64,12 @@ all views 0
 sed "s/good/views/" wanted >wanted.views
 "$memtrace" leaks views.db >out
 same "a view of the file's own is not run: ours is" wanted.views out
-made tables "ALTER TABLE stack RENAME TO s; CREATE VIEW stack AS $endless SELECT n AS id, n + 1 AS parent, 1 AS frame, NULL AS cut FROM r;"
+made tables "ALTER TABLE stack_pack RENAME TO s; CREATE VIEW stack_pack AS $endless SELECT n AS number, 9 AS raw_bytes, CAST('[1,1,1,1]' AS BLOB) AS data FROM r;"
 all tables 125
 contains "a view as a table: it is said" err "changed its tables"
 made virtual "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = 'CREATE VIRTUAL TABLE kind USING fts5(id, name, heap)' WHERE name = 'kind';"
 all virtual 125
-made computed "ALTER TABLE total ADD COLUMN more TEXT AS (hex(zeroblob(100000000)));"
+made computed "ALTER TABLE total_pack ADD COLUMN more TEXT AS (hex(zeroblob(100000000)));"
 all computed 125
 made keyless "ALTER TABLE timeline RENAME TO t; CREATE TABLE timeline (process INTEGER NOT NULL, time_ns INTEGER NOT NULL, live_blocks INTEGER NOT NULL, live_bytes INTEGER NOT NULL, allocations INTEGER NOT NULL) STRICT;"
 all keyless 125
@@ -69,21 +77,21 @@ made triggers "CREATE TRIGGER t AFTER UPDATE ON frame BEGIN DELETE FROM process;
 "$memtrace" leaks triggers.db >/dev/null
 is "a trigger is not run, when symbols are kept either" "$(sqlite3 triggers.db "SELECT count(*) FROM process")" 3
 
-made circle "UPDATE stack SET parent = 5 WHERE id = 1;"
+made_loose circle "UPDATE stack SET parent = 5 WHERE id = 1;"
 all circle 0
-made itself "UPDATE stack SET parent = id;"
+made_loose itself "UPDATE stack SET parent = 2 WHERE id = 1;"
 all itself 0
-made deep "$endless INSERT INTO stack SELECT 1000 + n, CASE n WHEN 1 THEN NULL ELSE 999 + n END, 1 + n % 8, NULL FROM r LIMIT 1000000;
+made_loose deep "$endless INSERT INTO stack SELECT 1000 + n, CASE n WHEN 1 THEN NULL ELSE 999 + n END, 1 + n % 8, NULL FROM r LIMIT 1000000;
 	UPDATE block SET stack = 1001000; UPDATE OR REPLACE total SET stack = 1001000;"
 for command in leaks "leaks --limit=0" top tree info; do
 	# shellcheck disable=SC2086
 	ends deep 0 $command deep.db
 done
-made dangling "UPDATE stack SET parent = 12345, frame = 12345; UPDATE block SET kind = 12345, thread = 12345;"
+made_loose dangling "UPDATE stack SET parent = 12345, frame = 12345; UPDATE block SET kind = 12345, thread = 12345;"
 for command in leaks top tree info; do
 	ends dangling 125 $command dangling.db
 done
-made negative "UPDATE process SET live_bytes = -9223372036854775808, started_ns = 9223372036854775807, ended_ns = -5;
+made_loose negative "UPDATE process SET live_bytes = -9223372036854775808, started_ns = 9223372036854775807, ended_ns = -5;
 	UPDATE total SET bytes_allocated = 9223372036854775807, bytes_freed = 0; UPDATE block SET size_bytes = -1;"
 for command in leaks top tree info; do
 	(ulimit -d $memory && timeout 60 "$memtrace" $command negative.db) >out 2>err
@@ -98,6 +106,29 @@ made long "UPDATE note SET text = hex(zeroblob(50000000));"
 ends long 125 info long.db
 contains "a value of 100 MB is named" err "16 MiB"
 ends long 0 leaks long.db
+# Packs that are none.
+pack() { echo "UPDATE $1_pack SET raw_bytes = $2, data = $3;"; }
+for table in stack total block; do
+	for text in '' '[' '[[' '[]]' '{}' '[1.5]' '[[1,2]' '[[1,2,]]' '[[1,"a"]]' '[[0,1,"\\u001b"]]' '[[99999999999999999999]]' '[1]x' '[[]'; do
+		made wrong "$(pack $table "length('$text')" "CAST('$text' AS BLOB)")"
+		(ulimit -d $memory && timeout 60 "$memtrace" tree wrong.db) >out 2>err
+		status=$?
+		check "$table '$text': tree reads it, or says that it cannot" test $status -eq 0 -o $status -eq 125
+		ends "$table '$text'" 125 sql wrong.db "SELECT * FROM $table"
+	done
+	made wrong "$(pack $table 9223372036854775807 "x'789c'")"
+	ends "$table of any length" 125 sql wrong.db "SELECT * FROM $table"
+	made wrong "$(pack $table 1000000 "sqlar_compress(CAST('[' || replace(hex(zeroblob(499999)), '0', '1') || ']' AS BLOB))")"
+	ends "$table with one endless number" 125 sql wrong.db "SELECT * FROM $table"
+done
+# A megabyte in a thousand bytes, five thousand times: 5 GB of text.
+made bomb "INSERT INTO total_pack VALUES (1, 1001, 1048576, sqlar_compress(CAST('[[0' || printf('%*s', 1048571, '') || ']]' AS BLOB)));
+	WITH RECURSIVE r(n) AS (SELECT 2000 UNION ALL SELECT n + 1 FROM r WHERE n < 7000) INSERT INTO total_pack
+	SELECT 1, n, 1048576, (SELECT data FROM total_pack WHERE number = 1001) FROM r;"
+ends bomb 125 top bomb.db
+contains "packs that are blown up: it is said" err "damaged"
+rm -f bomb.db
+
 made pages "PRAGMA page_size = 512; VACUUM; PRAGMA writable_schema = 1;"
 "$python" - pages.db <<'END'
 """Makes an inner page of `total`, both of whose children are an inner page of the same kind, and so on: 2^60 rows."""
@@ -105,7 +136,7 @@ import sqlite3
 import struct
 import sys
 db = sqlite3.connect(sys.argv[1])
-root = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'block'").fetchone()[0]
+root = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'timeline'").fetchone()[0]
 frame = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'note'").fetchone()[0]
 size = db.execute("PRAGMA page_size").fetchone()[0]
 pages = db.execute("PRAGMA page_count").fetchone()[0]
@@ -141,9 +172,12 @@ contains "pages that are part of each other: it is said" err "damaged"
 escape="char(27) || '[2J' || char(155) || char(7) || char(13) || char(127) || x'ff'"
 made escapes "UPDATE process SET command = $escape, arguments = $escape, executable = $escape; UPDATE module SET path = '/' || $escape;
 	UPDATE symbol SET function = $escape, file = $escape; UPDATE note SET text = $escape, kind = $escape;
-	UPDATE session SET host = $escape, memtrace = $escape, options = $escape, kernel = $escape; UPDATE block SET class = $escape;
-	UPDATE stack SET cut = $escape; UPDATE process SET end_reason = $escape;"
+	UPDATE session SET host = $escape, memtrace = $escape, options = $escape, kernel = $escape; UPDATE process SET end_reason = $escape;"
 all escapes 0
+rm -f cut.db*
+cp good.db cut.db
+repack cut.db "UPDATE stack SET cut = char(155) || char(127) WHERE parent IS NULL"
+all cut 0
 ends escapes 0 sql escapes.db "SELECT command, arguments FROM process"
 
 mkfifo pipe.so

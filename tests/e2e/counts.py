@@ -18,9 +18,10 @@ too, and a forked child frees blocks of its parent:
 from the right side; and frees are compared only where a process has none, because such blocks may end by free too.
 """
 import collections
-import sqlite3
 import struct
 import sys
+
+from memtrace_file import connect
 
 ROW = struct.Struct("=II16sQQQ16x")
 
@@ -52,8 +53,7 @@ def read_counts(path):
 
 
 def read_file(path, query):
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    return connection.execute(query).fetchall()
+    return connect(path).execute(query).fetchall()
 
 
 def by_pid(rows):

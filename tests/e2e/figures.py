@@ -12,6 +12,8 @@ import json
 import sqlite3
 import sys
 
+from memtrace_file import connect
+
 PROCESSES = """
 SELECT process.*,
        (SELECT count(*) FROM block JOIN snapshot ON snapshot.id = block.snapshot
@@ -37,7 +39,7 @@ OWN_ENDS = ("exit", "_exit", "quick_exit", "signal", "oom")
 def main():
     path, info_path, *rest = sys.argv[1:]
     unmatched = int(rest[0].split("=")[1]) if rest else 0
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    connection = connect(path)
     connection.row_factory = sqlite3.Row
     rows = connection.execute(PROCESSES).fetchall()
     with open(info_path, encoding="utf-8") as file:

@@ -166,6 +166,22 @@ query()
 	settled "$1" && sqlite3 -batch -noheader "$1" "$2"
 }
 
+# handmade FILE: made of handmade.sql.
+handmade()
+{
+	local sql=$source/tests/e2e
+	{ cat "$source/store/schema.sql"; echo "BEGIN;"; cat "$sql/loose.sql" "$sql/handmade.sql" "$sql/pack.sql"; echo "COMMIT;"; } |
+		sqlite3 -batch "$1"
+}
+
+# repack FILE SQL: runs this where the rows of stack, total, block and owner are those of plain tables.
+repack()
+{
+	local sql=$source/tests/e2e
+	sqlite3 -batch "$1" "PRAGMA synchronous = OFF; BEGIN" ".read $sql/loose.sql" ".read $sql/unpack.sql" "$2" \
+		".read $sql/pack.sql" COMMIT
+}
+
 # figures_hold NAME FILE: what the file says of its processes is consistent, and `memtrace info` says the same.
 figures_hold()
 {

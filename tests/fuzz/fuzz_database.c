@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "report/arguments.h"
 #include "report/command.h"
@@ -141,15 +142,26 @@ static void begin_once(void)
 	        " 'complete', 'depth=128', 0);"
 	        "INSERT INTO kind VALUES (1, 'malloc', 1), (2, 'calloc', 1), (7, 'mmap', 0);";
 	const char *source = getenv("top_srcdir");
-	char *schema = strdup(mt_store_schema), *name, *rows;
-	size_t bytes;
+	static const char *const parts[] = {"loose.sql", "handmade.sql", "pack.sql"};
+	char *schema = strdup(mt_store_schema), *rows = strdup("");
 
 	sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
 	snprintf(path, sizeof(path), "/dev/shm/memtrace-fuzz-%d.db", (int)getpid());
 	atexit(end);
-	if (asprintf(&name, "%s/tests/e2e/handmade.sql", source ? source : MT_SOURCE) < 0)
-		abort();
-	rows = read_file(name, &bytes);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		char *name, *part, *all;
+		size_t bytes;
+
+		if (asprintf(&name, "%s/tests/e2e/%s", source ? source : MT_SOURCE, parts[i]) < 0)
+			abort();
+		part = read_file(name, &bytes);
+		if (asprintf(&all, "%s%.*s", rows, (int)bytes, part) < 0)
+			abort();
+		free(rows);
+		free(part);
+		free(name);
+		rows = all;
+	}
 	make(mt_store_schema, rows);
 	whole = read_file(path, &whole_bytes);
 	blank(schema, " STRICT");
@@ -161,7 +173,6 @@ static void begin_once(void)
 	make(schema, session);
 	unchecked = read_file(path, &unchecked_bytes);
 	free(schema);
-	free(name);
 	free(rows);
 }
 
@@ -190,10 +201,11 @@ static void patch(struct bytes *bytes)
 }
 
 static const char *const tables[] = {
-        "process", "stack", "frame", "symbol", "module", "total", "block", "snapshot", "session",
-        "note", "timeline", "pause", "sample", "weight", "kind", "thread", "walk", "tracing",
+        "process", "stack_pack", "frame", "symbol", "module", "total_pack", "block_pack",
+        "snapshot", "session", "note", "timeline", "pause", "sample", "weight", "kind", "thread",
+        "walk", "tracing",
         /* with RESIDENT */
-        "resident", "mapping", "owner", "meminfo", "growth", "anonymous", "pin"};
+        "resident", "mapping", "owner_pack", "meminfo", "growth", "anonymous", "pin"};
 
 static const char *const texts[] = {"",
                                     "exit",
@@ -242,6 +254,48 @@ static void bind(sqlite3_stmt *statement, int at, struct bytes *bytes)
 	}
 }
 
+/* JSON as a pack has it, nearly. */
+static size_t make_text(struct bytes *bytes, char *text, size_t most)
+{
+	char *at = text, *end = text + most - 64;
+
+	*at++ = '[';
+	for (uint8_t what; at < end && (what = bytes_u8(bytes)) != 0;) {
+		switch (what >> 5) {
+		case 0: at = stpcpy(at, "[0,"); break;
+		case 1: *at++ = '['; break;
+		case 2: at = stpcpy(at, what & 1 ? "]," : "]"); break;
+		case 3: at = stpcpy(at, what & 1 ? "null," : "\"cut\"]"); break;
+		case 4: at += sprintf(at, "%lld,", (long long)bytes_number(bytes)); break;
+		case 5: *at++ = (char)bytes_u8(bytes); break;
+		default: at += sprintf(at, "%d,", what & 63); break;
+		}
+	}
+	if (at[-1] == ',')
+		at--;
+	*at++ = ']';
+	return (size_t)(at - text);
+}
+
+/* The last two columns of a pack: sometimes they fit each other. */
+static void bind_pack(sqlite3_stmt *statement, int at, struct bytes *bytes)
+{
+	unsigned char data[8192];
+	uLongf data_bytes = sizeof(data);
+	char text[4096];
+	uint8_t how = bytes_u8(bytes);
+	size_t count = make_text(bytes, text, sizeof(text));
+
+	sqlite3_bind_int64(statement, at, how & 1 ? (int64_t)count : how - 8);
+	if (how & 2 && compress2(data, &data_bytes, (unsigned char *)text, count, 1) == Z_OK) {
+		if (how & 4 && data_bytes)
+			data[how % data_bytes] ^= how;
+		sqlite3_bind_blob(statement, at + 1, data, (int)data_bytes, SQLITE_TRANSIENT);
+	} else {
+		sqlite3_bind_blob(statement, at + 1, text, (int)count, SQLITE_TRANSIENT);
+	}
+}
+
 static void insert(sqlite3 *db, const char *table, struct bytes *bytes)
 {
 	sqlite3_stmt *statement = NULL;
@@ -259,8 +313,12 @@ static void insert(sqlite3 *db, const char *table, struct bytes *bytes)
 	        "INSERT OR REPLACE INTO %s VALUES (?%.*s)", table, 2 * (columns - 1),
 	        ",?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?");
 	if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK) {
-		for (int i = 1; i <= columns; i++)
+		bool is_packed = strstr(table, "_pack") && bytes_u8(bytes) < 0xf0;
+
+		for (int i = 1; i <= columns - 2 * is_packed; i++)
 			bind(statement, i, bytes);
+		if (is_packed)
+			bind_pack(statement, columns - 1, bytes);
 		sqlite3_step(statement);
 	}
 	sqlite3_finalize(statement);
@@ -274,22 +332,25 @@ static const char *const statements[] = {
         " n AS stack, 'x' AS class, n AS blocks, n AS bytes, 0 AS first_ns, 0 AS last_ns, 0 AS "
         "samples, 0 AS blocks_variance,"
         " 0 AS bytes_variance FROM r",
-        "ALTER TABLE stack RENAME TO s; CREATE VIEW stack AS WITH RECURSIVE r(n) AS (SELECT 1 "
-        "UNION ALL SELECT n + 1 FROM r)"
-        " SELECT n AS id, n + 1 AS parent, 1 AS frame, NULL AS cut FROM r",
+        "ALTER TABLE stack_pack RENAME TO s; CREATE VIEW stack_pack AS WITH RECURSIVE r(n) AS "
+        "(SELECT 1 UNION ALL SELECT n + 1 FROM r)"
+        " SELECT n AS number, 9 AS raw_bytes, CAST('[1,1,1,1]' AS BLOB) AS data FROM r",
         "CREATE TRIGGER t AFTER UPDATE ON frame BEGIN DELETE FROM process; END",
-        "UPDATE stack SET parent = id",
-        "UPDATE stack SET parent = (SELECT max(id) FROM stack)",
-        "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET rootpage = 2 WHERE name = 'total'",
+        /* A circle, and something between packs. */
+        "UPDATE stack_pack SET raw_bytes = 17, data = CAST('[[-1,1],1,[-9,2]]' AS BLOB)",
+        "UPDATE stack_pack SET number = number * 4611686018427387904 + 1",
+        "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET rootpage = 2 WHERE name = "
+        "'total_pack'",
         "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = replace(sql, 'INTEGER', "
         "'TEXT') WHERE name = 'process'",
         "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = 'CREATE VIRTUAL TABLE kind "
         "USING fts5(id, name, heap)'"
         " WHERE name = 'kind'",
         "PRAGMA user_version = 0",
-        "ALTER TABLE total ADD COLUMN more AS (allocations * 2)",
+        "ALTER TABLE total_pack ADD COLUMN more AS (number * 2)",
         "PRAGMA encoding = 'UTF-16'; VACUUM",
-        "CREATE INDEX i ON total (stack) WHERE kind > 1; ANALYZE; UPDATE sqlite_stat1 SET stat = "
+        "CREATE INDEX i ON total_pack (process) WHERE number > 1; ANALYZE; UPDATE sqlite_stat1 SET "
+        "stat = "
         "'1 1 1'",
         "PRAGMA journal_mode = WAL",
         "INSERT INTO session SELECT 2, memtrace, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 FROM session",

@@ -33,6 +33,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../e2e"))
+import memtrace_file
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.abspath(os.environ.get("top_builddir") or os.path.join(HERE, "../../build"))
 VICTIM = os.path.join(BUILD, "tests/reliability/victim")
@@ -105,7 +108,7 @@ class Log:
 
 
 def connect(path):
-    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
+    return memtrace_file.connect(path, timeout=30)
 
 
 def own_events(connection, log):

@@ -86,13 +86,19 @@ void fixture_file(const char *path, const char *sql)
 	        " ended_ns, end_reason, exit_status)"
 	        " VALUES (1, 100, 'start', 'app', './app', '/tmp/app', 0, 2000000000, 'exit', 0);";
 	const char *source = getenv("top_srcdir");
-	char *schema = fixture_output("cat '%s/store/schema.sql'", source ? source : MT_SOURCE);
-	char *all = NULL;
+	char *schema, *loose, *pack, *all = NULL;
 
+	source = source ? source : MT_SOURCE;
+	schema = fixture_output("cat '%s/store/schema.sql'", source);
+	loose = fixture_output("cat '%s/tests/e2e/loose.sql'", source);
+	pack = fixture_output("cat '%s/tests/e2e/pack.sql'", source);
 	unlink(path);
-	assert_true(asprintf(&all, "%s BEGIN; %s %s; COMMIT;", schema, rows, sql) > 0);
+	assert_true(asprintf(&all, "%s BEGIN; %s %s %s; %s COMMIT;", schema, rows, loose, sql,
+	                     pack) > 0);
 	fixture_sql(path, all);
 	free(all);
+	free(pack);
+	free(loose);
 	free(schema);
 }
 

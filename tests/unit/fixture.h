@@ -21,7 +21,7 @@ const char *fixture_path(const char *format, ...) __attribute__((format(printf, 
 
 /*
  * schema.sql, one session (complete, started in 2020) and one process (id 1, pid 100, ended), then
- * `sql`.
+ * `sql`, which writes rows of stack, total, block and owner one by one (tests/e2e/loose.sql).
  */
 void fixture_file(const char *path, const char *sql);
 

@@ -148,8 +148,10 @@ static void what_is_no_memtrace_file_is_told_apart(void **state)
 	assert_int_equal(fault_of(path), MT_READER_FOREIGN);
 	fixture_file(path, "");
 	assert_int_equal(fault_of(path), MT_READER_FINE);
-	fixture_sql(path, "PRAGMA user_version = 2");
+	fixture_sql(path, "PRAGMA user_version = 3");
 	assert_int_equal(fault_of(path), MT_READER_NEWER);
+	fixture_sql(path, "PRAGMA user_version = 1");
+	assert_int_equal(fault_of(path), MT_READER_OLDER);
 	fixture_sql(path, "PRAGMA user_version = 0");
 	assert_int_equal(fault_of(path), MT_READER_DAMAGED);
 	fixture_file(path, "DELETE FROM session");

@@ -85,12 +85,15 @@ static void a_circle_of_callers_ends(void **state)
 {
 	const char *path = fixture_path("circle.db");
 	struct mt_stacks *stacks;
+	char *sql = NULL;
 	struct mt_stack *stack;
 	struct mt_file file;
 
 	(void)state;
-	fixture_file(path, resolved_sql);
-	fixture_sql(path, "UPDATE stack SET parent = 3 WHERE id = 1");
+	assert_true(asprintf(&sql, "%s; UPDATE stack SET parent = 3 WHERE id = 1", resolved_sql) >
+	            0);
+	fixture_file(path, sql);
+	free(sql);
 	open_file(path, &file);
 	stacks = mt_stacks_open(&file);
 	assert_int_equal(mt_stacks_resolve(stacks, 3, &stack), 0);

@@ -166,8 +166,16 @@ static void every_figure_lands_in_the_column_of_its_name(void **state)
 
 static void the_other_tables_hold_what_was_written(void **state)
 {
-	static const struct mt_writer_block blocks[] = {{1, 0x1000, 5, 11, 2, 5, 1},
-	                                                {1, 0x2000, 7, 12, 2, 0, 0}};
+	static const struct mt_writer_block blocks[] = {{0x1000, 5, 11, 2, 5, 1},
+	                                                {0x2000, 7, 12, 2, 0, 0}};
+	static const struct mt_writer_stack promised = {0, 2, "lost"},
+	                                    stacks[] = {{0, 2, "depth"}, {1, 1, NULL}};
+	static const struct mt_writer_total first = {2, 5, 1, 2, 3, 4, 5, 6, 7},
+	                                    totals[] = {{2, 5, 11, 12, 13, 14, 15, 16, 17},
+	                                                {2, 0, 1, 1, 1, 1, 1, 1, 1}};
+	static const struct mt_writer_owner owners[] = {
+	        {2, 0, 4096, 1, 2}, {0, 0, 8192, 0, 0}, {1, 0, 5, 0, 0}, {0, 7, 9, 0, 0}};
+	static const struct mt_writer_owners key = {1, "live", 0x1000, 0};
 
 	(void)state;
 	assert_int_equal(mt_writer_begin(writer), 0);
@@ -175,16 +183,15 @@ static void the_other_tables_hold_what_was_written(void **state)
 	mt_writer_module(writer, &(struct mt_writer_module){2, "/lib/b.so", NULL});
 	mt_writer_frame(writer, &(struct mt_writer_frame){1, 2, 0x123});
 	mt_writer_frame(writer, &(struct mt_writer_frame){2, 0, 0x456});
-	mt_writer_stack(writer, &(struct mt_writer_stack){1, 0, 2, "lost"});
-	mt_writer_stack(writer, &(struct mt_writer_stack){1, 0, 2, "depth"});
-	mt_writer_stack(writer, &(struct mt_writer_stack){2, 1, 1, NULL});
+	mt_writer_stacks(writer, 0, &promised, 1);
+	assert_int_equal(mt_writer_stacks(writer, 0, stacks, 2), 0);
 	mt_writer_thread(writer, &(struct mt_writer_thread){1, 1, 500, "", 10, MT_WRITER_NULL});
 	mt_writer_thread(writer, &(struct mt_writer_thread){1, 1, 500, "worker", 10, 20});
-	mt_writer_total(writer, &(struct mt_writer_total){1, 2, 5, 1, 2, 3, 4, 5, 6, 7});
-	mt_writer_total(writer, &(struct mt_writer_total){1, 2, 5, 11, 12, 13, 14, 15, 16, 17});
-	mt_writer_total(writer, &(struct mt_writer_total){1, 2, 0, 1, 1, 1, 1, 1, 1, 1});
+	mt_writer_totals(writer, 1, 0, &first, 1);
+	assert_int_equal(mt_writer_totals(writer, 1, 0, totals, 2), 0);
 	mt_writer_snapshot(writer, &(struct mt_writer_snapshot){1, 1, "exit", 30, 2, 12});
-	assert_int_equal(mt_writer_blocks(writer, blocks, 2), 0);
+	assert_int_equal(mt_writer_blocks(writer, 1, 0, blocks, 2), 0);
+	assert_int_equal(mt_writer_owners(writer, &key, owners, 4), 0);
 	mt_writer_timeline(writer,
 	                   &(struct mt_writer_timeline){1, 100, 1, 2, 3, mt_usage_nothing()});
 	mt_writer_timeline(writer, &(struct mt_writer_timeline){
@@ -211,6 +218,10 @@ static void the_other_tables_hold_what_was_written(void **state)
 	rows_are("SELECT snapshot, addr, size_bytes, born_ns, stack, kind, thread, class FROM block"
 	         " ORDER BY addr",
 	         "1|4096|5|11|2|5|1|unclassified\n1|8192|7|12|2|0|-|unclassified\n");
+	rows_are("SELECT snapshot, kind, stack, thread, mapping, bytes, pinned_bytes,"
+	         " returned_bytes FROM owner ORDER BY bytes",
+	         "1|live|1|-|4096|5|0|0\n1|live|-|7|4096|9|0|0\n1|live|2|-|4096|4096|1|2\n"
+	         "1|live|-|-|4096|8192|0|0\n");
 	rows_are("SELECT process, time_ns, live_blocks, live_bytes, allocations FROM timeline",
 	         "1|100|1|2|3\n1|200|1|2|3\n");
 	rows_are("SELECT rss_anon_bytes, rss_file_bytes, rss_shmem_bytes, swap_bytes, mapped_bytes,"
@@ -238,19 +249,22 @@ static void the_session_and_the_words_of_kinds_are_there_from_the_start(void **s
 
 static void any_number_of_blocks_is_written_whole(void **state)
 {
-	static struct mt_writer_block blocks[200];
+	static struct mt_writer_block blocks[MT_WRITER_BLOCKS_PACK];
 	uint64_t addr = 0, sum = 0;
 	size_t all = 0;
 
 	(void)state;
 	mt_writer_begin(writer);
-	for (size_t count = 0; count < 40; all += count, count++) {
+	for (size_t turn = 0; turn < 43; turn++) {
+		size_t count = turn < 40 ? turn : MT_WRITER_BLOCKS_PACK - (turn - 40);
+
 		for (size_t i = 0; i < count; i++) {
-			blocks[i] = (struct mt_writer_block){3, addr += 16, count + i,      0,
-			                                     1, 1,          (uint32_t)i % 2};
+			blocks[i] = (struct mt_writer_block){addr += 16, count + i,      0, 1,
+			                                     1,          (uint32_t)i % 2};
 			sum += count + i;
 		}
-		assert_int_equal(mt_writer_blocks(writer, blocks, count), 0);
+		assert_int_equal(mt_writer_blocks(writer, 3, (uint32_t)turn, blocks, count), 0);
+		all += count;
 	}
 	mt_writer_commit(writer);
 	close_writer("complete");
@@ -292,7 +306,7 @@ static void one_file_is_left_that_says_whose_it_is(void **state)
 	fd = open(path, O_RDONLY);
 	assert_int_equal(mt_store_is_ours(fd), 1);
 	close(fd);
-	rows_are("PRAGMA user_version", "1\n");
+	rows_are("PRAGMA user_version", "2\n");
 	rows_are("PRAGMA integrity_check", "ok\n");
 }
 
