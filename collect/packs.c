@@ -70,7 +70,8 @@ int mt_packs_reserve_stacks(struct mt_batch *batch, struct mt_stacks *stacks)
 	/* Row 0 is not used. */
 	if (!stacks->nodes_written)
 		stacks->nodes_written = 1;
-	qsort(stacks->settled, stacks->settled_count, sizeof(*stacks->settled), by_id);
+	if (stacks->settled_count)
+		qsort(stacks->settled, stacks->settled_count, sizeof(*stacks->settled), by_id);
 	find_stack_packs(batch, stacks, count_stack_pack);
 	packs = batch->stack_packs_count;
 	batch->stack_packs_count = 0;

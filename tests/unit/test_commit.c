@@ -161,6 +161,44 @@ static void a_total_that_did_not_change_follows_a_later_peak(void **state)
 	rows_are("SELECT peak_bytes - (SELECT sum(peak_bytes) FROM total) FROM process", "0\n");
 }
 
+/* A stack whose frames come late, when its pack is full and long written. */
+static void a_stack_that_is_settled_late_is_so_in_its_pack(void **state)
+{
+	struct mt_stacks *stacks = &bench.collector->ledger.stacks;
+	struct mt_batch *batch;
+	uint32_t first = 0, node, last = 0;
+
+	(void)state;
+	producer_alloc(&p, A, 10, 1);
+	bench_round(&bench);
+	for (uint32_t i = 0; i < 2 * MT_WRITER_STACKS_PACK; i++) {
+		assert_int_equal(mt_stacks_promise(stacks, &node), 0);
+		first = first ? first : node;
+		last = node;
+	}
+	write_all();
+	rows_are("SELECT count(*), sum(cut = 'lost') FROM stack", "8194|8192\n");
+	rows_are("SELECT number FROM stack_pack", "0\n1\n2\n");
+	/* The first pack's become the like of the one with frames; of the others nothing is new. */
+	assert_int_equal(mt_stacks_settle(stacks, first + 1, 1), 0);
+	assert_int_equal(mt_stacks_settle(stacks, first, 1), 0);
+	batch = mt_batch_build(&bench.collector->ledger);
+	assert_int_equal(batch->stack_packs_count, 1);
+	assert_int_equal(batch->stacks_count, MT_WRITER_STACKS_PACK);
+	mt_commit_offer(&commit, batch);
+	mt_batch_settle(mt_commit_collect(&commit, true));
+	rows_are("SELECT count(*), sum(cut = 'lost') FROM stack", "8194|8190\n");
+	/* Of the last and a new one the last pack alone. */
+	assert_int_equal(mt_stacks_settle(stacks, last, 1), 0);
+	assert_int_equal(mt_stacks_promise(stacks, &node), 0);
+	batch = mt_batch_build(&bench.collector->ledger);
+	assert_int_equal(batch->stack_packs_count, 1);
+	assert_int_equal(batch->stack_packs[0].number, 2);
+	mt_commit_offer(&commit, batch);
+	mt_batch_settle(mt_commit_collect(&commit, true));
+	rows_are("SELECT count(*), sum(cut = 'lost') FROM stack", "8195|8190\n");
+}
+
 static void the_end_is_written_with_its_blocks_and_then_told(void **state)
 {
 	struct mt_mail *mail;
@@ -399,6 +437,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        TEST(what_changes_is_written_and_what_does_not_is_not),
 	        TEST(a_total_that_did_not_change_follows_a_later_peak),
+	        TEST(a_stack_that_is_settled_late_is_so_in_its_pack),
 	        TEST(the_end_is_written_with_its_blocks_and_then_told),
 	        TEST(late_events_are_written_after_the_end_and_change_no_figure),
 	        TEST(a_higher_peak_takes_the_place_of_the_last_one),

@@ -279,6 +279,33 @@ static void any_number_of_blocks_is_written_whole(void **state)
 	}
 }
 
+static void a_snapshot_is_taken_out_with_all_its_packs(void **state)
+{
+	static const struct mt_writer_block block = {0x1000, 5, 11, 2, 5, 1};
+	static const struct mt_writer_owner owner = {2, 0, 4096, 1, 2};
+
+	(void)state;
+	mt_writer_begin(writer);
+	for (uint32_t id = 1; id <= 2; id++) {
+		struct mt_writer_owners key = {id, "live", 0x1000, 0};
+
+		mt_writer_snapshot(writer, &(struct mt_writer_snapshot){id, 1, "asked", 30, 2, 12});
+		for (uint32_t number = 0; number < 3; number++) {
+			key.number = number;
+			assert_int_equal(mt_writer_blocks(writer, id, number, &block, 1), 0);
+			assert_int_equal(mt_writer_owners(writer, &key, &owner, 1), 0);
+		}
+	}
+	assert_int_equal(mt_writer_drop_snapshot(writer, 1), 0);
+	assert_int_equal(mt_writer_commit(writer), 0);
+	close_writer("complete");
+	rows_are("SELECT (SELECT group_concat(id) FROM snapshot),"
+	         " (SELECT group_concat(DISTINCT snapshot) FROM block_pack),"
+	         " (SELECT group_concat(DISTINCT snapshot) FROM owner_pack),"
+	         " (SELECT count(*) FROM block), (SELECT count(*) FROM owner)",
+	         "2|2|2|3|3\n");
+}
+
 static bool is_there(const char *suffix)
 {
 	char name[300];
@@ -514,6 +541,7 @@ int main(void)
 	        TEST(every_figure_lands_in_the_column_of_its_name),
 	        TEST(the_other_tables_hold_what_was_written),
 	        TEST(any_number_of_blocks_is_written_whole),
+	        TEST(a_snapshot_is_taken_out_with_all_its_packs),
 	        TEST(the_session_and_the_words_of_kinds_are_there_from_the_start),
 	        TEST(one_file_is_left_that_says_whose_it_is),
 	        TEST(a_reader_sees_a_state_between_two_commits),
