@@ -433,17 +433,23 @@ static void handlers_on_an_alternate_stack_too(void **state)
 static volatile sig_atomic_t ticks, ticks_compared;
 static atomic_ulong tick_cuts[MT_CUT_COUNT];
 static struct mt_module_found executable;
+static timer_t timer;
 
-static void on_tick(int number, siginfo_t *info, void *context)
+/* Once, and again when it was handled: on a slow machine the program would get no further between two of a kind. */
+static void wind_up(void)
 {
-	const ucontext_t *interrupted = context;
+	const struct itimerspec once = {{0, 0}, {0, 100000}};
+
+	timer_settime(timer, 0, &once, NULL);
+}
+
+static void compare_tick(const ucontext_t *interrupted)
+{
 	void *ours[MT_EVENT_FRAMES_MAX], *theirs[MT_EVENT_FRAMES_MAX + OTHERS];
 	static struct mt_tail own;
 	struct mt_walk walk;
 	int count, first = 0;
 
-	(void)number;
-	(void)info;
 	ticks++;
 	walk_as_hook(&own, __builtin_frame_address(0), &walk);
 	mt_walk_frames(&own, &walk, ours);
@@ -460,18 +466,24 @@ static void on_tick(int number, siginfo_t *info, void *context)
 	ticks_compared++;
 }
 
+static void on_tick(int number, siginfo_t *info, void *context)
+{
+	(void)number;
+	(void)info;
+	compare_tick(context);
+	wind_up();
+}
+
 static void any_instruction_may_be_interrupted(void **state)
 {
-	struct itimerspec every = {{0, 100000}, {0, 100000}};
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
 	struct sigaction action = {.sa_sigaction = on_tick, .sa_flags = SA_RESTART | SA_SIGINFO};
-	timer_t timer;
 
 	(void)state;
 	assert_true(mt_module_find((const void *)(uintptr_t)&main, &executable));
 	sigaction(SIGUSR1, &action, NULL);
 	assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
-	timer_settime(timer, 0, &every, NULL);
+	wind_up();
 	for (uint32_t round = 0; ticks < 2000; round++) {
 		struct play play = {.seed = round, .depth = 2 + round % 60, .calls_left = 100};
 
