@@ -41,6 +41,7 @@
 #define ANSWER_WAIT_S   10
 #define COLLECTOR       "memtrace-collect"
 #define ENVIRONMENT_MAX 65536u
+#define SEE_OFF_MS      1000
 /* What stands in MEMTRACE_SESSION where tracing could not begin: said once, not by every child again. */
 #define NO_SESSION "none"
 
@@ -412,6 +413,21 @@ static int launch_kept(struct launch *launch)
 	return keeper < 0 ? -errno : 0;
 }
 
+/*
+ * A collector that cannot trace is gone before the program goes on: where processes are few, the program's own would
+ * fail for one that is only about to end. One whose zombie nobody looks after is not waited for for long.
+ */
+static void see_off(pid_t collector)
+{
+	static const struct timespec pause = {.tv_nsec = 1000000};
+
+	/* It hangs, before it could say anything. */
+	if (welcome.magic != MT_HELLO_MAGIC)
+		syscall(SYS_kill, collector, SIGKILL);
+	for (int waits = 0; waits < SEE_OFF_MS && syscall(SYS_kill, collector, 0) == 0; waits++)
+		syscall(SYS_nanosleep, &pause, NULL);
+}
+
 static int start_session(void)
 {
 	static char path[PATH_MAX], folder[PATH_MAX + 16] = "--folder=", options[PATH_MAX];
@@ -443,6 +459,7 @@ static int start_session(void)
 		return -errno;
 	launch.socket_fd = pair[1];
 	launch.arguments = arguments;
+	welcome.magic = 0;
 	error = is_kept ? launch_kept(&launch) : launch_detached(&launch);
 	if (error == -EAGAIN)
 		error = -EUSERS;
@@ -450,9 +467,8 @@ static int start_session(void)
 	if (!error)
 		error = join(pair[0], NULL);
 	close(pair[0]);
-	/* It hangs, before it could say anything. */
-	if (error == -EAGAIN && launch.pid > 0)
-		syscall(SYS_kill, launch.pid, SIGKILL);
+	if (error && launch.pid > 0)
+		see_off(launch.pid);
 	mt_real.munmap(launch.environment, launch.environment_bytes);
 	return error;
 }
