@@ -16,7 +16,8 @@
  * What the allocator has taken from the kernel for a call is recorded where allocations are, sampled or not.
  *
  * An allocation that is decided upon counts as recorded (mt_tls.trail), so that an outer hook does not
- * decide again.
+ * decide again. Most of those that a sample leaves out come by no gate: mt_sample_passes() has said so, and they leave
+ * no trail but the distance to the next point.
  */
 #ifndef MT_PRELOAD_GATE_H
 #define MT_PRELOAD_GATE_H
@@ -35,33 +36,11 @@ static inline uint32_t mt_gate(void)
 	                            memory_order_relaxed);
 }
 
-/* Is a sample recorded, and nothing else? Then most calls are done with by the two functions that follow. */
-static inline bool mt_gate_samples(void)
-{
-	return mt_gate() == MT_GATE_SAMPLED;
-}
-
-/*
- * While a sample is recorded: is all done that there is to do for this block, of which `begin` is where the trail ended
- * before the real call? It is where no point falls into it, and nothing else is to be looked at.
- */
-static inline bool mt_gate_passes_alloc(const void *block, size_t size_bytes, uint32_t begin)
-{
-	if (mt_unlikely(mt_tls.trail_end != begin) || mt_unlikely(mt_growth_is_due(block)) ||
-	    mt_unlikely(!mt_sample_skips_surely(size_bytes)))
-		return false;
-	mt_thread_leave_trail(block);
-	return true;
-}
-
-/* The same for a block that is about to be freed, which is not NULL. */
+/* Is a sample recorded, and nothing is to be done for this block that is about to be freed? */
 static inline bool mt_gate_passes_free(const void *block)
 {
-	if (mt_unlikely(mt_tls.freeing == block) || mt_unlikely(mt_release_looks_at(block)) ||
-	    mt_unlikely(mt_sample_may_hold(block)))
-		return false;
-	mt_thread_end_trail(block);
-	return true;
+	return mt_unlikely(mt_gate() == MT_GATE_SAMPLED) &&
+	       mt_likely(!mt_release_looks_at(block)) && mt_likely(!mt_sample_may_hold(block));
 }
 
 static inline void mt_gate_alloc(const struct mt_caller *caller, const void *block,
@@ -73,7 +52,7 @@ static inline void mt_gate_alloc(const struct mt_caller *caller, const void *blo
 		mt_emit_alloc(caller, block, size_bytes);
 	} else {
 		mt_thread_leave_trail(block);
-		if (!(gate & MT_GATE_STOPPED) && mt_unlikely(!mt_sample_skips(size_bytes)))
+		if (!(gate & MT_GATE_STOPPED))
 			mt_sample_alloc(caller, block, size_bytes);
 	}
 	if (mt_unlikely(mt_growth_is_due(block)))

@@ -43,10 +43,10 @@ struct known {
 	_Atomic size_t asked_bytes;
 };
 
-static void *const nothing; /* the break of who is not watched */
+static void *const nothing = (void *)1; /* the break of who is not watched */
 
 void *const volatile *mt_growth_break = &nothing;
-volatile uintptr_t mt_growth_break_known = 1;
+volatile uintptr_t mt_growth_break_known = 2;
 bool mt_growth_is_on;
 
 static struct known heaps[HEAPS];

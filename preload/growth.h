@@ -38,8 +38,8 @@
 /* Three variables and not a struct, and hidden where they are declared, so that gcc loads each directly. */
 #pragma GCC visibility push(hidden)
 extern void *const volatile *mt_growth_break; /* libc's own; or a word that never changes */
-extern volatile uintptr_t
-        mt_growth_break_known; /* up to here it is recorded; changed by compare-exchange */
+/* Up to here it is recorded; changed by compare-exchange. Never what that other word is. */
+extern volatile uintptr_t mt_growth_break_known;
 extern bool mt_growth_is_on;
 #pragma GCC visibility pop
 
@@ -65,13 +65,23 @@ static inline void mt_growth_before(void)
 		mt_growth_shrunk();
 }
 
-static inline bool mt_growth_is_due(const void *block)
+/* Is the allocator libc's, and of its break all recorded? Then nothing has to be done before the real call. */
+static inline bool mt_growth_is_settled(void)
 {
-	if (!mt_growth_is_on)
-		return false;
-	return mt_unlikely((uintptr_t)*mt_growth_break != mt_growth_break_known) ||
+	return (uintptr_t)*mt_growth_break == mt_growth_break_known;
+}
+
+/* Where the allocator is libc's: has it taken memory for this block, as far as can be told at once? */
+static inline bool mt_growth_shows(const void *block)
+{
+	return mt_unlikely(!mt_growth_is_settled()) ||
 	       mt_unlikely(((const unsigned char *)block)[-8] &
 	                   (MT_GROWTH_CHUNK_MAPPED | MT_GROWTH_CHUNK_FOREIGN));
+}
+
+static inline bool mt_growth_is_due(const void *block)
+{
+	return mt_growth_is_on && mt_growth_shows(block);
 }
 
 #endif

@@ -26,6 +26,8 @@ void free_aligned_sized(void *block, size_t alignment, size_t size);
 /* At least: what is asked of valloc() and pvalloc() is rounded up by them. */
 #define PAGE_BYTES 4096u
 
+#define CALLER_ALONE(kind) \
+	((struct mt_caller){kind, __builtin_return_address(0), 0, __builtin_frame_address(0)})
 #define CALLER(kind, size, align) \
 	take_caller(kind, __builtin_return_address(0), __builtin_frame_address(0), size, align)
 
@@ -74,47 +76,40 @@ static inline void need_real(void)
 		mt_real_init();
 }
 
-/* A sample is recorded, and no operator new has called us: then most calls leave nothing to be recorded. */
-static inline bool is_sampled(void)
+/*
+ * Is this a call of libc's allocator of which a sample takes nothing? Then there is nothing to do before it; `bytes` is
+ * what it asks for. The other calls are left to by a tail call, so that these here keep next to nothing over the real call.
+ */
+static inline bool passes(size_t bytes)
 {
-	return mt_gate_samples() && mt_likely(!mt_tls.outer_kind);
+	return mt_unlikely(mt_sample_passes(bytes)) && mt_likely(mt_growth_is_settled());
 }
 
-/* The rest of a call of which something is to be recorded after all. Not a tail call: `caller` stands in the hook's frame. */
-MT_COLD static void *record_sampled(const struct mt_caller *caller, void *block, size_t size_bytes,
-                                    uint32_t begin)
+/* What the allocator has taken from the kernel for it is still to be looked at. */
+MT_COLD MT_TAIL static void *look_at_passed(unsigned int kind, void *block)
 {
 	if (block)
-		record(caller, block, size_bytes, begin);
+		mt_growth_look(&CALLER_ALONE(kind), block);
 	return block;
 }
 
-/* Apart from the way of calls that are recorded: what those keep over the real call need not be kept here. */
-#define RETURN_SAMPLED(kind, real_call, size_bytes)                                             \
-	do {                                                                                    \
-		uint32_t end = mt_tls.trail_end;                                                \
-		void *given;                                                                    \
-                                                                                                \
-		mt_growth_before();                                                             \
-		given = real_call;                                                              \
-		if (mt_likely(given != NULL) &&                                                 \
-		    mt_likely(mt_gate_passes_alloc(given, size_bytes, end)))                    \
-			return given;                                                           \
-		return record_sampled(&(struct mt_caller){kind, __builtin_return_address(0), 0, \
-		                                          __builtin_frame_address(0)},          \
-		                      given, size_bytes, end);                                  \
+#define RETURN_PASSED(kind, real_call, bytes)                                   \
+	do {                                                                    \
+		void *given;                                                    \
+                                                                                \
+		mt_sample_count_down(bytes);                                    \
+		given = real_call;                                              \
+		if (mt_unlikely(!given) || mt_unlikely(mt_growth_shows(given))) \
+			return look_at_passed(kind, given);                     \
+		return given;                                                   \
 	} while (0)
 
-MT_HOOK void *malloc(size_t size)
+MT_TAIL static void *malloc_recorded(size_t size)
 {
-	struct mt_caller caller;
-	uint32_t begin;
+	struct mt_caller caller = CALLER(MT_KIND_MALLOC, size, 1);
+	uint32_t begin = mt_tls.trail_end;
 	void *block;
 
-	if (is_sampled())
-		RETURN_SAMPLED(MT_KIND_MALLOC, mt_real.malloc(size), size);
-	caller = CALLER(MT_KIND_MALLOC, size, 1);
-	begin = mt_tls.trail_end;
 	mt_growth_before();
 	block = mt_real.malloc(size);
 	if (mt_likely(block != NULL))
@@ -122,21 +117,31 @@ MT_HOOK void *malloc(size_t size)
 	return block;
 }
 
-MT_HOOK void *calloc(size_t count, size_t size)
+MT_HOOK void *malloc(size_t size)
 {
-	struct mt_caller caller;
-	uint32_t begin;
+	if (!passes(size))
+		return malloc_recorded(size);
+	RETURN_PASSED(MT_KIND_MALLOC, mt_real.malloc(size), size);
+}
+
+MT_TAIL static void *calloc_recorded(size_t count, size_t size)
+{
+	struct mt_caller caller = CALLER(MT_KIND_CALLOC, count * size, 1);
+	uint32_t begin = mt_tls.trail_end;
 	void *block;
 
-	if (is_sampled())
-		RETURN_SAMPLED(MT_KIND_CALLOC, mt_real.calloc(count, size), count * size);
-	caller = CALLER(MT_KIND_CALLOC, count * size, 1);
-	begin = mt_tls.trail_end;
 	mt_growth_before();
 	block = mt_real.calloc(count, size);
 	if (mt_likely(block != NULL))
 		record(&caller, block, count * size, begin);
 	return block;
+}
+
+MT_HOOK void *calloc(size_t count, size_t size)
+{
+	if (!passes(count * size))
+		return calloc_recorded(count, size);
+	RETURN_PASSED(MT_KIND_CALLOC, mt_real.calloc(count, size), count * size);
 }
 
 /* In line, because a tail call would take away the frame that `caller` speaks of. */
@@ -178,9 +183,16 @@ __attribute__((always_inline)) static inline void *reallocate(void *old, size_t 
 	return block;
 }
 
-MT_HOOK void *realloc(void *old, size_t size)
+MT_TAIL static void *realloc_recorded(void *old, size_t size)
 {
 	return reallocate(old, size, CALLER(MT_KIND_REALLOC, size, 1));
+}
+
+MT_HOOK void *realloc(void *old, size_t size)
+{
+	if (!passes(size) || mt_unlikely(mt_sample_may_hold(old)))
+		return realloc_recorded(old, size);
+	RETURN_PASSED(MT_KIND_REALLOC, mt_real.realloc(old, size), size);
 }
 
 /* No allocator's own is more than this; libc's would call our realloc. */
@@ -204,42 +216,33 @@ __attribute__((always_inline)) static inline bool record_free(const void *block)
 	return mt_gate_free(MT_KIND_FREE, block);
 }
 
-/* Left to by a tail call, so that its caller is the program. */
-MT_COLD static void free_with_stack(void *block)
+MT_COLD MT_TAIL static void free_with_stack(void *block)
 {
-	struct mt_caller caller = {MT_KIND_FREE, __builtin_return_address(0), 0,
-	                           __builtin_frame_address(0)};
-
-	mt_emit_free_stack(&caller, block);
+	mt_emit_free_stack(&CALLER_ALONE(MT_KIND_FREE), block);
 	mt_real.free(block);
 }
 
-__attribute__((noinline)) static void free_recorded(void *block)
-{
-	if (mt_unlikely(record_free(block))) {
-		free_with_stack(block);
-		return;
-	}
-	mt_real.free(block);
-}
-
-/* By tail calls alone: so a free that a sample leaves out keeps nothing across a call, and makes no room for that. */
-MT_HOOK void free(void *block)
+MT_TAIL static void free_recorded(void *block)
 {
 	need_real();
-	if (mt_gate_samples() && mt_likely(block != NULL) && mt_likely(mt_gate_passes_free(block)))
+	if (mt_unlikely(record_free(block)))
+		free_with_stack(block);
+	else
+		mt_real.free(block);
+}
+
+MT_HOOK void free(void *block)
+{
+	if (mt_gate_passes_free(block))
 		mt_real.free(block);
 	else
 		free_recorded(block);
 }
 
-#define RECORD_FREE(block)                                                                     \
-	do {                                                                                   \
-		if (mt_unlikely(record_free(block)))                                           \
-			mt_emit_free_stack(&(struct mt_caller){MT_KIND_FREE,                   \
-			                                       __builtin_return_address(0), 0, \
-			                                       __builtin_frame_address(0)},    \
-			                   block);                                             \
+#define RECORD_FREE(block)                                                      \
+	do {                                                                    \
+		if (mt_unlikely(record_free(block)))                            \
+			mt_emit_free_stack(&CALLER_ALONE(MT_KIND_FREE), block); \
 	} while (0)
 
 MT_HOOK void cfree(void *block)

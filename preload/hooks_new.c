@@ -72,37 +72,61 @@ MT_COLD static void *look_up(_Atomic(void *) *place, const char *name)
 	return found;
 }
 
-/* The body of an operator new. */
-#define NEW_HOOK(symbol, kind, parameters, arguments)                               \
-	MT_HOOK void *symbol parameters;                                            \
-	MT_HOOK void *symbol parameters                                             \
-	{                                                                           \
-		static _Atomic(void *) real;                                        \
-		void *function = atomic_load_explicit(&real, memory_order_relaxed); \
-		const void *caller = __builtin_return_address(0);                   \
-		const void *frame = __builtin_frame_address(0);                     \
-		uint32_t begin;                                                     \
-		void *block;                                                        \
-                                                                                    \
-		if (mt_unlikely(!function))                                         \
-			function = look_up(&real, #symbol);                         \
-		begin = outer_begin(kind, caller, frame, size);                     \
-		block = ((void *(*)parameters)function)arguments;                   \
-		outer_end(kind, caller, frame, block, size, begin);                 \
-		return block;                                                       \
+/*
+ * The body of an operator new: _passed where a sample takes nothing of what it is asked for. Unless a hook further in has
+ * decided so as well, which shows in the distance that there was before, it is counted down there.
+ */
+#define NEW_HOOK(symbol, kind, parameters, arguments)                                        \
+	static _Atomic(void *) symbol##_real;                                                \
+                                                                                             \
+	MT_TAIL static void *symbol##_recorded parameters                                    \
+	{                                                                                    \
+		void *function = atomic_load_explicit(&symbol##_real, memory_order_relaxed); \
+		const void *caller = __builtin_return_address(0);                            \
+		const void *frame = __builtin_frame_address(0);                              \
+		uint32_t begin;                                                              \
+		void *block;                                                                 \
+                                                                                             \
+		if (mt_unlikely(!function))                                                  \
+			function = look_up(&symbol##_real, #symbol);                         \
+		begin = outer_begin(kind, caller, frame, size);                              \
+		block = ((void *(*)parameters)function)arguments;                            \
+		outer_end(kind, caller, frame, block, size, begin);                          \
+		return block;                                                                \
+	}                                                                                    \
+                                                                                             \
+	MT_TAIL static void *symbol##_passed parameters                                      \
+	{                                                                                    \
+		void *function = atomic_load_explicit(&symbol##_real, memory_order_relaxed); \
+		uint64_t left = mt_tls.sample_left;                                          \
+		void *block;                                                                 \
+                                                                                             \
+		if (mt_unlikely(!function))                                                  \
+			function = look_up(&symbol##_real, #symbol);                         \
+		block = ((void *(*)parameters)function)arguments;                            \
+		if (mt_unlikely(mt_tls.sample_left == left) && block)                        \
+			mt_sample_count_down(size);                                          \
+		return block;                                                                \
+	}                                                                                    \
+                                                                                             \
+	MT_HOOK void *symbol parameters;                                                     \
+	MT_HOOK void *symbol parameters                                                      \
+	{                                                                                    \
+		return mt_unlikely(mt_sample_passes(size)) ? symbol##_passed arguments       \
+		                                           : symbol##_recorded arguments;    \
 	}
 
 #define DELETE_HOOK(symbol, kind, parameters, arguments)                                          \
-	MT_HOOK void symbol parameters;                                                           \
-	MT_HOOK void symbol parameters                                                            \
+	static _Atomic(void *) symbol##_real;                                                     \
+                                                                                                  \
+	MT_TAIL static void symbol##_recorded parameters                                          \
 	{                                                                                         \
-		static _Atomic(void *) real;                                                      \
-		void *function = atomic_load_explicit(&real, memory_order_relaxed);               \
+		void *function = atomic_load_explicit(&symbol##_real, memory_order_relaxed);      \
 		struct mt_tls *tls = &mt_tls;                                                     \
 		const void *freeing = tls->freeing;                                               \
                                                                                                   \
 		if (mt_unlikely(!function))                                                       \
-			function = look_up(&real, #symbol);                                       \
+			function = look_up(&symbol##_real, #symbol);                              \
 		if (block && freeing != block) {                                                  \
 			mt_thread_end_trail(block);                                               \
 			if (mt_unlikely(mt_gate_free(kind, block)))                               \
@@ -114,6 +138,17 @@ MT_COLD static void *look_up(_Atomic(void *) *place, const char *name)
 		}                                                                                 \
 		((void(*) parameters)function) arguments;                                         \
 		tls->freeing = freeing;                                                           \
+	}                                                                                         \
+                                                                                                  \
+	MT_HOOK void symbol parameters;                                                           \
+	MT_HOOK void symbol parameters                                                            \
+	{                                                                                         \
+		void *function = atomic_load_explicit(&symbol##_real, memory_order_relaxed);      \
+                                                                                                  \
+		if (mt_gate_passes_free(block) && mt_likely(function != NULL))                    \
+			((void(*) parameters)function) arguments;                                 \
+		else                                                                              \
+			symbol##_recorded arguments;                                              \
 	}
 
 #define NOTHROW const struct mt_nothrow *nothrow

@@ -27,6 +27,12 @@
 #define mt_unlikely(x) __builtin_expect(!!(x), 0)
 #define MT_HOOK        __attribute__((visibility("default"), noinline))
 #define MT_COLD        __attribute__((cold, noinline))
+/* Of a hook: left to by a tail call, so that its caller is the hook's; in line where the compiler makes none. */
+#ifdef __OPTIMIZE__
+#define MT_TAIL __attribute__((noinline))
+#else
+#define MT_TAIL __attribute__((always_inline)) inline
+#endif
 
 enum mt_process_state {
 	MT_PROCESS_EARLY = 0, /* before the constructor: events go to the early log */

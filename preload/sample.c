@@ -72,7 +72,7 @@ static void seed(struct mt_tls *tls)
  * of uniform numbers u1 > u2 > ... the descent has an odd length with the probability exp(-u1); then E is u1
  * plus the tries before. So no logarithm is needed, which libc has in a library of its own. 6 numbers on average.
  */
-static int64_t draw(struct mt_tls *tls)
+static uint64_t draw(struct mt_tls *tls)
 {
 	uint64_t mean = mt_process.segment->sample_bytes;
 
@@ -84,8 +84,7 @@ static int64_t draw(struct mt_tls *tls)
 		for (; (number = next_random(tls)) < last; length++)
 			last = number;
 		if (length % 2)
-			return (int64_t)(tries * mean +
-			                 (uint64_t)((unsigned __int128)first * mean >> 64));
+			return tries * mean + (uint64_t)((unsigned __int128)first * mean >> 64);
 	}
 }
 
@@ -211,14 +210,16 @@ void mt_sample_keep(_Atomic uintptr_t *place, const void *block)
 
 /* --- allocations and frees --------------------------------------------------------------------------- */
 
-/* False: the count-down was only begun, and no point falls into this block. */
-static bool draw_next(struct mt_tls *tls, size_t size_bytes)
+/* Does a point fall into the next bytes? Counts them down, or draws the next distance. */
+static bool meets_point(struct mt_tls *tls, uint64_t bytes)
 {
 	if (mt_unlikely(!tls->sample_state)) {
 		seed(tls);
-		tls->sample_left = draw(tls) - mt_sample_bytes(size_bytes);
-		if (tls->sample_left >= 0)
-			return false;
+		tls->sample_left = draw(tls);
+	}
+	if (bytes <= tls->sample_left) {
+		tls->sample_left -= bytes;
+		return false;
 	}
 	tls->sample_left = draw(tls);
 	return true;
@@ -228,10 +229,8 @@ MT_COLD void mt_sample_alloc(const struct mt_caller *caller, const void *block, 
 {
 	struct mt_tls *tls = &mt_tls;
 
-	/* memtrace's own blocks are no part of the program's bytes. */
-	if (mt_unlikely(tls->own))
-		tls->sample_left += mt_sample_bytes(size_bytes);
-	else if (!draw_next(tls, size_bytes))
+	/* What is memtrace's own is always recorded, and no part of the program's bytes. */
+	if (mt_likely(!tls->own) && !meets_point(tls, mt_sample_bytes(size_bytes)))
 		return;
 	tls->sample_last = block;
 	tls->sample_left_then = tls->sample_left;

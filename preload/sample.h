@@ -11,7 +11,8 @@
  *
  * whatever was allocated before. The thread counts down to the next point; the rest of the distance behind a
  * sampled block is drawn anew, which changes nothing, because the exponential distribution has no memory. A
- * block of 0 bytes is drawn as if it had 1, so that it can be met at all.
+ * block of 0 bytes is drawn as if it had 1, so that it can be met at all. By the distance an outer hook sees, too, whether
+ * one that it called has decided about its block already: each decision changes it.
  *
  * The set of sampled blocks that are live says what to do with a free: a table of addresses, and before it an
  * array of small counts by a hash of the address. Most frees find a 0 there: one load. An address enters the set
@@ -40,7 +41,7 @@ int mt_sample_init(void);
 /* This thread is the first one of a forked child: it draws numbers of its own. */
 void mt_sample_forked(void);
 
-/* A block that mt_sample_skips() did not: draws, and records it. */
+/* A block that was not passed: counts down or draws, and records it when a point falls into it. */
 void mt_sample_alloc(const struct mt_caller *caller, const void *block, size_t size_bytes);
 
 /* A block that may be in the set is about to be freed: records that if it is. */
@@ -71,30 +72,23 @@ static inline bool mt_sample_may_hold(const void *block)
 }
 
 /* As many bytes as a block is drawn with. */
-static inline int64_t mt_sample_bytes(size_t size_bytes)
+static inline uint64_t mt_sample_bytes(size_t size_bytes)
 {
-	return (int64_t)(size_bytes + !size_bytes);
+	return size_bytes + !size_bytes;
 }
 
-/* Counts down; true: no point falls into this block. What is memtrace's own is always recorded. */
-static inline bool mt_sample_skips(size_t size_bytes)
+/*
+ * Does no point fall into a block of this size? Then the caller counts it down, and is done with it. Never where all is
+ * recorded, nor before the thread has drawn, nor for what is memtrace's own: then the distance is 0.
+ */
+static inline bool mt_sample_passes(size_t size_bytes)
 {
-	struct mt_tls *tls = &mt_tls;
-
-	tls->sample_left -= mt_sample_bytes(size_bytes);
-	return tls->sample_left >= 0 && !tls->own;
+	return mt_sample_bytes(size_bytes) <= mt_tls.sample_left;
 }
 
-/* Likewise, but counts down only where no point falls into this block. */
-static inline bool mt_sample_skips_surely(size_t size_bytes)
+static inline void mt_sample_count_down(size_t size_bytes)
 {
-	struct mt_tls *tls = &mt_tls;
-	int64_t left = tls->sample_left - mt_sample_bytes(size_bytes);
-
-	if (left < 0 || tls->own)
-		return false;
-	tls->sample_left = left;
-	return true;
+	mt_tls.sample_left -= mt_sample_bytes(size_bytes);
 }
 
 /* MT_FREE_LATER unless this thread allocated the block and nothing since. */

@@ -53,6 +53,8 @@ struct mt_tls {
 	 * handler never sees the one without the other.
 	 */
 	uintptr_t guard;
+	/* Bytes to the next point of the sample, see sample.h; 0: mt_sample_alloc() is to decide. */
+	uint64_t sample_left;
 	uintptr_t outer[MT_LEVELS]; /* guard before each level was entered; [0] is 0 */
 	uint64_t fork_serial;       /* of the fork in progress in this thread; 0: none is */
 	uint32_t passes;            /* destructor passes seen (thread.c) */
@@ -74,10 +76,9 @@ struct mt_tls {
 	const void *freeing; /* the block that operator delete or realloc is giving back */
 
 	/* sample.c; all 0 at first */
-	int64_t sample_left;      /* bytes to the next point; negative: it falls into this block */
-	uint64_t sample_state;    /* of the random numbers; 0: not seeded yet */
-	int64_t sample_left_then; /* sample_left when sample_last was allocated */
-	const void *sample_last;  /* the last block sampled */
+	uint64_t sample_state;     /* of the random numbers; 0: not seeded yet */
+	uint64_t sample_left_then; /* sample_left when sample_last was allocated */
+	const void *sample_last;   /* the last block sampled */
 
 	/* What is seldom the case, so that one test asks for all of it. */
 	union {
@@ -153,6 +154,23 @@ static inline void mt_thread_leave(uint32_t level)
 	mt_tls.guard = mt_tls.outer[level];
 	if (mt_unlikely(mt_tls.odd))
 		mt_thread_leave_odd(level);
+}
+
+/* What is allocated from here on is memtrace's own: all of it is recorded. Gives what the end takes. */
+static inline uint64_t mt_thread_begin_own(void)
+{
+	struct mt_tls *tls = &mt_tls;
+	uint64_t left = tls->sample_left;
+
+	tls->own = true;
+	tls->sample_left = 0;
+	return left;
+}
+
+static inline void mt_thread_end_own(uint64_t left)
+{
+	mt_tls.own = false;
+	mt_tls.sample_left = left;
 }
 
 /* A block is recorded. */

@@ -45,6 +45,7 @@ void mt_unwind_warm_up(const void *caller)
 	enum mt_libunwind_state state = mt_libunwind_state();
 	struct mt_tls *tls = &mt_tls;
 	void *frames[4];
+	uint64_t left;
 
 	if (!is_libunwind_walker()) {
 		tls->cold = false;
@@ -55,7 +56,7 @@ void mt_unwind_warm_up(const void *caller)
 	/* No dlopen() from within the loader. */
 	if (state != MT_LIBUNWIND_OPEN && mt_module_is_loader(caller))
 		return;
-	tls->own = true;
+	left = mt_thread_begin_own();
 	state = mt_libunwind_open();
 	if (state == MT_LIBUNWIND_OPEN) {
 		tls->cold = false;
@@ -65,7 +66,7 @@ void mt_unwind_warm_up(const void *caller)
 		       "install libunwind (Debian: libunwind8)",
 		       NULL);
 	}
-	tls->own = false;
+	mt_thread_end_own(left);
 }
 
 static void walk_caller_only(const struct mt_caller *caller, void **frames, enum mt_cut cut,
@@ -149,14 +150,15 @@ void mt_unwind_fetch_libunwind(void)
 {
 	struct mt_tls *tls = &mt_tls;
 	void *frames[4];
+	uint64_t left;
 
 	tls->wants_libunwind = false;
-	tls->own = true;
+	left = mt_thread_begin_own();
 	if (mt_libunwind_open() == MT_LIBUNWIND_OPEN) {
 		mt_libunwind_backtrace(frames, 4);
 		tls->libunwind = true;
 	}
-	tls->own = false;
+	mt_thread_end_own(left);
 }
 
 /* A frame that no rule can express: the whole stack by libunwind, if that is safe and gives more. */

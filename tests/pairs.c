@@ -14,6 +14,7 @@
  *	innermost  two stacks in turn, which differ in the call of malloc itself
  *	known      1024 stacks in a scattered order, all seen before
  *	new        the same 1024 stacks; in the first round none was seen before, though each frame was
+ *	sampled    one stack, and a sample of one block of 5000
  *
  * What a round costs is the difference between runs of a different number of rounds. Prints the pairs of a round,
  * or "skip REASON".
@@ -31,6 +32,7 @@
 #include "preload/process.h"
 #include "preload/real.h"
 #include "preload/rules.h"
+#include "preload/sample.h"
 #include "preload/stacks.h"
 #include "preload/thread.h"
 #include "preload/unwind.h"
@@ -89,8 +91,8 @@ static __attribute__((noinline)) void *enter(unsigned int path, int left)
 /* The bit of the call of malloc comes last. */
 #define INNERMOST (1u << CHOICES)
 
-enum pattern { PLAIN, REPEATED, INNERMOST_CHANGES, KNOWN, NEW };
-static const char *const names[] = {"plain", "repeated", "innermost", "known", "new"};
+enum pattern { PLAIN, REPEATED, INNERMOST_CHANGES, KNOWN, NEW, SAMPLED, PATTERNS };
+static const char *const names[] = {"plain", "repeated", "innermost", "known", "new", "sampled"};
 
 static inline unsigned int path_of(enum pattern pattern, unsigned int i)
 {
@@ -129,7 +131,7 @@ static int set_up(char **argv)
 	mt_walk_init((uintptr_t)argv);
 	mt_config_read(no_environment);
 	segment->clock = MT_CLOCK_TSC;
-	segment->tick = 1; /* as while a collector reads */
+	segment->tick = 1;               /* as while a collector reads */
 	segment->ring_bytes = 16u << 20; /* all of it fits */
 	mt_process.segment = segment;
 	mt_process.slot = &mt_segment_slots(segment)[0];
@@ -146,9 +148,20 @@ static int set_up(char **argv)
 	return 0;
 }
 
-static uint64_t ring_used(void)
+static int begin_sample(void)
 {
-	return atomic_load(&mt_segment_rings(mt_process.segment)[0].head);
+	mt_process.segment->sample_bytes = 512 << 10;
+	mt_process.segment->sample_seed = 1;
+	atomic_store(&mt_process.slot->gate, MT_GATE_SAMPLED);
+	return mt_sample_init();
+}
+
+/* Has what is counted gone the way that its pattern names? */
+static bool is_as_named(enum pattern pattern)
+{
+	if (pattern == SAMPLED)
+		return mt_tls.sample_left != 0;
+	return pattern == PLAIN || atomic_load(&mt_segment_rings(mt_process.segment)[0].head) != 0;
 }
 
 int main(int argc, char **argv)
@@ -159,9 +172,9 @@ int main(int argc, char **argv)
 	puts("skip the budgets are those of gcc with optimisation on x86-64");
 	return 0;
 #endif
-	while (pattern <= NEW && (argc != 3 || strcmp(argv[1], names[pattern]) != 0))
+	while (pattern < PATTERNS && (argc != 3 || strcmp(argv[1], names[pattern]) != 0))
 		pattern++;
-	if (pattern > NEW || set_up(argv) != 0)
+	if (pattern == PATTERNS || set_up(argv) != 0 || (pattern == SAMPLED && begin_sample() != 0))
 		return 2;
 	if (pattern == PLAIN) {
 		take = mt_real.malloc;
@@ -170,7 +183,7 @@ int main(int argc, char **argv)
 	warm_up();
 	for (int round = 0; round < atoi(argv[2]); round++)
 		run(pattern);
-	if (pattern != PLAIN && ring_used() == 0) {
+	if (!is_as_named(pattern)) {
 		fputs("pairs: nothing was recorded\n", stderr);
 		return 1;
 	}
