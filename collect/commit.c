@@ -443,6 +443,8 @@ static void *run(void *context)
 {
 	struct mt_commit *commit = context;
 
+	/* If it cannot be, the first batch will say why. */
+	mt_writer_open(commit->writer);
 	pthread_mutex_lock(&commit->mutex);
 	for (;;) {
 		struct mt_batch *batch = commit->batch;

@@ -248,8 +248,48 @@ static int open_file(struct mt_writer *writer)
 	return r < 0 ? r : check_journals(writer, writer->path);
 }
 
+static void give_descriptors_back(struct mt_writer *writer)
+{
+	for (size_t i = 0; i < MT_SQL_DESCRIPTORS; i++) {
+		if (writer->kept_fds[i] > 0)
+			close(writer->kept_fds[i]);
+		writer->kept_fds[i] = 0;
+	}
+}
+
+static int keep_descriptors(struct mt_writer *writer, const char *path)
+{
+	for (size_t i = 0; i < MT_SQL_DESCRIPTORS; i++) {
+		int fd = i ? fcntl(writer->kept_fds[0], F_DUPFD_CLOEXEC, 3)
+		           : open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+		if (fd < 0)
+			return -errno;
+		writer->kept_fds[i] = fd;
+	}
+	return 0;
+}
+
+int mt_writer_open(struct mt_writer *writer)
+{
+	int r;
+
+	if (writer->db)
+		return 0;
+	/* Its count of memory in use takes a lock for each allocation, and nobody asks for it. */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	give_descriptors_back(writer);
+	r = open_file(writer);
+	if (r < 0) {
+		sqlite3_close(writer->db);
+		writer->db = NULL;
+	}
+	return r;
+}
+
 static void forget(struct mt_writer *writer)
 {
+	give_descriptors_back(writer);
 	mt_journals_free(&writer->journals);
 	mt_pack_free(&writer->pack);
 	free(writer->path);
@@ -272,14 +312,11 @@ int mt_writer_create(const char *path, const struct mt_writer_session *session,
 	r = check_journals(writer, path);
 	if (r == 0)
 		r = make_file(writer, session);
-	/* Its count of memory in use takes a lock for each allocation, and nobody asks for it. */
-	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	if (r == 0)
-		r = open_file(writer);
+		r = keep_descriptors(writer, path);
 	if (r < 0) {
 		mt_error_set(ret_error, r, "%s: %s", path,
 		             writer->error[0] ? writer->error : strerror(-r));
-		sqlite3_close(writer->db);
 		forget(writer);
 		return r;
 	}
@@ -300,9 +337,9 @@ int mt_writer_rest(struct mt_writer *writer)
 
 int mt_writer_begin(struct mt_writer *writer)
 {
-	int r = 0;
+	int r = mt_writer_open(writer);
 
-	if (writer->is_resting) {
+	if (r == 0 && writer->is_resting) {
 		writer->is_resting = false;
 		begin_log(writer);
 		r = mt_sql_once(writer, state_sql, "s", "recording");
@@ -318,13 +355,14 @@ int mt_writer_commit(struct mt_writer *writer)
 void mt_writer_rollback(struct mt_writer *writer)
 {
 	/* On a full disk SQLite has often rolled back by itself. */
-	if (!sqlite3_get_autocommit(writer->db))
+	if (writer->db && !sqlite3_get_autocommit(writer->db))
 		sqlite3_exec(writer->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
 void mt_writer_make_room(struct mt_writer *writer)
 {
-	sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+	if (writer->db)
+		sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
 }
 
 const char *mt_writer_error(const struct mt_writer *writer)
@@ -334,7 +372,7 @@ const char *mt_writer_error(const struct mt_writer *writer)
 
 int mt_writer_close(struct mt_writer *writer, const char *state, struct mt_error *ret_error)
 {
-	int r = 0;
+	int r = state ? mt_writer_open(writer) : 0;
 
 	mt_writer_rollback(writer);
 	if (r == 0 && state && !(writer->is_resting && strcmp(state, "complete") == 0))
@@ -346,7 +384,8 @@ int mt_writer_close(struct mt_writer *writer, const char *state, struct mt_error
 	if (r < 0)
 		mt_error_set(ret_error, r, "%s", writer->error);
 	mt_journals_lock(&writer->journals);
-	may_touch_journals(writer);
+	if (writer->db)
+		may_touch_journals(writer);
 	sqlite3_close(writer->db);
 	mt_journals_unlock(&writer->journals);
 	forget(writer);

@@ -315,11 +315,14 @@ struct mt_writer_meminfo {
 };
 
 /*
- * Writes the schema and the session's row into the empty file at `path`, which the caller has made: the traced
- * program waits for it. Gives *ret_writer; state is 'recording'.
+ * Writes the schema and the session's row into the empty file at `path`, which the caller has made. Any thread: the
+ * traced program waits for it. Gives *ret_writer; state is 'recording'.
  */
 int mt_writer_create(const char *path, const struct mt_writer_session *session,
                      struct mt_error *ret_error, struct mt_writer **ret_writer);
+
+/* Has SQLite open the file. mt_writer_begin() would do it, but then somebody may wait. */
+int mt_writer_open(struct mt_writer *writer);
 
 /*
  * Leaves a single complete file behind, as mt_writer_close() would: state 'complete', no write-ahead log.

@@ -477,19 +477,25 @@ static void the_sessions_row_is_the_same_whether_it_is_long_or_short(void **stat
 		unlink(path);
 		close(open(path, O_CREAT | O_EXCL | O_RDWR, 0600));
 		assert_int_equal(mt_writer_create(path, &other, &error, &writer), 0);
-		snprintf(wanted, sizeof(wanted),
-		         "ok|1|%s|%lld|%s|%s|%s|%s|%lld|%lld|%lld|recording|%zu|%llu|%d\n",
-		         other.memtrace, (long long)other.origin_utc_ns, other.clock, other.host,
-		         other.kernel, other.machine, (long long)other.page_bytes,
-		         (long long)other.collector_pid, (long long)other.collector_start,
-		         lengths[i], (unsigned long long)other.sample_bytes, MT_KIND_COUNT);
-		rows_are("SELECT (SELECT group_concat(integrity_check) FROM"
-		         " pragma_integrity_check), id, memtrace, origin_utc_ns, clock, "
-		         "host,"
-		         " kernel, machine, page_bytes, collector_pid, collector_start,"
-		         " state, length(options), sample_bytes, (SELECT count(*) FROM kind)"
-		         " FROM session",
-		         wanted);
+		/* before and after SQLite has opened it for writing */
+		for (int opened = 0; opened < 2; opened++) {
+			snprintf(wanted, sizeof(wanted),
+			         "ok|1|%s|%lld|%s|%s|%s|%s|%lld|%lld|%lld|recording|%zu|%llu|%d\n",
+			         other.memtrace, (long long)other.origin_utc_ns, other.clock,
+			         other.host, other.kernel, other.machine,
+			         (long long)other.page_bytes, (long long)other.collector_pid,
+			         (long long)other.collector_start, lengths[i],
+			         (unsigned long long)other.sample_bytes, MT_KIND_COUNT);
+			rows_are(
+			        "SELECT (SELECT group_concat(integrity_check) FROM"
+			        " pragma_integrity_check), id, memtrace, origin_utc_ns, clock, "
+			        "host,"
+			        " kernel, machine, page_bytes, collector_pid, collector_start,"
+			        " state, length(options), sample_bytes, (SELECT count(*) FROM kind)"
+			        " FROM session",
+			        wanted);
+			assert_int_equal(mt_writer_open(writer), 0);
+		}
 		close_writer("complete");
 	}
 	free(options);
