@@ -47,14 +47,9 @@ enum mt_sql {
 	MT_SQL_COUNT
 };
 
-/* The database, its log, the log's index, and what holds on to the log. */
-#define MT_SQL_DESCRIPTORS 4u
-
 struct mt_writer {
 	sqlite3 *db; /* NULL before mt_writer_open() */
 	char *path;
-	/* so that there are some when SQLite opens the file; 0: not kept */
-	int kept_fds[MT_SQL_DESCRIPTORS];
 	sqlite3_stmt *statements[MT_SQL_COUNT];
 	char error[256];
 	bool is_resting; /* closed but for the handle (mt_writer_rest) */

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -27,6 +28,8 @@ static_assert(MT_WRITER_NULL == MT_USAGE_UNKNOWN, "what is not known becomes NUL
 
 /* A reader that caches symbols holds the file for milliseconds; one that waits longer is stuck. */
 #define BUSY_MS 10000
+/* More than a collector has open at its start, several times. */
+#define PLENTY_OF_DESCRIPTORS 256u
 
 static const char session_sql[] = "INSERT INTO session (id, memtrace, origin_utc_ns, clock, host, "
                                   "kernel, machine, page_bytes,"
@@ -248,26 +251,12 @@ static int open_file(struct mt_writer *writer)
 	return r < 0 ? r : check_journals(writer, writer->path);
 }
 
-static void give_descriptors_back(struct mt_writer *writer)
+/* May other threads leave none of the descriptors over that SQLite needs later? */
+static bool may_lack_descriptors(void)
 {
-	for (size_t i = 0; i < MT_SQL_DESCRIPTORS; i++) {
-		if (writer->kept_fds[i] > 0)
-			close(writer->kept_fds[i]);
-		writer->kept_fds[i] = 0;
-	}
-}
+	struct rlimit limit;
 
-static int keep_descriptors(struct mt_writer *writer, const char *path)
-{
-	for (size_t i = 0; i < MT_SQL_DESCRIPTORS; i++) {
-		int fd = i ? fcntl(writer->kept_fds[0], F_DUPFD_CLOEXEC, 3)
-		           : open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-
-		if (fd < 0)
-			return -errno;
-		writer->kept_fds[i] = fd;
-	}
-	return 0;
+	return getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < PLENTY_OF_DESCRIPTORS;
 }
 
 int mt_writer_open(struct mt_writer *writer)
@@ -278,7 +267,6 @@ int mt_writer_open(struct mt_writer *writer)
 		return 0;
 	/* Its count of memory in use takes a lock for each allocation, and nobody asks for it. */
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-	give_descriptors_back(writer);
 	r = open_file(writer);
 	if (r < 0) {
 		sqlite3_close(writer->db);
@@ -289,7 +277,6 @@ int mt_writer_open(struct mt_writer *writer)
 
 static void forget(struct mt_writer *writer)
 {
-	give_descriptors_back(writer);
 	mt_journals_free(&writer->journals);
 	mt_pack_free(&writer->pack);
 	free(writer->path);
@@ -312,8 +299,8 @@ int mt_writer_create(const char *path, const struct mt_writer_session *session,
 	r = check_journals(writer, path);
 	if (r == 0)
 		r = make_file(writer, session);
-	if (r == 0)
-		r = keep_descriptors(writer, path);
+	if (r == 0 && may_lack_descriptors())
+		r = mt_writer_open(writer);
 	if (r < 0) {
 		mt_error_set(ret_error, r, "%s: %s", path,
 		             writer->error[0] ? writer->error : strerror(-r));

@@ -533,6 +533,34 @@ static void foreign_files_are_told_from_ours(void **state)
 	close(fd);
 }
 
+/* Other threads take all that are left, after the file was made. */
+static void where_descriptors_are_few_those_of_sqlite_are_there_from_the_start(void **state)
+{
+	struct rlimit before, few;
+	int taken[64];
+	size_t count = 0;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = 64;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	open_writer(NULL);
+	while (count < 64 && (taken[count] = dup(STDIN_FILENO)) >= 0)
+		count++;
+	assert_true(count < 64);
+	assert_int_equal(mt_writer_begin(writer), 0);
+	assert_int_equal(
+	        mt_writer_note(writer, &(struct mt_writer_note){.id = 1, .kind = "k", .text = "t"}),
+	        0);
+	assert_int_equal(mt_writer_commit(writer), 0);
+	while (count > 0)
+		close(taken[--count]);
+	close_writer("complete");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	rows_are("SELECT state, (SELECT count(*) FROM note) FROM session", "complete|1\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, open_writer)
 
 int main(void)
@@ -549,6 +577,8 @@ int main(void)
 	        TEST(a_row_that_is_there_twice_is_an_error_in_words),
 	        TEST(a_full_disk_is_said_and_the_file_stays_readable),
 	        cmocka_unit_test(the_sessions_row_is_the_same_whether_it_is_long_or_short),
+	        cmocka_unit_test(
+	                where_descriptors_are_few_those_of_sqlite_are_there_from_the_start),
 	        cmocka_unit_test(a_missing_file_is_an_error_with_its_name),
 	        cmocka_unit_test(foreign_files_are_told_from_ours),
 	};
