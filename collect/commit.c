@@ -328,10 +328,7 @@ int mt_commit_write(struct mt_writer *writer, struct mt_batch *batch)
 	if (r == 0)
 		r = write_processes(writer, batch);
 	if (r == 0)
-		r = mt_writer_commit(writer);
-	/* If it cannot be, the end will do it. */
-	if (r == 0 && batch->is_last)
-		mt_writer_rest(writer);
+		r = batch->is_last ? mt_writer_commit_last(writer) : mt_writer_commit(writer);
 	return r;
 }
 
@@ -443,6 +440,7 @@ static void *run(void *context)
 {
 	struct mt_commit *commit = context;
 
+	pthread_setname_np(pthread_self(), "commit");
 	/* If it cannot be, the first batch will say why. */
 	mt_writer_open(commit->writer);
 	pthread_mutex_lock(&commit->mutex);

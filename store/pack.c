@@ -11,6 +11,9 @@
 
 /* Quick: the traced program may wait for it. */
 #define LEVEL 1
+/* With so much memory (2^(n + 9) bytes) for what zlib finds. */
+#define SMALL_WINDOW_BITS 13
+#define SMALL_MEMORY      5
 
 /* A row's text: nine numbers with a sign and 19 digits each, and what stands between them. */
 #define ROW_TEXT_MAX  (9 * 21 + 4)
@@ -102,16 +105,33 @@ static void put_all(struct mt_pack *pack, const int64_t *values, size_t count)
 		put(pack, values[i]);
 }
 
+/*
+ * zlib clears 128 KiB and more for texts of any length: dear where the program had little to say. A text that a smaller
+ * window holds needs no larger one.
+ */
+static int begin_stream(struct mt_pack *pack, size_t raw_bytes)
+{
+	bool is_small = raw_bytes <= 1u << SMALL_WINDOW_BITS;
+
+	if (pack->has_stream && (is_small || !pack->is_small))
+		return deflateReset(&pack->stream);
+	if (pack->has_stream)
+		deflateEnd(&pack->stream);
+	pack->is_small = is_small;
+	pack->has_stream = deflateInit2(&pack->stream, LEVEL, Z_DEFLATED,
+	                                is_small ? SMALL_WINDOW_BITS : MAX_WBITS,
+	                                is_small ? SMALL_MEMORY : MAX_MEM_LEVEL - 1,
+	                                Z_DEFAULT_STRATEGY) == Z_OK;
+	return pack->has_stream ? Z_OK : Z_MEM_ERROR;
+}
+
 static int compress_text(struct mt_pack *pack, size_t raw_bytes)
 {
 	z_stream *stream = &pack->stream;
 	size_t bound;
 
-	if (!pack->has_stream && deflateInit(stream, LEVEL) != Z_OK)
+	if (begin_stream(pack, raw_bytes) != Z_OK)
 		return -ENOMEM;
-	if (pack->has_stream)
-		deflateReset(stream);
-	pack->has_stream = true;
 	bound = deflateBound(stream, raw_bytes);
 	if (bound > pack->data_capacity) {
 		unsigned char *data = realloc(pack->data, bound);

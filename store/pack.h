@@ -29,6 +29,7 @@ struct mt_pack {
 	size_t data_capacity;
 	z_stream stream;
 	bool has_stream;
+	bool is_small; /* the stream is for short texts alone */
 };
 
 void mt_pack_free(struct mt_pack *pack);

@@ -52,7 +52,7 @@ struct mt_writer {
 	char *path;
 	sqlite3_stmt *statements[MT_SQL_COUNT];
 	char error[256];
-	bool is_resting; /* closed but for the handle (mt_writer_rest) */
+	bool is_resting; /* closed but for the handle (mt_writer_commit_last) */
 	struct mt_journals journals;
 	struct mt_pack pack; /* made use of again and again */
 };

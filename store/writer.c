@@ -271,8 +271,12 @@ int mt_writer_open(struct mt_writer *writer)
 	if (r < 0) {
 		sqlite3_close(writer->db);
 		writer->db = NULL;
+		return r;
 	}
-	return r;
+	/* Now, rather than when somebody waits for what they are to write. One that cannot be will say so then. */
+	for (int which = 0; which < MT_SQL_COUNT; which++)
+		mt_sql_prepare(writer, (enum mt_sql)which);
+	return 0;
 }
 
 static void forget(struct mt_writer *writer)
@@ -311,17 +315,6 @@ int mt_writer_create(const char *path, const struct mt_writer_session *session,
 	return 0;
 }
 
-int mt_writer_rest(struct mt_writer *writer)
-{
-	int r = mt_sql_once(writer, state_sql, "s", "complete");
-
-	if (r == 0)
-		writer->is_resting = true;
-	if (r == 0)
-		end_log(writer);
-	return r;
-}
-
 int mt_writer_begin(struct mt_writer *writer)
 {
 	int r = mt_writer_open(writer);
@@ -337,6 +330,19 @@ int mt_writer_begin(struct mt_writer *writer)
 int mt_writer_commit(struct mt_writer *writer)
 {
 	return mt_sql_run(writer, MT_SQL_COMMIT, "");
+}
+
+int mt_writer_commit_last(struct mt_writer *writer)
+{
+	int r = mt_sql_once(writer, state_sql, "s", "complete");
+
+	if (r == 0)
+		r = mt_writer_commit(writer);
+	if (r < 0)
+		return r;
+	writer->is_resting = true;
+	end_log(writer);
+	return 0;
 }
 
 void mt_writer_rollback(struct mt_writer *writer)

@@ -324,14 +324,13 @@ int mt_writer_create(const char *path, const struct mt_writer_session *session,
 /* Has SQLite open the file. mt_writer_begin() would do it, but then somebody may wait. */
 int mt_writer_open(struct mt_writer *writer);
 
-/*
- * Leaves a single complete file behind, as mt_writer_close() would: state 'complete', no write-ahead log.
- * Nothing more is expected; a later mt_writer_begin() takes it back.
- */
-int mt_writer_rest(struct mt_writer *writer);
-
 int mt_writer_begin(struct mt_writer *writer);
 int mt_writer_commit(struct mt_writer *writer);
+/*
+ * Commits, and leaves a single complete file behind, as mt_writer_close() would: state 'complete', no write-ahead log.
+ * Nothing more is expected; a later mt_writer_begin() takes it back.
+ */
+int mt_writer_commit_last(struct mt_writer *writer);
 /* Moves the log into the file, so that the log's space can be used again: where the file system gives no more. */
 void mt_writer_make_room(struct mt_writer *writer);
 
