@@ -441,8 +441,12 @@ static void *run(void *context)
 	struct mt_commit *commit = context;
 
 	pthread_setname_np(pthread_self(), "commit");
-	/* If it cannot be, the first batch will say why. */
 	mt_writer_open(commit->writer);
+	pthread_mutex_lock(&commit->mutex);
+	commit->has_opened = true;
+	pthread_cond_broadcast(&commit->changed);
+	pthread_mutex_unlock(&commit->mutex);
+	mt_writer_prepare(commit->writer);
 	pthread_mutex_lock(&commit->mutex);
 	for (;;) {
 		struct mt_batch *batch = commit->batch;
@@ -495,6 +499,14 @@ bool mt_commit_is_idle(struct mt_commit *commit)
 	is_idle = !commit->is_busy;
 	pthread_mutex_unlock(&commit->mutex);
 	return is_idle;
+}
+
+void mt_commit_wait_open(struct mt_commit *commit)
+{
+	pthread_mutex_lock(&commit->mutex);
+	while (!commit->has_opened)
+		pthread_cond_wait(&commit->changed, &commit->mutex);
+	pthread_mutex_unlock(&commit->mutex);
 }
 
 void mt_commit_offer(struct mt_commit *commit, struct mt_batch *batch)

@@ -254,6 +254,7 @@ static const char *serve(int starter_fd)
 		stop_looking();
 		return NULL;
 	}
+	mt_commit_wait_open(&commit);
 	mt_session_run(&session, starter_fd);
 	stop_looking();
 	if (session.was_cut_off)
@@ -363,8 +364,10 @@ static int run(const struct mt_settings *settings, struct mt_segment *segment, i
 	if (r < 0)
 		return r;
 	r = start_looking(settings);
-	if (r < 0)
+	if (r < 0) {
+		mt_commit_stop(&commit);
 		return r;
+	}
 	commit.file_fd = file->lock_fd;
 	commit.socket_path = session.socket_path;
 	commit.folder = session.folder;

@@ -86,7 +86,7 @@ static inline bool passes(size_t bytes)
 }
 
 /* What the allocator has taken from the kernel for it is still to be looked at. */
-MT_COLD MT_TAIL static void *look_at_passed(unsigned int kind, void *block)
+__attribute__((cold)) MT_TAIL static void *look_at_passed(unsigned int kind, void *block)
 {
 	if (block)
 		mt_growth_look(&CALLER_ALONE(kind), block);
@@ -216,7 +216,7 @@ __attribute__((always_inline)) static inline bool record_free(const void *block)
 	return mt_gate_free(MT_KIND_FREE, block);
 }
 
-MT_COLD MT_TAIL static void free_with_stack(void *block)
+__attribute__((cold)) MT_TAIL static void free_with_stack(void *block)
 {
 	mt_emit_free_stack(&CALLER_ALONE(MT_KIND_FREE), block);
 	mt_real.free(block);

@@ -271,12 +271,14 @@ int mt_writer_open(struct mt_writer *writer)
 	if (r < 0) {
 		sqlite3_close(writer->db);
 		writer->db = NULL;
-		return r;
 	}
-	/* Now, rather than when somebody waits for what they are to write. One that cannot be will say so then. */
-	for (int which = 0; which < MT_SQL_COUNT; which++)
+	return r;
+}
+
+void mt_writer_prepare(struct mt_writer *writer)
+{
+	for (int which = 0; writer->db && which < MT_SQL_COUNT; which++)
 		mt_sql_prepare(writer, (enum mt_sql)which);
-	return 0;
 }
 
 static void forget(struct mt_writer *writer)

@@ -324,6 +324,9 @@ int mt_writer_create(const char *path, const struct mt_writer_session *session,
 /* Has SQLite open the file. mt_writer_begin() would do it, but then somebody may wait. */
 int mt_writer_open(struct mt_writer *writer);
 
+/* Makes what rows are written with, if the file is open. What cannot be made says so when a row is. */
+void mt_writer_prepare(struct mt_writer *writer);
+
 int mt_writer_begin(struct mt_writer *writer);
 int mt_writer_commit(struct mt_writer *writer);
 /*
