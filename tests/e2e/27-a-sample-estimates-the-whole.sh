@@ -248,6 +248,20 @@ if ${CXX:-c++} -std=c++17 -g -O0 -pthread -o all all.cc 2>err; then
 	is "what the child inherited of the sample, it freed" "$(query all.db "
 		SELECT inherited_frees > 400 AND inherited_blocks - inherited_frees < 20 FROM process
 		WHERE origin = 'fork'")" 1
+	# Another allocator has an operator new of its own, and nothing is known of what its calls are built on.
+	other=/usr/lib/$(uname -m)-linux-gnu/libjemalloc.so.2
+	if [ -e "$other" ]; then
+		LD_PRELOAD="$library $other" MEMTRACE_OPTIONS=output=$work/other.db:sample=2K:sample_seed=3 ./all
+		is "jemalloc: it ends well" $? 0
+		near "jemalloc: the bytes of new[] and delete[]" other.db "SELECT sum(bytes_allocated),
+			sum(bytes_allocated_variance) FROM total JOIN sample USING (process, stack, kind)
+			WHERE kind = (SELECT id FROM kind WHERE name = 'new[]')" $((4 * 5000 * 200 + 4 * 50 * 4950))
+		near "jemalloc: a successful realloc is one allocation" other.db "SELECT sum(total.allocations),
+			sum(allocations_variance) FROM total JOIN sample USING (process, stack, kind)
+			WHERE kind = (SELECT id FROM kind WHERE name = 'realloc')" 20000
+	else
+		skip "jemalloc" "it is not installed"
+	fi
 else
 	skip "C++, threads, a fork" "no C++ compiler"
 fi
