@@ -282,4 +282,14 @@ if $CXX -g -O1 -shared -fPIC -o throws.so throws.cpp 2>/dev/null; then
 else
 	skip "a C++ plugin of a C program throws" "no C++ compiler"
 fi
+
+# What the program's environment says to the loader is for the program: a folder with a library that is none.
+if readelf -d "$build/memtrace-collect" | grep -q NEEDED; then
+	skip "LD_LIBRARY_PATH does not reach the collector" "it is linked dynamically"
+else
+	mkdir foreign
+	touch foreign/libsqlite3.so.0 foreign/libz.so.1
+	LD_LIBRARY_PATH=$work/foreign trace_preload "$work/foreign.db" ls / >/dev/null 2>err
+	is "LD_LIBRARY_PATH does not reach the collector" "$(cat err)|$(query foreign.db "SELECT count(*) FROM process")" "|1"
+fi
 finish
