@@ -441,11 +441,12 @@ static void *run(void *context)
 	struct mt_commit *commit = context;
 
 	pthread_setname_np(pthread_self(), "commit");
-	mt_writer_open(commit->writer);
 	pthread_mutex_lock(&commit->mutex);
-	commit->has_opened = true;
-	pthread_cond_broadcast(&commit->changed);
+	while (!commit->may_open && !commit->batch && !commit->is_stopping)
+		pthread_cond_wait(&commit->changed, &commit->mutex);
 	pthread_mutex_unlock(&commit->mutex);
+	/* If it cannot be, the first batch will say why. */
+	mt_writer_open(commit->writer);
 	mt_writer_prepare(commit->writer);
 	pthread_mutex_lock(&commit->mutex);
 	for (;;) {
@@ -473,11 +474,9 @@ static void *run(void *context)
 	return NULL;
 }
 
-int mt_commit_start(struct mt_commit *commit, struct mt_writer *writer, struct mt_segment *segment,
+void mt_commit_init(struct mt_commit *commit, struct mt_writer *writer, struct mt_segment *segment,
                     struct mt_mailbox *to_service, void (*wake)(void *context), void *wake_context)
 {
-	int error;
-
 	memset(commit, 0, sizeof(*commit));
 	commit->writer = writer;
 	commit->file_fd = -1;
@@ -487,8 +486,19 @@ int mt_commit_start(struct mt_commit *commit, struct mt_writer *writer, struct m
 	commit->wake_context = wake_context;
 	pthread_mutex_init(&commit->mutex, NULL);
 	pthread_cond_init(&commit->changed, NULL);
-	error = pthread_create(&commit->thread, NULL, run, commit);
-	return -error;
+}
+
+int mt_commit_start(struct mt_commit *commit)
+{
+	return -pthread_create(&commit->thread, NULL, run, commit);
+}
+
+void mt_commit_open(struct mt_commit *commit)
+{
+	pthread_mutex_lock(&commit->mutex);
+	commit->may_open = true;
+	pthread_cond_broadcast(&commit->changed);
+	pthread_mutex_unlock(&commit->mutex);
 }
 
 bool mt_commit_is_idle(struct mt_commit *commit)
@@ -499,14 +509,6 @@ bool mt_commit_is_idle(struct mt_commit *commit)
 	is_idle = !commit->is_busy;
 	pthread_mutex_unlock(&commit->mutex);
 	return is_idle;
-}
-
-void mt_commit_wait_open(struct mt_commit *commit)
-{
-	pthread_mutex_lock(&commit->mutex);
-	while (!commit->has_opened)
-		pthread_cond_wait(&commit->changed, &commit->mutex);
-	pthread_mutex_unlock(&commit->mutex);
 }
 
 void mt_commit_offer(struct mt_commit *commit, struct mt_batch *batch)

@@ -31,18 +31,21 @@ struct mt_commit {
 	struct mt_batch *batch; /* offered, not yet taken up */
 	struct mt_batch *done;  /* written, not yet collected */
 	bool is_busy;           /* from the offer until it is collected */
-	bool has_opened; /* the file, by SQLite; or it cannot, and the first batch will say why */
+	bool may_open;
 	bool is_stopping;
 	int failure; /* 0, or the -errno after which nothing is written */
 	struct mt_error error;
 };
 
-/* Borrows everything until mt_commit_stop(). 0 or -errno. */
-int mt_commit_start(struct mt_commit *commit, struct mt_writer *writer, struct mt_segment *segment,
+/* Borrows everything until mt_commit_free(). */
+void mt_commit_init(struct mt_commit *commit, struct mt_writer *writer, struct mt_segment *segment,
                     struct mt_mailbox *to_service, void (*wake)(void *context), void *wake_context);
 
-/* Waits until SQLite has opened the file, or could not: before that no program may run that could rename it. */
-void mt_commit_wait_open(struct mt_commit *commit);
+/* Starts the thread. 0 or -errno. */
+int mt_commit_start(struct mt_commit *commit);
+
+/* Has it open the file now, rather than for the first batch. Before that it leaves the processor to who is waited for. */
+void mt_commit_open(struct mt_commit *commit);
 
 /* Can a batch be offered? Drain thread only. */
 bool mt_commit_is_idle(struct mt_commit *commit);

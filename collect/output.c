@@ -95,23 +95,24 @@ static bool is_foreign_link(const char *path)
 	       status.st_uid != 0;
 }
 
-int mt_output_claim(const char *path, bool may_replace, int *ret_fd, struct mt_error *ret_error)
+int mt_output_claim(const char *path, bool may_replace, char *ret_path, int *ret_fd,
+                    struct mt_error *ret_error)
 {
-	char resolved[PATH_MAX];
 	int fd = create(path);
 	int r;
 
+	snprintf(ret_path, PATH_MAX, "%s", path);
 	if (fd == -EEXIST && is_foreign_link(path))
 		return mt_error_set(ret_error, fd, "it is a link that another user has put there");
 	if (fd == -EEXIST && may_replace) {
 		/* A link to a file names that file. */
-		if (!realpath(path, resolved))
+		if (!realpath(path, ret_path))
 			return mt_error_set(ret_error, -errno, "%s", strerror(errno));
-		r = check_replaceable(resolved, ret_error);
+		r = check_replaceable(ret_path, ret_error);
 		if (r < 0)
 			return r;
-		remove_with_journals(resolved);
-		fd = create(resolved);
+		remove_with_journals(ret_path);
+		fd = create(ret_path);
 	}
 	if (fd < 0)
 		return mt_error_set(ret_error, fd, "%s", strerror(-fd));

@@ -16,9 +16,11 @@
 
 /*
  * Makes an empty, locked file of mode 0600 at `path`. What is there may only be replaced if it is ours
- * or empty, and if may_replace. 0 and a descriptor to keep open until the end, or -errno.
+ * or empty, and if may_replace. 0 and a descriptor to keep open until the end, or -errno. ret_path has PATH_MAX bytes:
+ * what `path` leads to, if it is a link.
  */
-int mt_output_claim(const char *path, bool may_replace, int *ret_fd, struct mt_error *ret_error);
+int mt_output_claim(const char *path, bool may_replace, char *ret_path, int *ret_fd,
+                    struct mt_error *ret_error);
 
 /* The file that is held as `fd` has no name any more: what is written to it, nobody will read. */
 bool mt_output_is_removed(int fd);

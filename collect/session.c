@@ -347,6 +347,7 @@ static bool welcome(struct mt_session *session, struct mt_client *client,
 		return false;
 	if (answer.status == 0)
 		session->message[0] = '\0';
+	mt_commit_open(session->commit);
 	return true;
 }
 

@@ -57,17 +57,14 @@ struct file {
 static int try_file(struct file *file, const char *path, bool may_replace,
                     const struct mt_writer_session *row, struct mt_error *ret_error)
 {
-	int r = mt_output_claim(path, may_replace, &file->lock_fd, ret_error);
+	int r = mt_output_claim(path, may_replace, file->path, &file->lock_fd, ret_error);
 
 	if (r < 0)
 		return r;
-	r = mt_writer_create(path, row, ret_error, &file->writer);
-	if (r < 0) {
-		mt_output_abandon(path, file->lock_fd);
-		return r;
-	}
-	snprintf(file->path, sizeof(file->path), "%s", path);
-	return 0;
+	r = mt_writer_create(file->path, row, ret_error, &file->writer);
+	if (r < 0)
+		mt_output_abandon(file->path, file->lock_fd);
+	return r;
 }
 
 /* Somewhere else, under a name that is free. */
@@ -206,55 +203,65 @@ static void post_note(const char *kind, const char *text)
 		mt_mailbox_post(&collector.mail, &mail);
 }
 
-/* The two threads that read /proc without being asked. Before the drain thread, which puts questions to one of them. */
-static int start_looking(const struct mt_settings *settings)
-{
-	const struct mt_option_value *values = settings->options.values;
-	uint64_t moments = values[MT_OPTION_ID_snapshot].number;
-	sigset_t all, before;
-	int r;
-
-	/* Of a sampled heap most blocks are not known. */
-	if (values[MT_OPTION_ID_sample].number)
-		moments = 0;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = mt_snapshots_start(&collector.snapshots, &collector.probe);
-	if (r == 0)
-		r = mt_probe_start(&collector.probe, &collector, moments,
-		                   (uint32_t)values[MT_OPTION_ID_timeline].number);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (r < 0)
-		return r;
-	collector.segment_inode = session.segment_inode;
-	collector.ledger.snapshots = &collector.snapshots;
-	/* One that does not wait at its end is gone before it could be looked at. */
-	collector.ledger.moments = values[MT_OPTION_ID_exit_wait].number ? moments : 0;
-	return 0;
-}
-
 static void stop_looking(void)
 {
 	mt_probe_stop(&collector.probe);
 	mt_snapshots_stop(&collector.snapshots);
 }
 
-/* Serves until the end; the session's state for the file. NULL: it could not begin. */
-static const char *serve(int starter_fd)
+/* The two threads that read /proc without being asked. */
+static int start_looking(const struct mt_settings *settings)
 {
-	pthread_t drain;
+	const struct mt_option_value *values = settings->options.values;
+	uint64_t moments = values[MT_OPTION_ID_snapshot].number;
+	int r;
+
+	/* Of a sampled heap most blocks are not known. */
+	if (values[MT_OPTION_ID_sample].number)
+		moments = 0;
+	collector.segment_inode = session.segment_inode;
+	collector.ledger.snapshots = &collector.snapshots;
+	/* One that does not wait at its end is gone before it could be looked at. */
+	collector.ledger.moments = values[MT_OPTION_ID_exit_wait].number ? moments : 0;
+	r = mt_snapshots_start(&collector.snapshots, &collector.probe);
+	if (r < 0)
+		return r;
+	r = mt_probe_start(&collector.probe, &collector, moments,
+	                   (uint32_t)values[MT_OPTION_ID_timeline].number);
+	if (r < 0)
+		mt_snapshots_stop(&collector.snapshots);
+	return r;
+}
+
+/*
+ * Those that sleep until somebody wants something of them come first, for a thread is made at a fraction of the cost while no
+ * other one works; the drain thread, which puts questions to all of them, comes last.
+ */
+static int start_threads(const struct mt_settings *settings, pthread_t *ret_drain)
+{
 	sigset_t all, before;
-	bool has_thread;
+	int r;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	has_thread = pthread_create(&drain, NULL, mt_collector_run, &collector) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (!has_thread) {
-		stop_looking();
-		return NULL;
+	r = start_looking(settings);
+	if (r == 0) {
+		r = mt_commit_start(&commit);
+		if (r == 0) {
+			r = -pthread_create(ret_drain, NULL, mt_collector_run, &collector);
+			if (r < 0)
+				mt_commit_stop(&commit);
+		}
+		if (r < 0)
+			stop_looking();
 	}
-	mt_commit_wait_open(&commit);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
+/* Until the end; the session's state for the file. */
+static const char *serve(int starter_fd, pthread_t drain)
+{
 	mt_session_run(&session, starter_fd);
 	stop_looking();
 	if (session.was_cut_off)
@@ -332,7 +339,7 @@ static int run(const struct mt_settings *settings, struct mt_segment *segment, i
 {
 	uint32_t point_ms = (uint32_t)settings->options.values[MT_OPTION_ID_timeline].number;
 	const char *state;
-	sigset_t all, before;
+	pthread_t drain;
 	struct mt_error error;
 	int sync_fd;
 	int r = mt_session_open(&session, segment, segment_fd, clock);
@@ -346,6 +353,10 @@ static int run(const struct mt_settings *settings, struct mt_segment *segment, i
 	snprintf(session.message, sizeof(session.message), "%s", message);
 	if (!message[0] && settings->mistake_count)
 		snprintf(session.message, sizeof(session.message), "%s", settings->mistakes[0]);
+	mt_commit_init(&commit, file->writer, segment, &session.mail, wake_both, NULL);
+	commit.file_fd = file->lock_fd;
+	commit.socket_path = session.socket_path;
+	commit.folder = session.folder;
 	mt_collector_init(&collector, segment, clock, point_ms, &session.mail, session.event_fd,
 	                  &commit);
 	session.collector = &collector;
@@ -357,24 +368,11 @@ static int run(const struct mt_settings *settings, struct mt_segment *segment, i
 	if (session.listen_fd < 0)
 		post_note("socket", "no socket could be made in XDG_RUNTIME_DIR, TMPDIR or /tmp: "
 		                    "programs that are exec'd cannot join");
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = mt_commit_start(&commit, file->writer, segment, &session.mail, wake_both, NULL);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	r = start_threads(settings, &drain);
 	if (r < 0)
 		return r;
-	r = start_looking(settings);
-	if (r < 0) {
-		mt_commit_stop(&commit);
-		return r;
-	}
-	commit.file_fd = file->lock_fd;
-	commit.socket_path = session.socket_path;
-	commit.folder = session.folder;
-	state = serve(starter_fd);
+	state = serve(starter_fd, drain);
 	mt_commit_stop(&commit);
-	if (!state)
-		return -EAGAIN;
 	if (mt_commit_failure(&commit, &error) < 0) {
 		state = "incomplete";
 		try_note(file->writer, &error);

@@ -50,6 +50,7 @@ enum mt_sql {
 struct mt_writer {
 	sqlite3 *db; /* NULL before mt_writer_open() */
 	char *path;
+	int place_fd; /* finds the file again that was made, wherever it has been moved */
 	sqlite3_stmt *statements[MT_SQL_COUNT];
 	char error[256];
 	bool is_resting; /* closed but for the handle (mt_writer_commit_last) */

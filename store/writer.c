@@ -14,6 +14,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,8 @@ static_assert(MT_WRITER_NULL == MT_USAGE_UNKNOWN, "what is not known becomes NUL
 #define BUSY_MS 10000
 /* More than a collector has open at its start, several times. */
 #define PLENTY_OF_DESCRIPTORS 256u
+/* Somebody moves the file again and again while SQLite opens it. */
+#define PLACES_MAX 8
 
 static const char session_sql[] = "INSERT INTO session (id, memtrace, origin_utc_ns, clock, host, "
                                   "kernel, machine, page_bytes,"
@@ -47,13 +50,28 @@ static bool has_moved(struct mt_writer *writer)
 	       has_moved;
 }
 
+/* Is the file that was made still at its path? */
+static bool is_in_place(const struct mt_writer *writer)
+{
+	struct stat ours, there;
+
+	return fstat(writer->place_fd, &ours) == 0 && lstat(writer->path, &there) == 0 &&
+	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
+/* With its log it can be moved as it is. */
+static bool is_settled(const struct mt_writer *writer)
+{
+	return writer->journals.log_fd >= 0 || is_in_place(writer);
+}
+
 static int begin_log(struct mt_writer *writer)
 {
 	int r = 0;
 
 	/* A new one has taken its name, maybe: then there is nothing left to be written for. */
 	mt_journals_lock(&writer->journals);
-	if (!has_moved(writer)) {
+	if (!has_moved(writer) && is_in_place(writer)) {
 		/* The look at a table makes the log. */
 		r = mt_sql_execute(writer, "PRAGMA journal_mode = WAL; SELECT state FROM session");
 		mt_journals_mark(&writer->journals);
@@ -242,13 +260,50 @@ static int open_file(struct mt_writer *writer)
 	sqlite3_busy_timeout(writer->db, BUSY_MS);
 	/* Before, because a pipe would be waited for; and behind, what was there when they were opened. */
 	r = check_journals(writer, writer->path);
+	/* First, for whatever else looks into the file makes the log, too, wherever the file is by then. */
 	if (r == 0)
+		r = begin_log(writer);
+	if (r == 0 && is_settled(writer))
 		r = mt_sql_execute(writer,
 		                   "PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 16000;"
 		                   "PRAGMA foreign_keys = OFF");
-	if (r == 0)
-		r = begin_log(writer);
 	return r < 0 ? r : check_journals(writer, writer->path);
+}
+
+static void close_file(struct mt_writer *writer)
+{
+	mt_journals_lock(&writer->journals);
+	if (writer->db)
+		may_touch_journals(writer);
+	sqlite3_close(writer->db);
+	mt_journals_unlock(&writer->journals);
+	writer->db = NULL;
+}
+
+/* Somebody has renamed the file before SQLite opened it: it goes on under its new name. */
+static int follow(struct mt_writer *writer)
+{
+	struct mt_journals journals;
+	char link[32], path[PATH_MAX];
+	ssize_t bytes;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", writer->place_fd);
+	bytes = readlink(link, path, sizeof(path) - 1);
+	if (bytes < 0)
+		bytes = 0;
+	path[bytes] = '\0';
+	if (mt_journals_init(&journals, path) < 0)
+		return -ENOMEM;
+	mt_journals_free(&writer->journals);
+	writer->journals = journals;
+	free(writer->path);
+	writer->path = strdup(path);
+	if (!writer->path)
+		return -ENOMEM;
+	if (is_in_place(writer))
+		return 0;
+	snprintf(writer->error, sizeof(writer->error), "it was removed, or renamed and not found");
+	return -ENOENT;
 }
 
 /* May other threads leave none of the descriptors over that SQLite needs later? */
@@ -261,18 +316,23 @@ static bool may_lack_descriptors(void)
 
 int mt_writer_open(struct mt_writer *writer)
 {
-	int r;
+	int r = 0;
 
 	if (writer->db)
 		return 0;
 	/* Its count of memory in use takes a lock for each allocation, and nobody asks for it. */
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-	r = open_file(writer);
-	if (r < 0) {
-		sqlite3_close(writer->db);
-		writer->db = NULL;
+	for (int i = 0; i < PLACES_MAX; i++) {
+		r = is_in_place(writer) ? 0 : follow(writer);
+		if (r == 0)
+			r = open_file(writer);
+		if (r == 0 && is_settled(writer))
+			return 0;
+		close_file(writer);
+		if (is_in_place(writer))
+			return r;
 	}
-	return r;
+	return r < 0 ? r : -ENOENT;
 }
 
 void mt_writer_prepare(struct mt_writer *writer)
@@ -283,6 +343,8 @@ void mt_writer_prepare(struct mt_writer *writer)
 
 static void forget(struct mt_writer *writer)
 {
+	if (writer->place_fd >= 0)
+		close(writer->place_fd);
 	mt_journals_free(&writer->journals);
 	mt_pack_free(&writer->pack);
 	free(writer->path);
@@ -298,6 +360,7 @@ int mt_writer_create(const char *path, const struct mt_writer_session *session,
 	if (!writer)
 		return mt_error_set(ret_error, -ENOMEM, "%s: out of memory", path);
 	writer->path = strdup(path);
+	writer->place_fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (mt_journals_init(&writer->journals, path) < 0 || !writer->path) {
 		forget(writer);
 		return mt_error_set(ret_error, -ENOMEM, "%s: out of memory", path);
@@ -378,11 +441,7 @@ int mt_writer_close(struct mt_writer *writer, const char *state, struct mt_error
 		end_log(writer);
 	if (r < 0)
 		mt_error_set(ret_error, r, "%s", writer->error);
-	mt_journals_lock(&writer->journals);
-	if (writer->db)
-		may_touch_journals(writer);
-	sqlite3_close(writer->db);
-	mt_journals_unlock(&writer->journals);
+	close_file(writer);
 	forget(writer);
 	return r;
 }

@@ -57,6 +57,29 @@ is "run: an explicit name replaces a memtrace file" "$(leaks_of ours.db)" "$leak
 trace_preload ours.db "$build/examples/clean"
 is "LD_PRELOAD: an explicit name replaces a memtrace file" "$(leaks_of ours.db)" "|"
 
+ln -s ours.db link.db
+trace_run link.db "$program" >/dev/null
+is "run: a link stands for the file that it leads to" "$(leaks_of ours.db) $(readlink link.db)" "$leaks ours.db"
+trace_preload link.db "$build/examples/clean"
+is "LD_PRELOAD: a link stands for the file that it leads to" "$(leaks_of ours.db) $(readlink link.db)" "| ours.db"
+
+# Before SQLite has opened it, too: a program may do that with the first thing that it does.
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+	trace_preload at.db perl -e 'rename "at.db", "folder/moved-at-once.db" or die'
+	settled folder/moved-at-once.db
+	query folder/moved-at-once.db "SELECT state, (SELECT count(*) FROM process WHERE end_reason = 'exit') FROM session"
+	ls at.db* folder/moved-at-once.db-* 2>/dev/null
+	rm -f at.db* folder/moved-at-once.db*
+done >out 2>&1
+is "a program that moves the file at once moves the whole of it" "$(sort out | uniq -c | sed 's/^ *//')" "12 complete|1"
+for i in 1 2 3 4 5 6; do
+	trace_preload at.db perl -e 'unlink "at.db" or die'
+	sleep 0.1
+	ls at.db* 2>/dev/null
+done >out 2>&1
+is "a program that removes the file is told, and nothing is left of it" "$(cut -c1-60 out | sort | uniq -c | sed 's/^ *//')" \
+	"6 memtrace: the file could not be written to the end: it is in"
+
 # Not ours: never.
 echo "my own notes" >notes.txt
 sqlite3 other.db "CREATE TABLE accounts(a); INSERT INTO accounts VALUES (1);"

@@ -7,6 +7,7 @@
  * within its limits; that nothing is read outside is the sanitizer's to see. With FUZZ_RACE in the environment,
  * another thread keeps changing what is being read.
  */
+#include <limits.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -333,11 +334,12 @@ static void create_writer(void)
 	                                                 .options = ""};
 	struct mt_writer *created;
 	struct mt_error error;
+	char resolved[PATH_MAX];
 	int fd;
 
 	snprintf(path, sizeof(path), "/dev/shm/memtrace-fuzz-%d.db", (int)getpid());
 	sqlite3_auto_extension((void (*)(void))opened);
-	if (mt_output_claim(path, true, &fd, &error) < 0 ||
+	if (mt_output_claim(path, true, resolved, &fd, &error) < 0 ||
 	    mt_writer_create(path, &session, &error, &created) < 0)
 		abort();
 	writer = created;

@@ -56,8 +56,8 @@ static int set_up(void **state)
 	snprintf(path, sizeof(path), "%s/%d.db", folder, ++number);
 	close(open(path, O_CREAT | O_EXCL | O_RDWR, 0600));
 	assert_int_equal(mt_writer_create(path, &session, &error, &writer), 0);
-	assert_int_equal(
-	        mt_commit_start(&commit, writer, bench.segment, &bench.to_service, wake, NULL), 0);
+	mt_commit_init(&commit, writer, bench.segment, &bench.to_service, wake, NULL);
+	assert_int_equal(mt_commit_start(&commit), 0);
 	return 0;
 }
 

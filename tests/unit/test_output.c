@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test_output.c - collect/output.h: which file may be taken for the output. */
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +19,7 @@
 #include "store/writer.h"
 
 static char folder[] = "/tmp/memtrace-test-XXXXXX";
-static char path[256];
+static char path[256], resolved[PATH_MAX];
 static struct mt_error error;
 
 static int make_folder(void **state)
@@ -75,7 +76,7 @@ static void is_refused(bool may_replace, const char *reason)
 	ino_t before = inode();
 	int fd = -1;
 
-	assert_true(mt_output_claim(path, may_replace, &fd, &error) < 0);
+	assert_true(mt_output_claim(path, may_replace, resolved, &fd, &error) < 0);
 	assert_int_equal(fd, -1);
 	assert_non_null(strstr(error.text, reason));
 	assert_true(inode() == before);
@@ -87,7 +88,7 @@ static void a_new_file_is_for_its_owner_alone_and_locked(void **state)
 	int fd, other;
 
 	(void)state;
-	assert_int_equal(mt_output_claim(path, true, &fd, &error), 0);
+	assert_int_equal(mt_output_claim(path, true, resolved, &fd, &error), 0);
 	assert_int_equal(fstat(fd, &status), 0);
 	assert_int_equal(status.st_mode & 0777, 0600);
 	assert_int_equal(status.st_size, 0);
@@ -107,7 +108,7 @@ static void a_file_of_ours_is_replaced(void **state)
 	/* A killed collector left its log behind: it must not be taken for the new file's. */
 	snprintf(wal, sizeof(wal), "%s-wal", path);
 	close(open(wal, O_CREAT | O_RDWR, 0600));
-	assert_int_equal(mt_output_claim(path, true, &fd, &error), 0);
+	assert_int_equal(mt_output_claim(path, true, resolved, &fd, &error), 0);
 	assert_true(access(wal, F_OK) != 0);
 	assert_int_equal(lseek(fd, 0, SEEK_END), 0);
 	close(fd);
@@ -134,7 +135,7 @@ static void an_empty_file_may_be_filled(void **state)
 
 	(void)state;
 	write_text("");
-	assert_int_equal(mt_output_claim(path, true, &fd, &error), 0);
+	assert_int_equal(mt_output_claim(path, true, resolved, &fd, &error), 0);
 	close(fd);
 }
 
@@ -144,12 +145,12 @@ static void a_file_that_a_session_writes_is_left_to_it(void **state)
 
 	(void)state;
 	make_ours();
-	assert_int_equal(mt_output_claim(path, true, &fd, &error), 0);
+	assert_int_equal(mt_output_claim(path, true, resolved, &fd, &error), 0);
 	/* The lock is that of an open file: another one in this process is another session's. */
 	make_ours();
 	is_refused(true, "another session");
 	close(fd);
-	assert_int_equal(mt_output_claim(path, true, &fd, &error), 0);
+	assert_int_equal(mt_output_claim(path, true, resolved, &fd, &error), 0);
 	close(fd);
 }
 
@@ -182,7 +183,8 @@ static void a_link_stands_for_the_file_it_names(void **state)
 	make_ours();
 	snprintf(link, sizeof(link), "%s.link", path);
 	assert_int_equal(symlink(path, link), 0);
-	assert_int_equal(mt_output_claim(link, true, &fd, &error), 0);
+	assert_int_equal(mt_output_claim(link, true, resolved, &fd, &error), 0);
+	assert_string_equal(resolved, path);
 	assert_int_equal(lstat(link, &status), 0);
 	assert_true(S_ISLNK(status.st_mode));
 	assert_int_equal(stat(path, &status), 0);
@@ -190,7 +192,7 @@ static void a_link_stands_for_the_file_it_names(void **state)
 	close(fd);
 	/* One that leads nowhere is not followed into making something. */
 	unlink(path);
-	assert_true(mt_output_claim(link, true, &fd, &error) < 0);
+	assert_true(mt_output_claim(link, true, resolved, &fd, &error) < 0);
 	assert_true(access(path, F_OK) != 0);
 }
 
@@ -199,7 +201,7 @@ static void an_abandoned_file_is_gone(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(mt_output_claim(path, true, &fd, &error), 0);
+	assert_int_equal(mt_output_claim(path, true, resolved, &fd, &error), 0);
 	mt_output_abandon(path, fd);
 	assert_int_equal(inode(), 0);
 }

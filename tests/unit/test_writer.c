@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test_writer.c - store/writer.h: what is written is what store/reader.h reads. */
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -363,6 +365,7 @@ static struct mt_writer *replace_file(bool with_journals)
 {
 	struct mt_writer *second;
 	struct mt_error error;
+	char resolved[PATH_MAX];
 	int lock_fd;
 
 	unlink(path);
@@ -372,7 +375,7 @@ static struct mt_writer *replace_file(bool with_journals)
 		snprintf(name, sizeof(name), "%s%s", path, i ? "-shm" : "-wal");
 		assert_int_equal(unlink(name), 0);
 	}
-	assert_int_equal(mt_output_claim(path, true, &lock_fd, &error), 0);
+	assert_int_equal(mt_output_claim(path, true, resolved, &lock_fd, &error), 0);
 	close(lock_fd);
 	assert_int_equal(mt_writer_create(path, &session, &error, &second), 0);
 	return second;
@@ -509,6 +512,42 @@ static void the_sessions_row_is_the_same_whether_it_is_long_or_short(void **stat
 	close_writer("complete");
 }
 
+static void a_file_that_moves_before_sqlite_opens_it_is_followed(void **state)
+{
+	char moved[300], journals[310];
+
+	open_writer(state);
+	snprintf(moved, sizeof(moved), "%s/moved", folder);
+	assert_int_equal(mkdir(moved, 0700), 0);
+	snprintf(moved, sizeof(moved), "%s/moved/file.db", folder);
+	assert_int_equal(rename(path, moved), 0);
+	assert_int_equal(mt_writer_open(writer), 0);
+	snprintf(journals, sizeof(journals), "%s-wal", moved);
+	assert_int_equal(access(journals, F_OK), 0);
+	snprintf(journals, sizeof(journals), "%s-wal", path);
+	assert_int_equal(access(journals, F_OK), -1);
+	close_writer("complete");
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(rename(moved, path), 0);
+	rows_are("SELECT state FROM session", "complete\n");
+}
+
+static void a_file_that_goes_before_sqlite_opens_it_is_not_mixed_up(void **state)
+{
+	open_writer(state);
+	unlink(path);
+	/* Another one of the name, which is not to be written to. */
+	assert_int_equal(symlink("/dev/null", path), 0);
+	assert_int_equal(mt_writer_open(writer), -ENOENT);
+	unlink(path);
+	close(open(path, O_CREAT | O_EXCL | O_RDWR, 0600));
+	assert_int_equal(mt_writer_open(writer), -ENOENT);
+	assert_non_null(strstr(mt_writer_error(writer), "removed"));
+	assert_int_equal(mt_writer_close(writer, "incomplete", NULL), -ENOENT);
+	open_writer(state);
+	close_writer("complete");
+}
+
 static void a_missing_file_is_an_error_with_its_name(void **state)
 {
 	struct mt_writer *none = NULL;
@@ -585,6 +624,8 @@ int main(void)
 	        cmocka_unit_test(the_sessions_row_is_the_same_whether_it_is_long_or_short),
 	        cmocka_unit_test(
 	                where_descriptors_are_few_those_of_sqlite_are_there_from_the_start),
+	        cmocka_unit_test(a_file_that_moves_before_sqlite_opens_it_is_followed),
+	        cmocka_unit_test(a_file_that_goes_before_sqlite_opens_it_is_not_mixed_up),
 	        cmocka_unit_test(a_missing_file_is_an_error_with_its_name),
 	        cmocka_unit_test(foreign_files_are_told_from_ours),
 	};
