@@ -13,7 +13,6 @@ from comparison import machine, tools
 PR_SET_CHILD_SUBREAPER = 36
 COLLECTOR = "memtrace-collec"  # as the kernel cuts it
 IDLE_SECONDS = 10
-NOTHING = "/bin/true"
 
 
 def _fresh(folder):
@@ -25,26 +24,32 @@ def _fresh(folder):
 # ---- start-up ----
 
 def _spawn(runs, variable, command, folder, environment):
-    """What bench/spawn says: {'without': [median, least, most], 'with': …}, in ms; None where the command fails."""
+    """What bench/spawn says: {'without': {'begun': [median, least, most], 'ended': …}, 'with': …}, in ms; None: it failed."""
     spawn = subprocess.run([machine.built("spawn"), str(runs), variable, *command], cwd=folder, text=True,
                            env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.DEVNULL, check=False)
     if spawn.returncode != 0:
         return None
-    return {line.split()[0]: [float(number) / 1000 for number in line.split()[1:]]
-            for line in spawn.stdout.splitlines()}
+    said = {}
+    for way, moment, *numbers in map(str.split, spawn.stdout.splitlines()):
+        said.setdefault(way, {})[moment] = [float(number) / 1000 for number in numbers]
+    return said
 
 
 def _start_row(tool, which, taken, base):
+    row = {"tool": tool.name, "which": which}
     if taken is None or base is None:
-        return {"tool": tool.name, "which": which, "note": "failed"}
-    taken, base = taken["with"], base["without"]
-    return {"tool": tool.name, "which": which, "untraced_ms": base[0], "added_ms": taken[0] - base[0],
-            "least_ms": taken[1] - base[0], "most_ms": taken[2] - base[0]}
+        return {**row, "note": "failed"}
+    for moment in base["without"]:
+        untraced, (median, least, most) = base["without"][moment][0], taken["with"][moment]
+        row[moment] = {"untraced_ms": untraced, "added_ms": median - untraced,
+                       "least_ms": least - untraced, "most_ms": most - untraced}
+    return row
 
 
 def start_up(chosen, runs, folder):
-    """Time from start to end of a program that does nothing."""
+    """Time from the start of a program that does nothing to its main(), and to its end."""
+    nothing = machine.built("begin")
     rows = []
     for tool in chosen:
         if tool.name.startswith(tools.MEMTRACE + " "):
@@ -52,17 +57,17 @@ def start_up(chosen, runs, folder):
         run = _fresh(os.path.join(folder, "run"))
         environment = {k: v for k, v in tool.environment.items() if k != "LD_PRELOAD"}
         if tool.prefix:
-            taken = _spawn(max(runs // 10, 5), "SPAWN=", tool.prefix + [NOTHING], run, {})
-            base = _spawn(runs, "SPAWN=", [NOTHING], run, {})
+            taken = _spawn(max(runs // 10, 5), "SPAWN=", tool.prefix + [nothing], run, {})
+            base = _spawn(runs, "SPAWN=", [nothing], run, {})
             rows.append(_start_row(tool, "first", taken, base))
         elif "LD_PRELOAD" in tool.environment:
             # memtrace chooses the name of its file: a second session must not find that of the first.
             first = {k: v for k, v in environment.items() if k != "MEMTRACE_OPTIONS"}
             variable = "LD_PRELOAD=" + tool.environment["LD_PRELOAD"]
-            taken = _spawn(runs, variable, [NOTHING], run, first)
+            taken = _spawn(runs, variable, [nothing], run, first)
             rows.append(_start_row(tool, "first", taken, taken))
             if tool.name == tools.MEMTRACE:
-                taken = _spawn(runs, variable, [NOTHING], run, tool.environment)
+                taken = _spawn(runs, variable, [nothing], run, tool.environment)
                 rows.append(_start_row(tool, "joins a session", taken, taken))
     return rows
 

@@ -3,6 +3,8 @@
 from comparison import tools
 
 METRICS = {"wall": "wall time", "cpu": "CPU of all processes", "rss": "peak RSS", "bytes": "bytes written"}
+# What bench/spawn measures, and what that is called.
+START_UP = (("begun", "main()"), ("ended", "the end"))
 
 
 def _ratio(value):
@@ -47,14 +49,24 @@ def text_of_program(rows):
     return "\n".join(lines)
 
 
+def _start_cells(row):
+    if "note" in row:
+        return [row["note"]] + [""] * (3 * len(START_UP) - 1)
+    return [cell for moment, _ in START_UP for cell in (
+        f"{row[moment]['added_ms']:.2f} ms", f"{row[moment]['least_ms']:.2f}–{row[moment]['most_ms']:.2f} ms",
+        f"{row[moment]['untraced_ms']:.2f} ms")]
+
+
 def text_of_fixed(results):
     lines = []
     for row in results.get("start_up", []):
         if "note" in row:
             lines.append(f"start-up, {row['tool']}, {row['which']}: {row['note']}")
             continue
-        lines.append(f"start-up, {row['tool']}, {row['which']}: {row['added_ms']:+.2f} ms"
-                     f" ({row['least_ms']:+.2f} to {row['most_ms']:+.2f}; untraced {row['untraced_ms']:.2f} ms)")
+        for moment, name in START_UP:
+            taken = row[moment]
+            lines.append(f"start-up, {row['tool']}, {row['which']}, to {name}: {taken['added_ms']:+.2f} ms ("
+                         f"{taken['least_ms']:+.2f} to {taken['most_ms']:+.2f}; untraced {taken['untraced_ms']:.2f} ms)")
     for row in results.get("memory", []):
         lines.append(f"memory, {row['threads']} threads: {row['private_added_kb']:+d} kB in the program,"
                      f" {row['shared_kb']} kB shared with the collector{_rings(row)}")
@@ -138,13 +150,11 @@ def _fixed(results):
     lines = []
     if results.get("start_up"):
         lines += ["## Start-up", "",
-                  "Time added to `/bin/true` from its start to its end, medians; *first*: it starts a session; *joins*:"
-                  " a traced program started it.", ""]
-        lines += _table(["", "", "added", "least–most", "untraced"],
-                        [[row["tool"], row["which"], row["note"], "", ""] if "note" in row else
-                         [row["tool"], row["which"], f"{row['added_ms']:.2f} ms",
-                          f"{row['least_ms']:.2f}–{row['most_ms']:.2f} ms", f"{row['untraced_ms']:.2f} ms"]
-                         for row in results["start_up"]], text_columns=2)
+                  "Time added to a program that does nothing, from its start (fork and exec) to its `main()`, and to its end,"
+                  " medians; *first*: it starts a session; *joins*: a traced program started it.", ""]
+        lines += _table(["", ""] + [title for _, name in START_UP
+                                    for title in (f"to {name}, added", "least–most", "untraced")],
+                        [[row["tool"], row["which"]] + _start_cells(row) for row in results["start_up"]], text_columns=2)
     if results.get("memory"):
         lines += ["## Memory", "",
                   "Resident memory of a program whose threads have allocated and rest. *Private* has memtrace's stack"
