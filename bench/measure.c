@@ -13,6 +13,7 @@
  *	cpu_ns      user and system, all processes
  *	rss_kb      peak of the command, or of one of those that it waited for
  *	status      as a shell has it
+ *	own_cpu_ns  user and system, the command and those that it waited for
  */
 #include <signal.h>
 #include <stdint.h>
@@ -41,7 +42,7 @@ static uint64_t cpu_ns(const struct rusage *usage)
 
 int main(int argc, char **argv)
 {
-	uint64_t begin, wall = 0, cpu = 0;
+	uint64_t begin, wall = 0, cpu = 0, own_cpu = 0;
 	long rss_kb = 0;
 	int at = 2, status, result = 0;
 	struct rusage usage;
@@ -68,13 +69,15 @@ int main(int argc, char **argv)
 		if (pid != command)
 			continue;
 		wall = now_ns() - begin;
+		own_cpu = cpu_ns(&usage);
 		rss_kb = usage.ru_maxrss;
 		result = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	}
 	file = fopen(argv[1], "w");
 	if (!file)
 		return 1;
-	fprintf(file, "%llu %llu %llu %ld %d\n", (unsigned long long)wall,
-	        (unsigned long long)(now_ns() - begin), (unsigned long long)cpu, rss_kb, result);
+	fprintf(file, "%llu %llu %llu %ld %d %llu\n", (unsigned long long)wall,
+	        (unsigned long long)(now_ns() - begin), (unsigned long long)cpu, rss_kb, result,
+	        (unsigned long long)own_cpu);
 	return fclose(file) != 0;
 }

@@ -5,6 +5,7 @@ A machine whose speed drifts slows neighbours alike, so each turn runs the untra
 tool, and a ratio is of two runs of the same turn. The first turn warms up and is not counted, but for a tool
 so slow that it is run once only.
 """
+import math
 import os
 import shutil
 import signal
@@ -20,33 +21,40 @@ def _bytes_in(folder):
     return sum(os.path.getsize(os.path.join(path, name)) for path, _, names in os.walk(folder) for name in names)
 
 
-def once(tool, program, folder, limit_seconds=None):
-    """One run; None where it took longer than the limit. What the tool writes goes to folder."""
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
-    result = folder + ".result"
-    traced = tool.prefix + program.command
-    assignments = program.environment + tool.assignments
-    if program.driver:  # what it starts is traced, it itself is not
-        command = program.driver + ["env"] + assignments + traced
-        assignments = []
-    else:
-        command = traced
-    process = subprocess.Popen([machine.built("measure"), result, *assignments, "--", *command],
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               cwd=folder, start_new_session=True)
-    try:
-        process.wait(limit_seconds)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:  # also where this script is told to end
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    with open(result, encoding="ascii") as file:
-        wall_ns, all_ns, cpu_ns, rss_kb, status = map(int, file.read().split())
-    return {"wall": wall_ns / 1e9, "all": all_ns / 1e9, "cpu": cpu_ns / 1e9, "rss_kb": rss_kb,
-            "bytes": _bytes_in(folder), "status": status}
+class _Run:
+    """A program under a tool, started. What the tool writes goes to folder. core: it may use this one alone."""
+
+    def __init__(self, tool, program, folder, core=None):
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        self.folder = folder
+        traced = tool.prefix + program.command
+        assignments = program.environment + tool.assignments
+        if program.driver:  # what it starts is traced, it itself is not
+            command = program.driver + ["env"] + assignments + traced
+            assignments = []
+        else:
+            command = traced
+        pin = [] if core is None else ["taskset", "--cpu-list", str(core)]
+        self.process = subprocess.Popen(
+            pin + [machine.built("measure"), folder + ".result", *assignments, "--", *command],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder,
+            start_new_session=True)
+
+    def end(self, limit_seconds=None):
+        """What it took; None where that was longer than the limit."""
+        try:
+            self.process.wait(limit_seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:  # also where this script is told to end
+            if self.process.poll() is None:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+        with open(self.folder + ".result", encoding="ascii") as file:
+            wall_ns, all_ns, cpu_ns, rss_kb, status, own_cpu_ns = map(int, file.read().split())
+        return {"wall": wall_ns / 1e9, "all": all_ns / 1e9, "cpu": cpu_ns / 1e9, "own_cpu": own_cpu_ns / 1e9,
+                "rss_kb": rss_kb, "bytes": _bytes_in(self.folder), "status": status}
 
 
 def _spread(values):
@@ -82,7 +90,7 @@ def compare(program, chosen, runs, limit, folder):
         for tool in chosen:
             if tool.name in done:
                 continue
-            sample = once(tool, program, os.path.join(folder, "run"), base and limit * base["wall"])
+            sample = _Run(tool, program, os.path.join(folder, "run")).end(base and limit * base["wall"])
             base = base or sample
             if base["status"] != 0:
                 raise RuntimeError(f"{program.name} does not run untraced")
@@ -93,3 +101,38 @@ def compare(program, chosen, runs, limit, folder):
                 done.add(tool.name)
     shutil.rmtree(os.path.join(folder, "run"), ignore_errors=True)
     return [_row(program, tool, pairs[tool.name], limit) for tool in chosen]
+
+
+# ---- on one core ----
+
+def _mean(ratios):
+    """The mean ratio and its standard error, both of logarithms."""
+    logarithms = [math.log(ratio) for ratio in ratios]
+    error = statistics.stdev(logarithms) / math.sqrt(len(logarithms)) if len(logarithms) > 1 else 0
+    return [math.exp(statistics.mean(logarithms)), error]
+
+
+def on_one_core(program, name, runs, folder):
+    """
+    CPU time beside an untraced run at the same time on the same core, by slices of some ms: whatever makes the core slow
+    makes both slow, so that differences of some tenths of a percent show. On two cores at once; each comes first in turn.
+    """
+    ratios = {"own_cpu": [], "cpu": []}
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    chosen = {core: {tool.name: tool for tool in tools.every(os.path.join(folder, f"{core}-{name}"))} for core in cores}
+    seconds = []
+    for turn in range(runs):
+        pairs = []
+        for at, core in enumerate(cores):
+            order = (tools.UNTRACED, name) if (turn + at) % 2 else (name, tools.UNTRACED)
+            pairs.append({which: _Run(chosen[core][which], program, os.path.join(folder, f"{core}-{which}"), core)
+                          for which in order})
+        for pair in [{which: run.end() for which, run in pair.items()} for pair in pairs]:
+            taken, base = pair[name], pair[tools.UNTRACED]
+            if taken["status"] != 0 or base["status"] != 0:
+                return {"program": program.name, "tool": name, "note": "failed"}
+            seconds.append(base["own_cpu"])
+            for metric, of_metric in ratios.items():
+                of_metric.append(taken[metric] / base[metric])
+    return {"program": program.name, "tool": name, "pairs": len(seconds), "seconds": statistics.median(seconds),
+            **{metric: _mean(of_metric) for metric, of_metric in ratios.items()}}

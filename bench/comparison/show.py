@@ -49,6 +49,30 @@ def text_of_program(rows):
     return "\n".join(lines)
 
 
+def _with_error(ratio):
+    return f"{ratio[0]:.3f} ± {ratio[1]:.3f}"
+
+
+def text_of_one_core(row):
+    if "note" in row:
+        return f"{row['program']}, {row['tool']}: {row['note']}"
+    return (f"{row['program']}, {row['tool']}: CPU time of the program {_with_error(row['own_cpu'])}, of all processes"
+            f" {_with_error(row['cpu'])}, {row['pairs']} pairs, {row['seconds']:.2f} s untraced")
+
+
+def _one_core(results):
+    """A section for what the spread of the other ratios hides."""
+    if not results.get("one_core"):
+        return []
+    return ["## On one core", "",
+            "CPU time beside an untraced run at the same time on the same core: the mean ratio and its standard error. *All"
+            " processes* has the collector's time in it, its start and end included.", "",
+            *_table(["", "", "of the program", "of all processes", "pairs", "untraced"],
+                    [[row["program"], row["tool"], row["note"], "", "", ""] if "note" in row else
+                     [row["program"], row["tool"], _with_error(row["own_cpu"]), _with_error(row["cpu"]), str(row["pairs"]),
+                      f"{row['seconds']:.2f} s"] for row in results["one_core"]], text_columns=2)]
+
+
 def _start_cells(row):
     if "note" in row:
         return [row["note"]] + [""] * (3 * len(START_UP) - 1)
@@ -207,7 +231,7 @@ def markdown(results):
         lines += ["A dash: it was stopped because it took too long, or the program failed under it; see below. An empty cell: not measured.", "", "## Where a peer is better", "",
                   "Than memtrace with its defaults; what each records is in the table above.", ""]
         lines += _wins(programs, peers) + [""]
-    lines += _fixed(results)
+    lines += _one_core(results) + _fixed(results)
     if rows:
         lines += ["## Program by program", ""]
     for program, of_tools in programs.items():
