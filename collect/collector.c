@@ -22,8 +22,9 @@
 #define TICK_NS        50000000ull
 #define SCAN_NS        1000000000ull
 #define SLEEP_NS_MIN   1000000ull
-/* With events in each round; but at first, and when a process ends, somebody waits for what a few rounds do. */
+/* With many events in each round; but at first, and when a process ends, somebody waits for what a few rounds do. */
 #define SLEEP_NS_BUSY 3000000ull
+#define MANY_EVENTS   32u
 #define STARTING_NS   100000000ull
 #define SLEEP_NS_MAX  50000000ull
 /* Nothing has come for this long: the program rests, and so does the collector. */
@@ -412,8 +413,10 @@ static void sleep_ns(struct mt_collector *collector, uint64_t ns)
 	atomic_store(&segment->collector_sleeps, 1);
 	for (uint32_t i = 0; i < collector->drain_count; i++) {
 		const struct mt_drain *drain = &collector->drains[i];
+		uint64_t spare_bytes = ns > SLEEP_NS_BUSY ? (drain->mask + 1) / 4 : 0;
 
-		if (drain->ring && atomic_load(&drain->ring->head) != drain->limit)
+		/* More comes at once, or the writer has found us awake when half of it was full. */
+		if (drain->ring && atomic_load(&drain->ring->head) - drain->limit > spare_bytes)
 			timeout.tv_nsec = (long)SLEEP_NS_MIN;
 	}
 	pthread_mutex_lock(&collector->mail.mutex);
@@ -453,11 +456,16 @@ static uint64_t longer_sleep_ns(const struct mt_collector *collector, uint64_t l
 	return last_ns * 2 < most_ns ? last_ns * 2 : most_ns;
 }
 
-static uint64_t short_sleep_ns(const struct mt_ledger *ledger, uint64_t begun_ns)
+/* After a round with so many events. */
+static uint64_t next_sleep_ns(const struct mt_collector *collector, uint64_t done, uint64_t last_ns)
 {
-	bool is_waited_for = ledger->is_unsettled || ledger->now_ns - begun_ns < STARTING_NS;
+	const struct mt_ledger *ledger = &collector->ledger;
+	bool is_waited_for =
+	        ledger->is_unsettled || ledger->now_ns - collector->begun_ns < STARTING_NS;
 
-	return is_waited_for ? SLEEP_NS_MIN : SLEEP_NS_BUSY;
+	if (done && is_waited_for)
+		return SLEEP_NS_MIN;
+	return done < MANY_EVENTS ? longer_sleep_ns(collector, last_ns) : SLEEP_NS_BUSY;
 }
 
 void *mt_collector_run(void *context)
@@ -470,8 +478,7 @@ void *mt_collector_run(void *context)
 
 		hand_over(collector);
 		wake_service(collector);
-		idle_ns = done ? short_sleep_ns(&collector->ledger, collector->begun_ns)
-		               : longer_sleep_ns(collector, idle_ns);
+		idle_ns = next_sleep_ns(collector, done, idle_ns);
 		if (collector->is_stopping || collector->is_backlogged ||
 		    collector->ledger.wants_round)
 			continue;
