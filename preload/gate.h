@@ -17,7 +17,7 @@
  *
  * An allocation that is decided upon counts as recorded (mt_tls.trail), so that an outer hook does not
  * decide again. Most of those that a sample leaves out come by no gate: mt_sample_passes() has said so, and they leave
- * no trail but the distance to the next point.
+ * no trail but the distance to the next point. Nor do their frees, by mt_sample_passes_free().
  */
 #ifndef MT_PRELOAD_GATE_H
 #define MT_PRELOAD_GATE_H
@@ -34,13 +34,6 @@ static inline uint32_t mt_gate(void)
 {
 	return atomic_load_explicit(atomic_load_explicit(&mt_process.gate, memory_order_relaxed),
 	                            memory_order_relaxed);
-}
-
-/* Is a sample recorded, and nothing is to be done for this block that is about to be freed? */
-static inline bool mt_gate_passes_free(const void *block)
-{
-	return mt_unlikely(mt_gate() == MT_GATE_SAMPLED) &&
-	       mt_likely(!mt_release_looks_at(block)) && mt_likely(!mt_sample_may_hold(block));
 }
 
 static inline void mt_gate_alloc(const struct mt_caller *caller, const void *block,
@@ -71,7 +64,7 @@ static inline bool mt_gate_free(unsigned int kind, const void *block)
 		return mt_mark_says_freed(block);
 	}
 	if (gate & MT_GATE_SAMPLED) {
-		if (mt_unlikely(mt_sample_may_hold(block)))
+		if (mt_unlikely(!mt_sample_passes_free(block)))
 			mt_sample_free(kind, block);
 		return false;
 	}
@@ -94,7 +87,7 @@ static inline struct mt_gate_realloc mt_gate_realloc_begin(const void *block)
 	uint32_t gate = mt_gate();
 
 	if (mt_unlikely(gate & MT_GATE_SAMPLED)) {
-		if (mt_likely(!mt_sample_may_hold(block)))
+		if (mt_likely(mt_sample_passes_free(block)))
 			return begun;
 		begun.place = mt_sample_hold(block);
 		begun.is_recorded = begun.place != NULL;

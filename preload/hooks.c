@@ -77,14 +77,12 @@ static inline void need_real(void)
 }
 
 /*
- * Is this a call of libc's allocator of which a sample takes nothing? Then there is nothing to do before it; `bytes` is
- * what it asks for. The other calls are left to by a tail call, so that these here keep next to nothing over the real call.
+ * Where a sample takes nothing of a call, there is nothing to do before it. The other calls are left to by a tail call, so that
+ * these here keep next to nothing over the real call.
+ *
+ * Nor is looked at the break before it, as mt_growth_before() does: where a free gave something back, and the next call of
+ * all that allocate takes more from the kernel, what both come to is recorded as the one change that it is.
  */
-static inline bool passes(size_t bytes)
-{
-	return mt_unlikely(mt_sample_passes(bytes)) && mt_likely(mt_growth_is_settled());
-}
-
 /* What the allocator has taken from the kernel for it is still to be looked at. */
 __attribute__((cold)) MT_TAIL static void *look_at_passed(unsigned int kind, void *block)
 {
@@ -93,12 +91,10 @@ __attribute__((cold)) MT_TAIL static void *look_at_passed(unsigned int kind, voi
 	return block;
 }
 
-#define RETURN_PASSED(kind, real_call, bytes)                                   \
+#define RETURN_PASSED(kind, real_call)                                          \
 	do {                                                                    \
-		void *given;                                                    \
+		void *given = real_call;                                        \
                                                                                 \
-		mt_sample_count_down(bytes);                                    \
-		given = real_call;                                              \
 		if (mt_unlikely(!given) || mt_unlikely(mt_growth_shows(given))) \
 			return look_at_passed(kind, given);                     \
 		return given;                                                   \
@@ -119,9 +115,9 @@ MT_TAIL static void *malloc_recorded(size_t size)
 
 MT_HOOK void *malloc(size_t size)
 {
-	if (!passes(size))
+	if (!mt_sample_pass(size))
 		return malloc_recorded(size);
-	RETURN_PASSED(MT_KIND_MALLOC, mt_real.malloc(size), size);
+	RETURN_PASSED(MT_KIND_MALLOC, mt_real.malloc(size));
 }
 
 MT_TAIL static void *calloc_recorded(size_t count, size_t size)
@@ -139,9 +135,9 @@ MT_TAIL static void *calloc_recorded(size_t count, size_t size)
 
 MT_HOOK void *calloc(size_t count, size_t size)
 {
-	if (!passes(count * size))
+	if (!mt_sample_pass(count * size))
 		return calloc_recorded(count, size);
-	RETURN_PASSED(MT_KIND_CALLOC, mt_real.calloc(count, size), count * size);
+	RETURN_PASSED(MT_KIND_CALLOC, mt_real.calloc(count, size));
 }
 
 /* In line, because a tail call would take away the frame that `caller` speaks of. */
@@ -190,9 +186,9 @@ MT_TAIL static void *realloc_recorded(void *old, size_t size)
 
 MT_HOOK void *realloc(void *old, size_t size)
 {
-	if (!passes(size) || mt_unlikely(mt_sample_may_hold(old)))
+	if (!mt_sample_passes_free(old) || !mt_sample_pass(size))
 		return realloc_recorded(old, size);
-	RETURN_PASSED(MT_KIND_REALLOC, mt_real.realloc(old, size), size);
+	RETURN_PASSED(MT_KIND_REALLOC, mt_real.realloc(old, size));
 }
 
 /* No allocator's own is more than this; libc's would call our realloc. */
@@ -233,7 +229,7 @@ MT_TAIL static void free_recorded(void *block)
 
 MT_HOOK void free(void *block)
 {
-	if (mt_gate_passes_free(block))
+	if (mt_unlikely(mt_sample_passes_free(block)))
 		mt_real.free(block);
 	else
 		free_recorded(block);

@@ -145,7 +145,7 @@ MT_COLD static void *look_up(_Atomic(void *) *place, const char *name)
 	{                                                                                         \
 		void *function = atomic_load_explicit(&symbol##_real, memory_order_relaxed);      \
                                                                                                   \
-		if (mt_gate_passes_free(block) && mt_likely(function != NULL))                    \
+		if (mt_unlikely(mt_sample_passes_free(block)) && mt_likely(function != NULL))     \
 			((void(*) parameters)function) arguments;                                 \
 		else                                                                              \
 			symbol##_recorded arguments;                                              \

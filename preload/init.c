@@ -97,6 +97,8 @@ static int begin(char **environment)
 	mt_life_init();
 	mt_early_flush();
 	mt_growth_init(environment);
+	if (mt_process.segment->sample_bytes && mt_growth_is_on)
+		mt_sample_let_hooks_pass();
 	mt_mark_init();
 	return 0;
 }

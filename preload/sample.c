@@ -23,11 +23,20 @@
 /* In the place of a block whose realloc is under way. */
 #define HELD 1u
 
-_Atomic uint8_t mt_sample_counts[1u << MT_SAMPLE_COUNT_BITS];
+_Atomic uint8_t mt_sample_filter[MT_SAMPLE_FILTER_BYTES];
+uintptr_t mt_sample_filter_mask;
 
 static _Atomic uintptr_t *places; /* 0: free */
 static _Atomic uint32_t levels_used = 1;
 static _Atomic uint64_t threads_seeded;
+static bool hooks_pass;
+
+static void clear_filter(void)
+{
+	for (uintptr_t i = 0; i < MT_SAMPLE_FILTER_BYTES; i++)
+		atomic_store_explicit(&mt_sample_filter[i], MT_SAMPLE_CLEAR, memory_order_relaxed);
+	mt_sample_filter_mask = MT_SAMPLE_FILTER_BYTES - 1;
+}
 
 int mt_sample_init(void)
 {
@@ -36,7 +45,10 @@ int mt_sample_init(void)
 	for (uint32_t i = 0; i < LEVELS; i++)
 		count += (size_t)1 << (LEVEL0_BITS + i * LEVEL_STEP_BITS);
 	places = mt_own_map(count * sizeof(*places), false);
-	return places ? 0 : -errno;
+	if (!places)
+		return -errno;
+	clear_filter();
+	return 0;
 }
 
 /* --- the draw ---------------------------------------------------------------------------------------- */
@@ -88,13 +100,30 @@ static uint64_t draw(struct mt_tls *tls)
 	}
 }
 
+/* Bytes to the next point, where the hooks see them or where they do not. */
+static uint64_t *distance(struct mt_tls *tls)
+{
+	return hooks_pass ? &tls->sample_left : &tls->sample_kept;
+}
+
+void mt_sample_let_hooks_pass(void)
+{
+	hooks_pass = true;
+	mt_tls.sample_left = mt_tls.sample_kept;
+}
+
 void mt_sample_forked(void)
 {
 	mt_tls.sample_state = 0;
-	mt_tls.sample_left = 0;
+	*distance(&mt_tls) = 0;
 }
 
 /* --- the set ----------------------------------------------------------------------------------------- */
+
+static uint64_t hash_of(const void *block)
+{
+	return ((uintptr_t)block >> 4) * 0x9e3779b97f4a7c15u;
+}
 
 static _Atomic uintptr_t *group_of(uint32_t level, uint64_t hash)
 {
@@ -106,23 +135,22 @@ static _Atomic uintptr_t *group_of(uint32_t level, uint64_t hash)
 	return places + before + ((hash >> (64 - bits)) & ~(uint64_t)(GROUP - 1));
 }
 
-/* Of what has one count, a level has one group of places, or as many as its groups are finer than counts. */
-#define GROUP_BITS 3u
-#define LAST_BITS  (LEVEL0_BITS + (LEVELS - 1) * LEVEL_STEP_BITS - GROUP_BITS)
-static_assert(GROUP == 1u << GROUP_BITS, "so");
-static_assert((LEVELS << GROUP_BITS << (LAST_BITS - MT_SAMPLE_COUNT_BITS)) <= UINT8_MAX,
-              "a count never ends");
-
-static void count(uint64_t hash, int change)
+/* What has come down to 0 stays there: how many there are is not known any more. */
+static void count(const void *block, int change)
 {
-	/* release: the place before its count; partner: see mt_sample_may_hold() */
-	atomic_fetch_add_explicit(&mt_sample_counts[hash >> (64 - MT_SAMPLE_COUNT_BITS)],
-	                          (uint8_t)change, memory_order_release);
+	_Atomic uint8_t *byte = mt_sample_filter_of(block);
+	uint8_t now = atomic_load_explicit(byte, memory_order_relaxed);
+
+	/* release: the place before its count; partner: see mt_sample_passes_free() */
+	while (now &&
+	       !atomic_compare_exchange_weak_explicit(byte, &now, (uint8_t)(now - change),
+	                                              memory_order_release, memory_order_relaxed))
+		;
 }
 
 static _Atomic uintptr_t *find(const void *block)
 {
-	uint64_t hash = mt_sample_hash(block);
+	uint64_t hash = hash_of(block);
 	uint32_t levels = atomic_load_explicit(&levels_used, memory_order_relaxed);
 
 	for (uint32_t level = 0; level < levels; level++) {
@@ -149,10 +177,10 @@ static void use_level(uint32_t level)
 /* False: there is no room for it. */
 static bool put(const void *block)
 {
-	uint64_t hash = mt_sample_hash(block);
+	uint64_t hash = hash_of(block);
 
 	/* It is there: a free of it was missed, and what this one is called for will do for both. */
-	if (mt_sample_may_hold(block) && find(block))
+	if (!mt_sample_passes_free(block) && find(block))
 		return true;
 	for (uint32_t level = 0; level < LEVELS; level++) {
 		_Atomic uintptr_t *group = group_of(level, hash);
@@ -166,7 +194,7 @@ static bool put(const void *block)
 			            memory_order_relaxed))
 				continue;
 			use_level(level);
-			count(hash, 1);
+			count(block, 1);
 			return true;
 		}
 	}
@@ -186,7 +214,7 @@ static bool remove_block(const void *block)
 
 	if (!place || !take(place, (uintptr_t)block, 0))
 		return false;
-	count(mt_sample_hash(block), -1);
+	count(block, -1);
 	return true;
 }
 
@@ -200,7 +228,7 @@ _Atomic uintptr_t *mt_sample_hold(const void *block)
 void mt_sample_drop(_Atomic uintptr_t *place, const void *block)
 {
 	atomic_store_explicit(place, 0, memory_order_relaxed);
-	count(mt_sample_hash(block), -1);
+	count(block, -1);
 }
 
 void mt_sample_keep(_Atomic uintptr_t *place, const void *block)
@@ -213,16 +241,26 @@ void mt_sample_keep(_Atomic uintptr_t *place, const void *block)
 /* Does a point fall into the next bytes? Counts them down, or draws the next distance. */
 static bool meets_point(struct mt_tls *tls, uint64_t bytes)
 {
+	uint64_t *left = distance(tls);
+
 	if (mt_unlikely(!tls->sample_state)) {
 		seed(tls);
-		tls->sample_left = draw(tls);
+		*left = draw(tls);
 	}
-	if (bytes <= tls->sample_left) {
-		tls->sample_left -= bytes;
+	if (bytes <= *left) {
+		*left -= bytes;
 		return false;
 	}
-	tls->sample_left = draw(tls);
+	*left = draw(tls);
 	return true;
+}
+
+unsigned int mt_sample_later(const void *block)
+{
+	struct mt_tls *tls = &mt_tls;
+
+	return tls->sample_last == block && *distance(tls) == tls->sample_left_then ? 0
+	                                                                            : MT_FREE_LATER;
 }
 
 MT_COLD void mt_sample_alloc(const struct mt_caller *caller, const void *block, size_t size_bytes)
@@ -233,7 +271,7 @@ MT_COLD void mt_sample_alloc(const struct mt_caller *caller, const void *block, 
 	if (mt_likely(!tls->own) && !meets_point(tls, mt_sample_bytes(size_bytes)))
 		return;
 	tls->sample_last = block;
-	tls->sample_left_then = tls->sample_left;
+	tls->sample_left_then = *distance(tls);
 	if (!put(block))
 		atomic_fetch_add_explicit(&mt_process.slot->samples_lost, 1, memory_order_relaxed);
 	else if (!mt_emit_alloc(caller, block, size_bytes))

@@ -76,8 +76,9 @@ struct mt_tls {
 	const void *freeing; /* the block that operator delete or realloc is giving back */
 
 	/* sample.c; all 0 at first */
+	uint64_t sample_kept;      /* sample_left where the hooks may not count it down */
 	uint64_t sample_state;     /* of the random numbers; 0: not seeded yet */
-	uint64_t sample_left_then; /* sample_left when sample_last was allocated */
+	uint64_t sample_left_then; /* the distance when sample_last was allocated */
 	const void *sample_last;   /* the last block sampled */
 
 	/* What is seldom the case, so that one test asks for all of it. */

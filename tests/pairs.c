@@ -153,7 +153,10 @@ static int begin_sample(void)
 	mt_process.segment->sample_bytes = 512 << 10;
 	mt_process.segment->sample_seed = 1;
 	atomic_store(&mt_process.slot->gate, MT_GATE_SAMPLED);
-	return mt_sample_init();
+	if (mt_sample_init() < 0)
+		return -1;
+	mt_sample_let_hooks_pass();
+	return 0;
 }
 
 /* Has what is counted gone the way that its pattern names? */

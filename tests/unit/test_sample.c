@@ -118,7 +118,7 @@ static bool allocate(uintptr_t addr, size_t size_bytes)
 
 static void release(uintptr_t addr)
 {
-	if (mt_gate_passes_free((void *)addr))
+	if (mt_sample_passes_free((void *)addr))
 		return;
 	mt_gate_free(MT_KIND_FREE, (void *)addr);
 }
@@ -127,6 +127,12 @@ static int set_up(void **state)
 {
 	(void)state;
 	return mt_sample_init();
+}
+
+static void nothing_is_left(void)
+{
+	for (size_t i = 0; i < MT_SAMPLE_FILTER_BYTES; i++)
+		assert_int_equal(mt_sample_filter[i], MT_SAMPLE_CLEAR);
 }
 
 /* --- the draw ---------------------------------------------------------------------------------------- */
@@ -346,8 +352,7 @@ static void frees_of_sampled_blocks_only_are_recorded(void **state)
 		assert_int_equal(frees - before, is_sampled[i]);
 	}
 	assert_int_equal(slot.samples_lost, 0);
-	for (size_t i = 0; i < sizeof(mt_sample_counts); i++)
-		assert_true(mt_sample_counts[i] == 0);
+	nothing_is_left();
 }
 
 static void a_block_whose_record_is_lost_is_not_known(void **state)
@@ -387,12 +392,11 @@ static void a_full_set_is_counted(void **state)
 	for (uintptr_t i = 1; i <= 1500000; i++)
 		release(i * 16);
 	assert_int_equal(frees, allocs);
-	for (size_t i = 0; i < sizeof(mt_sample_counts); i++)
-		assert_true(mt_sample_counts[i] == 0);
+	nothing_is_left();
 }
 
-/* The worst that can be: all blocks have one count. */
-static void many_blocks_of_one_count_are_told_apart(void **state)
+/* The worst that can be: in each level all blocks have one group of places, or one of a few. */
+static void many_blocks_of_one_group_are_told_apart(void **state)
 {
 	enum { COUNT = 600 };
 	static uintptr_t addrs[COUNT];
@@ -402,7 +406,7 @@ static void many_blocks_of_one_count_are_told_apart(void **state)
 	(void)state;
 	begin_drawing_all();
 	for (int i = 0; i < COUNT; addr += 16)
-		if (mt_sample_hash((void *)addr) >> (64 - MT_SAMPLE_COUNT_BITS) == 7)
+		if ((addr >> 4) * 0x9e3779b97f4a7c15u >> 48 == 7)
 			addrs[i++] = addr;
 	for (int i = 0; i < COUNT; i++)
 		allocate(addrs[i], 1000);
@@ -412,7 +416,75 @@ static void many_blocks_of_one_count_are_told_apart(void **state)
 	for (int i = 0; i < COUNT; i++)
 		release(addrs[i]);
 	assert_int_equal(frees, recorded);
-	assert_int_equal(mt_sample_counts[7], 0);
+	nothing_is_left();
+}
+
+/* More than a byte of the filter can count: from then on all that it stands for are looked at. */
+static void many_blocks_of_one_byte_are_told_apart(void **state)
+{
+	enum { COUNT = 600, APART = MT_SAMPLE_FILTER_BYTES << MT_SAMPLE_FILTER_SHIFT };
+	const uintptr_t first = 0x7f0000000510;
+
+	(void)state;
+	begin_drawing_all();
+	for (uintptr_t i = 0; i < 200; i++)
+		assert_true(allocate(first + i * APART, 1000));
+	assert_int_equal(mt_sample_filter[5], MT_SAMPLE_CLEAR - 200);
+	for (uintptr_t i = 0; i < 200; i++)
+		release(first + i * APART);
+	assert_int_equal(frees, 200);
+	nothing_is_left();
+	for (uintptr_t i = 0; i < COUNT; i++)
+		assert_true(allocate(first + i * APART, 1000));
+	assert_int_equal(slot.samples_lost, 0);
+	for (uintptr_t i = COUNT; i-- > 0;)
+		release(first + i * APART);
+	assert_int_equal(frees, 200 + COUNT);
+	assert_int_equal(mt_sample_filter[5], 0);
+	assert_true(allocate(first, 1000));
+	release(first);
+	assert_int_equal(frees, 201 + COUNT);
+	mt_sample_filter[5] = MT_SAMPLE_CLEAR;
+	nothing_is_left();
+}
+
+static void pass_nothing_before_it_is_allowed(void)
+{
+	enum { COUNT = 100000 };
+	uint64_t kept;
+
+	begin(1000, 11);
+	for (uintptr_t i = 0; i < COUNT; i++) {
+		allocate(0x7f0000000000 + i * 48, 40);
+		assert_int_equal(mt_tls.sample_left, 0);
+		release(0x7f0000000000 + i * 48);
+	}
+	/* p = 1 - exp(-0.04) = 0.0392: 3921, give or take 4 * 61. */
+	assert_true(allocs > 3921 - 244 && allocs < 3921 + 244);
+	assert_int_equal(frees, allocs);
+	nothing_is_left();
+	kept = mt_tls.sample_kept;
+	mt_sample_let_hooks_pass();
+	assert_true(kept > 0);
+	assert_int_equal(mt_tls.sample_left, kept);
+	assert_true(mt_sample_passes(kept));
+	assert_false(mt_sample_passes(kept + 1));
+}
+
+/* In a child: what is allowed once stays so. */
+static void hooks_pass_nothing_before_they_may(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		pass_nothing_before_it_is_allowed();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	mt_sample_let_hooks_pass();
 }
 
 static void a_realloc_is_a_free_unless_it_fails(void **state)
@@ -541,16 +613,22 @@ static void blocks_may_be_freed_by_another_thread(void **state)
 	assert_true(allocs > 217523 - 1688 && allocs < 217523 + 1688);
 	assert_int_equal(frees, allocs);
 	assert_int_equal(slot.samples_lost, 0);
-	for (size_t i = 0; i < sizeof(mt_sample_counts); i++)
-		assert_true(mt_sample_counts[i] == 0);
+	nothing_is_left();
 }
 
 /* --- the gate ---------------------------------------------------------------------------------------- */
+
+static void filter_as_without_a_sample(bool is_without)
+{
+	mt_sample_filter_mask = is_without ? 0 : MT_SAMPLE_FILTER_BYTES - 1;
+	mt_sample_filter[0] = is_without ? 0 : MT_SAMPLE_CLEAR;
+}
 
 static void the_gate_lets_through_what_its_table_says(void **state)
 {
 	(void)state;
 	begin_drawing_all();
+	filter_as_without_a_sample(true);
 	atomic_store(&slot.gate, 0);
 	assert_true(allocate(0x5000, 10));
 	release(0x5000);
@@ -565,6 +643,7 @@ static void the_gate_lets_through_what_its_table_says(void **state)
 	release(0x5000);
 	assert_int_equal(frees, 2);
 	assert_false(mt_gate_realloc_begin((void *)0x5000).is_recorded);
+	filter_as_without_a_sample(false);
 	/* Sampled: what was sampled before the stop is known still, and only that. */
 	atomic_store(&slot.gate, MT_GATE_SAMPLED);
 	assert_true(allocate(0x5000, 1000));
@@ -587,6 +666,7 @@ static void what_is_not_recorded_counts_as_decided(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(hooks_pass_nothing_before_they_may),
 	        cmocka_unit_test(blocks_are_drawn_with_the_right_probability),
 	        cmocka_unit_test(distances_are_exponential),
 	        cmocka_unit_test(a_seed_repeats_the_draw_and_threads_differ),
@@ -601,7 +681,8 @@ int main(void)
 	        cmocka_unit_test(blocks_may_be_freed_by_another_thread),
 	        cmocka_unit_test(the_gate_lets_through_what_its_table_says),
 	        cmocka_unit_test(what_is_not_recorded_counts_as_decided),
-	        cmocka_unit_test(many_blocks_of_one_count_are_told_apart),
+	        cmocka_unit_test(many_blocks_of_one_group_are_told_apart),
+	        cmocka_unit_test(many_blocks_of_one_byte_are_told_apart),
 	        cmocka_unit_test(a_full_set_is_counted),
 	};
 
