@@ -100,6 +100,21 @@ __attribute__((cold)) MT_TAIL static void *look_at_passed(unsigned int kind, voi
 		return given;                                                   \
 	} while (0)
 
+/* The same where an allocator's functions may call each other by the hooks. */
+#define RETURN_KEPT(real_call, bytes)                     \
+	do {                                              \
+		uint64_t kept = mt_tls.sample_kept;       \
+		void *given = real_call;                  \
+                                                          \
+		mt_sample_count_kept(given, bytes, kept); \
+		return given;                             \
+	} while (0)
+
+MT_TAIL static void *malloc_kept(size_t size)
+{
+	RETURN_KEPT(mt_real.malloc(size), size);
+}
+
 MT_TAIL static void *malloc_recorded(size_t size)
 {
 	struct mt_caller caller = CALLER(MT_KIND_MALLOC, size, 1);
@@ -116,8 +131,13 @@ MT_TAIL static void *malloc_recorded(size_t size)
 MT_HOOK void *malloc(size_t size)
 {
 	if (!mt_sample_pass(size))
-		return malloc_recorded(size);
+		return mt_sample_passes_kept(size) ? malloc_kept(size) : malloc_recorded(size);
 	RETURN_PASSED(MT_KIND_MALLOC, mt_real.malloc(size));
+}
+
+MT_TAIL static void *calloc_kept(size_t count, size_t size)
+{
+	RETURN_KEPT(mt_real.calloc(count, size), count * size);
 }
 
 MT_TAIL static void *calloc_recorded(size_t count, size_t size)
@@ -136,7 +156,8 @@ MT_TAIL static void *calloc_recorded(size_t count, size_t size)
 MT_HOOK void *calloc(size_t count, size_t size)
 {
 	if (!mt_sample_pass(count * size))
-		return calloc_recorded(count, size);
+		return mt_sample_passes_kept(count * size) ? calloc_kept(count, size)
+		                                           : calloc_recorded(count, size);
 	RETURN_PASSED(MT_KIND_CALLOC, mt_real.calloc(count, size));
 }
 
@@ -179,6 +200,11 @@ __attribute__((always_inline)) static inline void *reallocate(void *old, size_t 
 	return block;
 }
 
+MT_TAIL static void *realloc_kept(void *old, size_t size)
+{
+	RETURN_KEPT(mt_real.realloc(old, size), size);
+}
+
 MT_TAIL static void *realloc_recorded(void *old, size_t size)
 {
 	return reallocate(old, size, CALLER(MT_KIND_REALLOC, size, 1));
@@ -186,8 +212,11 @@ MT_TAIL static void *realloc_recorded(void *old, size_t size)
 
 MT_HOOK void *realloc(void *old, size_t size)
 {
-	if (!mt_sample_passes_free(old) || !mt_sample_pass(size))
+	if (!mt_sample_passes_free(old))
 		return realloc_recorded(old, size);
+	if (!mt_sample_pass(size))
+		return mt_sample_passes_kept(size) ? realloc_kept(old, size)
+		                                   : realloc_recorded(old, size);
 	RETURN_PASSED(MT_KIND_REALLOC, mt_real.realloc(old, size));
 }
 

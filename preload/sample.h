@@ -124,4 +124,26 @@ static inline bool mt_sample_pass(size_t size_bytes)
 	return true;
 }
 
+/*
+ * Where a function of the allocator may call another one by its hook, that one may count a block down, too: so it is counted
+ * behind the call, unless the distance shows that somebody has, and leaves a trail for a hook further out.
+ */
+static inline bool mt_sample_passes_kept(size_t size_bytes)
+{
+	const struct mt_tls *tls = &mt_tls;
+
+	return mt_unlikely(mt_sample_bytes(size_bytes) <= tls->sample_kept) && !tls->own;
+}
+
+static inline void mt_sample_count_kept(const void *block, size_t size_bytes, uint64_t kept_before)
+{
+	struct mt_tls *tls = &mt_tls;
+
+	if (mt_unlikely(!block))
+		return;
+	if (mt_likely(tls->sample_kept == kept_before))
+		tls->sample_kept -= mt_sample_bytes(size_bytes);
+	mt_thread_leave_trail(block);
+}
+
 #endif

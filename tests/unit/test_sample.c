@@ -107,12 +107,17 @@ static void begin(uint64_t mean_bytes, uint64_t seed)
 /* True when the block was recorded. */
 static bool allocate(uintptr_t addr, size_t size_bytes)
 {
-	uint64_t before = allocs;
+	uint64_t before = allocs, kept = mt_tls.sample_kept;
 
-	if (mt_sample_passes(size_bytes))
+	if (mt_sample_passes(size_bytes)) {
 		mt_sample_count_down(size_bytes);
-	else
+	} else if (mt_sample_passes_kept(size_bytes)) {
+		/* The call of the outer hook, and of one that it makes: one block. */
+		mt_sample_count_kept((void *)addr, size_bytes, kept);
+		mt_sample_count_kept((void *)addr, size_bytes, kept);
+	} else {
 		mt_gate_alloc(&nobody, (void *)addr, size_bytes);
+	}
 	return allocs != before;
 }
 
