@@ -25,10 +25,11 @@ static void count(int signal)
 	children_died++;
 }
 
-/* init N: starts N children, each of which leaves an orphan; waits until there is nobody left. */
+/* init N: starts N children, each of which leaves an orphan; waits until there is nobody left, of others' children, too. */
 int main(int argument_count, char **arguments)
 {
-	int wanted = atoi(arguments[1]), reaped = 0;
+	int wanted = atoi(arguments[1]), reaped = 0, why, held[2];
+	char nothing;
 
 	if (argument_count > 2) {
 		/* It becomes a subreaper, and then the program that is traced. */
@@ -39,6 +40,8 @@ int main(int argument_count, char **arguments)
 		}
 	}
 	signal(SIGCHLD, count);
+	if (pipe(held) != 0)
+		return 2;
 	for (int i = 0; i < wanted; i++) {
 		if (fork() == 0) {
 			if (fork() == 0)
@@ -55,7 +58,11 @@ int main(int argument_count, char **arguments)
 		else if (errno != EINTR)
 			break;
 	}
-	printf("%d reaped, then %s, %s\n", reaped, strerrorname_np(errno),
+	why = errno;
+	close(held[1]);
+	while (read(held[0], &nothing, 1) < 0 && errno == EINTR)
+		;
+	printf("%d reaped, then %s, %s\n", reaped, strerrorname_np(why),
 	       children_died <= reaped ? "no other signal" : "a signal too much");
 	return reaped == 2 * wanted ? 0 : 1;
 }
