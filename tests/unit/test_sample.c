@@ -469,6 +469,14 @@ static void pass_nothing_before_it_is_allowed(void)
 	assert_int_equal(frees, allocs);
 	nothing_is_left();
 	kept = mt_tls.sample_kept;
+	assert_true(mt_sample_passes_kept(kept));
+	/* What operator new has left for its malloc is to be taken, and what is memtrace's own recorded. */
+	mt_tls.outer_kind = MT_KIND_NEW;
+	assert_false(mt_sample_passes_kept(kept));
+	mt_tls.outer_kind = 0;
+	mt_tls.own = true;
+	assert_false(mt_sample_passes_kept(kept));
+	mt_tls.own = false;
 	mt_sample_let_hooks_pass();
 	assert_true(kept > 0);
 	assert_int_equal(mt_tls.sample_left, kept);
