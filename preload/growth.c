@@ -18,8 +18,6 @@
 #define PAGE_BYTES 4096u
 #define CHUNK_MIN  32u /* what the allocator leaves of a heap's last chunk, at least */
 #define CHUNK_BITS 7u
-/* A heap may be as large as 64 MiB, so this is 64 GiB of threads' memory; a power of two. */
-#define HEAPS 1024u
 /* So many calls leave a growth to the one that made it; should that never look, it is nobody's. */
 #define PATIENCE 256u
 /* Heaps have looked like this since 2.10; a version that nobody has seen is not trusted with an address. */
@@ -28,28 +26,12 @@
 /* libc's word for the break. */
 extern void *__curbrk;
 
-/* struct _heap_info of glibc's malloc/arena.c, its first words. */
-struct heap {
-	void *arena;
-	struct heap *before;
-	size_t used_bytes;
-	size_t asked_bytes; /* what was ever made accessible */
-};
-
-/* What was recorded of a heap. Entries are never taken out: a heap that comes where one has been has its place. */
-struct known {
-	_Atomic uintptr_t base; /* 0: free */
-	volatile uintptr_t used_bytes;
-	_Atomic size_t asked_bytes;
-};
-
 static void *const nothing = (void *)1; /* the break of who is not watched */
 
 void *const volatile *mt_growth_break = &nothing;
 volatile uintptr_t mt_growth_break_known = 2;
 bool mt_growth_is_on;
-
-static struct known heaps[HEAPS];
+struct mt_growth_known mt_growth_heaps[MT_GROWTH_HEAPS];
 static atomic_bool has_heaps;
 static _Atomic uint32_t left_alone; /* looks since the last growth was recorded */
 
@@ -151,10 +133,11 @@ MT_COLD static void give_heaps_up(void)
 }
 
 /* The place of a heap, a new one if need be; NULL: there is none left. */
-static struct known *find_known(uintptr_t base)
+static struct mt_growth_known *find_known(uintptr_t base)
 {
-	for (uint32_t i = 0; i < HEAPS; i++) {
-		struct known *known = &heaps[(base / MT_GROWTH_HEAP_BYTES + i) % HEAPS];
+	for (uint32_t i = 0; i < MT_GROWTH_HEAPS; i++) {
+		struct mt_growth_known *known =
+		        &mt_growth_heaps[(base / MT_GROWTH_HEAP_BYTES + i) % MT_GROWTH_HEAPS];
 		uintptr_t there = atomic_load_explicit(&known->base, memory_order_relaxed);
 
 		if (there == base ||
@@ -175,9 +158,10 @@ static bool is_plausible(size_t used_bytes, size_t asked_bytes, uintptr_t offset
 }
 
 MT_COLD static void record_heap(const struct mt_caller *caller, const void *block,
-                                struct known *known, size_t used_bytes, size_t asked_bytes)
+                                struct mt_growth_known *known, size_t used_bytes,
+                                size_t asked_bytes)
 {
-	uintptr_t base = (uintptr_t)block & ~(uintptr_t)(MT_GROWTH_HEAP_BYTES - 1);
+	uintptr_t base = mt_growth_heap_base(block);
 	size_t before = known->used_bytes;
 	bool was_asked;
 
@@ -201,28 +185,21 @@ MT_COLD static void record_heap(const struct mt_caller *caller, const void *bloc
 		tell(&nobody, base + used_bytes, (intptr_t)(used_bytes - before), MT_GROWTH_HEAP);
 }
 
-static inline void look_at_heap(const struct mt_caller *caller, const void *block)
+static void look_at_heap(const struct mt_caller *caller, const void *block)
 {
-	uintptr_t base = (uintptr_t)block & ~(uintptr_t)(MT_GROWTH_HEAP_BYTES - 1);
-	const struct heap *heap = (const struct heap *)base;
-	struct known *known = &heaps[base / MT_GROWTH_HEAP_BYTES % HEAPS];
-	size_t used_bytes, asked_bytes;
+	uintptr_t base = mt_growth_heap_base(block);
+	const struct mt_growth_heap *heap = (const struct mt_growth_heap *)base;
+	struct mt_growth_known *known;
+	size_t used_bytes;
 
 	if (mt_unlikely(!atomic_load_explicit(&has_heaps, memory_order_relaxed)))
 		return;
-	/* Other threads of the arena may be changing them; each is written at once. */
-	used_bytes = *(const volatile size_t *)&heap->used_bytes;
-	if (mt_unlikely(atomic_load_explicit(&known->base, memory_order_relaxed) != base)) {
-		known = find_known(base);
-		if (!known) {
-			give_heaps_up();
-			return;
-		}
-	}
-	if (mt_likely(known->used_bytes == used_bytes))
-		return;
-	asked_bytes = *(const volatile size_t *)&heap->asked_bytes;
-	record_heap(caller, block, known, used_bytes, asked_bytes);
+	used_bytes = heap->used_bytes;
+	known = find_known(base);
+	if (!known)
+		give_heaps_up();
+	else if (known->used_bytes != used_bytes)
+		record_heap(caller, block, known, used_bytes, heap->asked_bytes);
 }
 
 /* --- a chunk of its own ------------------------------------------------------------------------------ */

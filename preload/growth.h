@@ -26,7 +26,9 @@
 #ifndef MT_PRELOAD_GROWTH_H
 #define MT_PRELOAD_GROWTH_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "preload/emit.h"
@@ -35,12 +37,32 @@
 #define MT_GROWTH_CHUNK_MAPPED  2u
 #define MT_GROWTH_CHUNK_FOREIGN 4u /* of another arena than the main one */
 
+/* struct _heap_info of glibc's malloc/arena.c, its first words. */
+struct mt_growth_heap {
+	void *arena;
+	struct mt_growth_heap *before;
+	volatile size_t
+	        used_bytes; /* other threads of the arena may be changing it; it is written at once */
+	volatile size_t asked_bytes; /* what was ever made accessible */
+};
+
+/* What was recorded of a heap. Entries are never taken out: a heap that comes where one has been has its place. */
+struct mt_growth_known {
+	_Atomic uintptr_t base; /* 0: free */
+	volatile uintptr_t used_bytes;
+	_Atomic size_t asked_bytes;
+};
+
+/* A heap may be as large as 64 MiB, so this is 64 GiB of threads' memory; a power of two. */
+#define MT_GROWTH_HEAPS 1024u
+
 /* Three variables and not a struct, and hidden where they are declared, so that gcc loads each directly. */
 #pragma GCC visibility push(hidden)
 extern void *const volatile *mt_growth_break; /* libc's own; or a word that never changes */
 /* Up to here it is recorded; changed by compare-exchange. Never what that other word is. */
 extern volatile uintptr_t mt_growth_break_known;
 extern bool mt_growth_is_on;
+extern struct mt_growth_known mt_growth_heaps[MT_GROWTH_HEAPS];
 #pragma GCC visibility pop
 
 /* Looks whether the allocator is as described. Called once, by the constructor, before it allocates. */
@@ -65,18 +87,35 @@ static inline void mt_growth_before(void)
 		mt_growth_shrunk();
 }
 
-/* Is the allocator libc's, and of its break all recorded? Then nothing has to be done before the real call. */
-static inline bool mt_growth_is_settled(void)
+static inline uintptr_t mt_growth_heap_base(const void *block)
 {
-	return (uintptr_t)*mt_growth_break == mt_growth_break_known;
+	return (uintptr_t)block & ~(uintptr_t)(MT_GROWTH_HEAP_BYTES - 1);
+}
+
+/* Where a heap has its place, unless another one had it before. */
+static inline struct mt_growth_known *mt_growth_place_of(uintptr_t base)
+{
+	return &mt_growth_heaps[base / MT_GROWTH_HEAP_BYTES % MT_GROWTH_HEAPS];
+}
+
+/* Is all recorded of the heap of a block of another arena? */
+static inline bool mt_growth_knows_heap(const void *block)
+{
+	uintptr_t base = mt_growth_heap_base(block);
+	const struct mt_growth_known *known = mt_growth_place_of(base);
+
+	return mt_likely(atomic_load_explicit(&known->base, memory_order_relaxed) == base) &&
+	       mt_likely(known->used_bytes == ((const struct mt_growth_heap *)base)->used_bytes);
 }
 
 /* Where the allocator is libc's: has it taken memory for this block, as far as can be told at once? */
 static inline bool mt_growth_shows(const void *block)
 {
-	return mt_unlikely(!mt_growth_is_settled()) ||
-	       mt_unlikely(((const unsigned char *)block)[-8] &
-	                   (MT_GROWTH_CHUNK_MAPPED | MT_GROWTH_CHUNK_FOREIGN));
+	unsigned int bits = ((const unsigned char *)block)[-8];
+
+	if (mt_likely(!(bits & (MT_GROWTH_CHUNK_MAPPED | MT_GROWTH_CHUNK_FOREIGN))))
+		return mt_unlikely((uintptr_t)*mt_growth_break != mt_growth_break_known);
+	return mt_unlikely(bits & MT_GROWTH_CHUNK_MAPPED) || !mt_growth_knows_heap(block);
 }
 
 static inline bool mt_growth_is_due(const void *block)

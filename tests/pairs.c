@@ -15,10 +15,12 @@
  *	known      1024 stacks in a scattered order, all seen before
  *	new        the same 1024 stacks; in the first round none was seen before, though each frame was
  *	sampled    one stack, and a sample of one block of 5000
+ *	arena      the same in a thread whose blocks lie in an arena of its own
  *
  * What a round costs is the difference between runs of a different number of rounds. Prints the pairs of a round,
  * or "skip REASON".
  */
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,8 +93,9 @@ static __attribute__((noinline)) void *enter(unsigned int path, int left)
 /* The bit of the call of malloc comes last. */
 #define INNERMOST (1u << CHOICES)
 
-enum pattern { PLAIN, REPEATED, INNERMOST_CHANGES, KNOWN, NEW, SAMPLED, PATTERNS };
-static const char *const names[] = {"plain", "repeated", "innermost", "known", "new", "sampled"};
+enum pattern { PLAIN, REPEATED, INNERMOST_CHANGES, KNOWN, NEW, SAMPLED, ARENA, PATTERNS };
+static const char *const names[] = {"plain", "repeated", "innermost", "known",
+                                    "new",   "sampled",  "arena"};
 
 static inline unsigned int path_of(enum pattern pattern, unsigned int i)
 {
@@ -162,14 +165,33 @@ static int begin_sample(void)
 /* Has what is counted gone the way that its pattern names? */
 static bool is_as_named(enum pattern pattern)
 {
-	if (pattern == SAMPLED)
+	size_t *block = take(BYTES);
+	bool is_foreign = block[-1] & MT_GROWTH_CHUNK_FOREIGN;
+
+	give(block);
+	if (is_foreign != (pattern == ARENA))
+		return false;
+	if (pattern == SAMPLED || pattern == ARENA)
 		return mt_tls.sample_left != 0;
 	return pattern == PLAIN || atomic_load(&mt_segment_rings(mt_process.segment)[0].head) != 0;
 }
 
+static enum pattern pattern;
+static int rounds;
+
+static void *run_all(void *ret_is_as_named)
+{
+	warm_up();
+	for (int round = 0; round < rounds; round++)
+		run(pattern);
+	*(bool *)ret_is_as_named = is_as_named(pattern);
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
-	enum pattern pattern = PLAIN;
+	bool is_sample, is_right = false;
+	pthread_t thread;
 
 #if !defined(__x86_64__) || !defined(__OPTIMIZE__) || defined(__clang__)
 	puts("skip the budgets are those of gcc with optimisation on x86-64");
@@ -177,17 +199,20 @@ int main(int argc, char **argv)
 #endif
 	while (pattern < PATTERNS && (argc != 3 || strcmp(argv[1], names[pattern]) != 0))
 		pattern++;
-	if (pattern == PATTERNS || set_up(argv) != 0 || (pattern == SAMPLED && begin_sample() != 0))
+	is_sample = pattern == SAMPLED || pattern == ARENA;
+	if (pattern == PATTERNS || set_up(argv) != 0 || (is_sample && begin_sample() != 0))
 		return 2;
+	rounds = atoi(argv[2]);
 	if (pattern == PLAIN) {
 		take = mt_real.malloc;
 		give = mt_real.free;
 	}
-	warm_up();
-	for (int round = 0; round < atoi(argv[2]); round++)
-		run(pattern);
-	if (!is_as_named(pattern)) {
-		fputs("pairs: nothing was recorded\n", stderr);
+	if (pattern != ARENA)
+		run_all(&is_right);
+	else if (pthread_create(&thread, NULL, run_all, &is_right) == 0)
+		pthread_join(thread, NULL);
+	if (!is_right) {
+		fputs("pairs: what was counted is not what it is called\n", stderr);
 		return 1;
 	}
 	printf("%u\n", PAIRS);

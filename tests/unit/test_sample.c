@@ -39,6 +39,7 @@ static bool emit_fails;
 void *const volatile *mt_growth_break;
 volatile uintptr_t mt_growth_break_known;
 bool mt_growth_is_on;
+struct mt_growth_known mt_growth_heaps[MT_GROWTH_HEAPS];
 
 void mt_growth_look(const struct mt_caller *caller, const void *block)
 {
