@@ -52,9 +52,9 @@ class _Run:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
         with open(self.folder + ".result", encoding="ascii") as file:
-            wall_ns, all_ns, cpu_ns, rss_kb, status, own_cpu_ns = map(int, file.read().split())
+            wall_ns, all_ns, cpu_ns, rss_kb, status, own_cpu_ns, queued_ns = map(int, file.read().split())
         return {"wall": wall_ns / 1e9, "all": all_ns / 1e9, "cpu": cpu_ns / 1e9, "own_cpu": own_cpu_ns / 1e9,
-                "rss_kb": rss_kb, "bytes": _bytes_in(self.folder), "status": status}
+                "unqueued": (wall_ns - queued_ns) / 1e9, "queued": queued_ns / 1e9, "rss_kb": rss_kb, "bytes": _bytes_in(self.folder), "status": status}
 
 
 def _spread(values):
@@ -114,25 +114,30 @@ def _mean(ratios):
 
 def on_one_core(program, name, runs, folder):
     """
-    CPU time beside an untraced run at the same time on the same core, by slices of some ms: whatever makes the core slow
-    makes both slow, so that differences of some tenths of a percent show. On two cores at once; each comes first in turn.
+    What costs a percent or two. Traced and untraced run at the same time on the same core, by slices of some ms: whatever
+    makes the core slow makes both slow, so that differences of some tenths of a percent show. Of the wall time the time is
+    taken off in which the one waited for the other; what the program waited for its tracer is left in it. A second core is
+    free for the collector. Each core has its turn, and each of both comes first.
     """
-    ratios = {"own_cpu": [], "cpu": []}
+    ratios = {"unqueued": [], "own_cpu": [], "cpu": []}
+    has_queue = True
+    chosen = {tool.name: tool for tool in tools.every(os.path.join(folder, "traced"))}
     cores = sorted(os.sched_getaffinity(0))[:2]
-    chosen = {core: {tool.name: tool for tool in tools.every(os.path.join(folder, f"{core}-{name}"))} for core in cores}
     seconds = []
-    for turn in range(runs):
-        pairs = []
-        for at, core in enumerate(cores):
-            order = (tools.UNTRACED, name) if (turn + at) % 2 else (name, tools.UNTRACED)
-            pairs.append({which: _Run(chosen[core][which], program, os.path.join(folder, f"{core}-{which}"), core)
-                          for which in order})
-        for pair in [{which: run.end() for which, run in pair.items()} for pair in pairs]:
-            taken, base = pair[name], pair[tools.UNTRACED]
-            if taken["status"] != 0 or base["status"] != 0:
-                return {"program": program.name, "tool": name, "note": "failed"}
-            seconds.append(base["own_cpu"])
-            for metric, of_metric in ratios.items():
-                of_metric.append(taken[metric] / base[metric])
+    for turn in range(2 * runs):
+        order = (tools.UNTRACED, name) if turn // 2 % 2 else (name, tools.UNTRACED)
+        pair = {which: _Run(chosen[which], program, os.path.join(folder, "traced" if which == name else "base"),
+                            cores[turn % len(cores)])
+                for which in order}
+        pair = {which: run.end() for which, run in pair.items()}
+        taken, base = pair[name], pair[tools.UNTRACED]
+        if taken["status"] != 0 or base["status"] != 0:
+            return {"program": program.name, "tool": name, "note": "failed"}
+        seconds.append(base["own_cpu"])
+        # Two that share a core wait for each other, so 0 is what a kernel says that does not count.
+        has_queue = has_queue and taken["queued"] > 0 and base["queued"] > 0
+        for metric, of_metric in ratios.items():
+            of_metric.append(taken[metric] / base[metric])
     return {"program": program.name, "tool": name, "pairs": len(seconds), "seconds": statistics.median(seconds),
-            **{metric: _mean(of_metric) for metric, of_metric in ratios.items()}}
+            **{metric: _mean(of_metric) if has_queue or metric != "unqueued" else None
+               for metric, of_metric in ratios.items()}}

@@ -50,14 +50,15 @@ def text_of_program(rows):
 
 
 def _with_error(ratio):
-    return f"{ratio[0]:.3f} ± {ratio[1]:.3f}"
+    return f"{ratio[0]:.3f} ± {ratio[1]:.3f}" if ratio else "not measured"
 
 
 def text_of_one_core(row):
     if "note" in row:
         return f"{row['program']}, {row['tool']}: {row['note']}"
-    return (f"{row['program']}, {row['tool']}: CPU time of the program {_with_error(row['own_cpu'])}, of all processes"
-            f" {_with_error(row['cpu'])}, {row['pairs']} pairs, {row['seconds']:.2f} s untraced")
+    return (f"{row['program']}, {row['tool']}: wall time without the queue {_with_error(row['unqueued'])}, CPU time of the"
+            f" program {_with_error(row['own_cpu'])}, of all processes {_with_error(row['cpu'])}, {row['pairs']} pairs,"
+            f" {row['seconds']:.2f} s untraced")
 
 
 def _one_core(results):
@@ -65,12 +66,13 @@ def _one_core(results):
     if not results.get("one_core"):
         return []
     return ["## On one core", "",
-            "CPU time beside an untraced run at the same time on the same core: the mean ratio and its standard error. *All"
-            " processes* has the collector's time in it, its start and end included.", "",
-            *_table(["", "", "of the program", "of all processes", "pairs", "untraced"],
-                    [[row["program"], row["tool"], row["note"], "", "", ""] if "note" in row else
-                     [row["program"], row["tool"], _with_error(row["own_cpu"]), _with_error(row["cpu"]), str(row["pairs"]),
-                      f"{row['seconds']:.2f} s"] for row in results["one_core"]], text_columns=2)]
+            "Beside an untraced run at the same time on the same core: the mean ratio and its standard error. *Wall time* is"
+            " without the time in which the one was ready to run and waited for the other; what the program waits for the"
+            " collector, at its start and its end, is in it. *All processes* has the collector's time in it.", "",
+            *_table(["", "", "wall time", "CPU of the program", "CPU of all processes", "pairs", "untraced"],
+                    [[row["program"], row["tool"], row["note"], *[""] * 4] if "note" in row else
+                     [row["program"], row["tool"], *(_with_error(row[metric]) for metric in ("unqueued", "own_cpu", "cpu")),
+                      str(row["pairs"]), f"{row['seconds']:.2f} s"] for row in results["one_core"]], text_columns=2)]
 
 
 def _start_cells(row):
