@@ -22,11 +22,12 @@
 #define TICK_NS        50000000ull
 #define SCAN_NS        1000000000ull
 #define SLEEP_NS_MIN   1000000ull
-/* With many events in each round; but at first, and when a process ends, somebody waits for what a few rounds do. */
+/* With many events; but at first, and when a process ends, somebody waits for what a few rounds do. */
 #define SLEEP_NS_BUSY 3000000ull
-#define MANY_EVENTS   32u
-#define STARTING_NS   100000000ull
-#define SLEEP_NS_MAX  50000000ull
+/* Else for as long as so many take to come: below, most of a round is its wake-up. A ring is far from full then. */
+#define ROUND_EVENTS 512u
+#define STARTING_NS  100000000ull
+#define SLEEP_NS_MAX 50000000ull
 /* Nothing has come for this long: the program rests, and so does the collector. */
 #define SILENCE_NS  2000000000ull
 #define REST_NS_MAX 200000000ull
@@ -442,30 +443,35 @@ static void stop(struct mt_collector *collector)
 	}
 }
 
-/*
- * A wake-up costs 70 us with what it has to bring back into the caches. Who claims a slot, waits or has half
- * filled a ring rings the bell, so a long sleep delays only what is in no hurry.
- */
-static uint64_t longer_sleep_ns(const struct mt_collector *collector, uint64_t last_ns)
+static uint64_t longest_sleep_ns(const struct mt_collector *collector)
 {
 	const struct mt_ledger *ledger = &collector->ledger;
 	bool is_owing = collector->has_changes || collector->unread || ledger->is_unsettled;
 	uint64_t silence_ns = ledger->now_ns - collector->last_event_ns;
-	uint64_t most_ns = is_owing || silence_ns < SILENCE_NS ? SLEEP_NS_MAX : REST_NS_MAX;
 
-	return last_ns * 2 < most_ns ? last_ns * 2 : most_ns;
+	return is_owing || silence_ns < SILENCE_NS ? SLEEP_NS_MAX : REST_NS_MAX;
 }
 
-/* After a round with so many events. */
+/*
+ * After a round with so many events. A wake-up costs 70 us with what it has to bring back into the caches. Who claims a
+ * slot, waits or has half filled a ring rings the bell, so a long sleep delays only what is in no hurry.
+ */
 static uint64_t next_sleep_ns(const struct mt_collector *collector, uint64_t done, uint64_t last_ns)
 {
 	const struct mt_ledger *ledger = &collector->ledger;
 	bool is_waited_for =
 	        ledger->is_unsettled || ledger->now_ns - collector->begun_ns < STARTING_NS;
+	uint64_t most_ns = longest_sleep_ns(collector);
+	uint64_t wanted_ns = last_ns * 2;
 
 	if (done && is_waited_for)
 		return SLEEP_NS_MIN;
-	return done < MANY_EVENTS ? longer_sleep_ns(collector, last_ns) : SLEEP_NS_BUSY;
+	if (done > ROUND_EVENTS / 2) {
+		wanted_ns = last_ns * ROUND_EVENTS / done;
+		if (wanted_ns < SLEEP_NS_BUSY)
+			wanted_ns = SLEEP_NS_BUSY;
+	}
+	return wanted_ns < most_ns ? wanted_ns : most_ns;
 }
 
 void *mt_collector_run(void *context)
