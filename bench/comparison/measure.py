@@ -22,7 +22,10 @@ def _bytes_in(folder):
 
 
 class _Run:
-    """A program under a tool, started. What the tool writes goes to folder. core: it may use this one alone."""
+    """
+    A program under a tool, started. What the tool writes goes to folder. core: it may use this one alone, and what is
+    measured is the program without its driver.
+    """
 
     def __init__(self, tool, program, folder, core=None):
         shutil.rmtree(folder, ignore_errors=True)
@@ -30,16 +33,14 @@ class _Run:
         self.folder = folder
         traced = tool.prefix + program.command
         assignments = program.environment + tool.assignments
-        if program.driver:  # what it starts is traced, it itself is not
-            command = program.driver + ["env"] + assignments + traced
-            assignments = []
+        measure = [machine.built("measure"), folder + ".result"]
+        if program.driver and core is None:  # what it starts is traced, it itself is not
+            command = [*measure, "--", *program.driver, "env", *assignments, *traced]
         else:
-            command = traced
-        pin = [] if core is None else ["taskset", "--cpu-list", str(core)]
-        self.process = subprocess.Popen(
-            pin + [machine.built("measure"), folder + ".result", *assignments, "--", *command],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder,
-            start_new_session=True)
+            pin = [] if core is None else ["taskset", "--cpu-list", str(core)]
+            command = [*program.driver, *pin, *measure, *assignments, "--", *traced]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL, cwd=folder, start_new_session=True)
 
     def end(self, limit_seconds=None):
         """What it took; None where that was longer than the limit."""
@@ -120,7 +121,7 @@ def on_one_core(program, name, runs, folder):
     free for the collector. Each core has its turn, and each of both comes first.
     """
     ratios = {"unqueued": [], "own_cpu": [], "cpu": []}
-    has_queue = True
+    has_queue = not program.driver  # whose wall time it shares
     chosen = {tool.name: tool for tool in tools.every(os.path.join(folder, "traced"))}
     cores = sorted(os.sched_getaffinity(0))[:2]
     seconds = []

@@ -68,7 +68,8 @@ def _one_core(results):
     return ["## On one core", "",
             "Beside an untraced run at the same time on the same core: the mean ratio and its standard error. *Wall time* is"
             " without the time in which the one was ready to run and waited for the other; what the program waits for the"
-            " collector, at its start and its end, is in it. *All processes* has the collector's time in it.", "",
+            " collector, at its start and its end, is in it; that of a server is its clients', too, and not measured. *All"
+            " processes* has the collector's time in it.", "",
             *_table(["", "", "wall time", "CPU of the program", "CPU of all processes", "pairs", "untraced"],
                     [[row["program"], row["tool"], row["note"], *[""] * 4] if "note" in row else
                      [row["program"], row["tool"], *(_with_error(row[metric]) for metric in ("unqueued", "own_cpu", "cpu")),
