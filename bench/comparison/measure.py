@@ -121,7 +121,8 @@ def on_one_core(program, name, runs, folder):
     free for the collector. Each core has its turn, and each of both comes first.
     """
     ratios = {"unqueued": [], "own_cpu": [], "cpu": []}
-    has_queue = not program.driver  # whose wall time it shares
+    # A server's wall time is its clients', too; and of several threads only the first one's queue is known.
+    has_queue = not program.driver and not program.is_threaded
     chosen = {tool.name: tool for tool in tools.every(os.path.join(folder, "traced"))}
     cores = sorted(os.sched_getaffinity(0))[:2]
     seconds = []

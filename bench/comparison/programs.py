@@ -51,13 +51,15 @@ for (let round = 0; round < ROUNDS; round++) {
 class Program:
     """`command` is traced; `driver`, where there is one, is not: it gets the command as its arguments."""
 
-    def __init__(self, name, command, driver=(), environment=(), is_quick=False, is_long=False, most_runs=None):
+    def __init__(self, name, command, driver=(), environment=(), is_quick=False, is_long=False, is_threaded=False,
+                 most_runs=None):
         self.name = name
         self.command = command
         self.driver = list(driver)
         self.environment = list(environment)
         self.is_quick = is_quick
         self.is_long = is_long
+        self.is_threaded = is_threaded  # several threads do the work, and the first one waits for them
         self.most_runs = most_runs  # of one that takes long; None: as many as are asked for
 
 
@@ -116,7 +118,8 @@ def every(folder):
     found.append(Program("large blocks", [machine.built("large"), "3000"]))
     found += _compilers(folder)
     found += _interpreters(1)
-    found.append(Program("churn, 1 thread, 17 frames" + LONG, [churn, str(LONG_TIMES * CHURN_STEPS[1]), "1", "17"],
-                         is_long=True))
+    found += [Program(f"churn, {count} thread{'s' if count > 1 else ''}, 17 frames" + LONG,
+                      [churn, str(LONG_TIMES * CHURN_STEPS[count]), str(count), "17"], is_long=True, is_threaded=count > 1)
+              for count in (1, 2, 16)]
     found += _interpreters(LONG_TIMES)
     return found

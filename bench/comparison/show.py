@@ -68,8 +68,8 @@ def _one_core(results):
     return ["## On one core", "",
             "Beside an untraced run at the same time on the same core: the mean ratio and its standard error. *Wall time* is"
             " without the time in which the one was ready to run and waited for the other; what the program waits for the"
-            " collector, at its start and its end, is in it; that of a server is its clients', too, and not measured. *All"
-            " processes* has the collector's time in it.", "",
+            " collector, at its start and its end, is in it; not measured where a server's clients or several threads share in"
+            " it. *All processes* has the collector's time in it.", "",
             *_table(["", "", "wall time", "CPU of the program", "CPU of all processes", "pairs", "untraced"],
                     [[row["program"], row["tool"], row["note"], *[""] * 4] if "note" in row else
                      [row["program"], row["tool"], *(_with_error(row[metric]) for metric in ("unqueued", "own_cpu", "cpu")),
@@ -221,7 +221,8 @@ def markdown(results):
         " takes eight times as long as the untraced program is run once. *All CPU* is user and system time of"
         " the program and of all processes that the tool brings; *peak RSS* is what the tool adds to the program's own,"
         " shared rings included; *written* is the size of the tool's files.", "",
-        "Churn allocates and frees and does nothing else: its ratios are the worst that there are.", ""]
+        "Churn allocates and frees and does nothing else: its ratios are the worst that there are. Where a range is wide, the"
+        " machine was not equally fast for both runs of a turn; what costs a percent or two is below, *On one core*.", ""]
     lines += _table(["tool", "version", "what it records"],
                     [[tool["name"], tool["version"] or "", tool["what"]] for tool in here
                      if not tool["missing"]], text_columns=3)
