@@ -94,6 +94,14 @@ void mt_emit_realloc_failed(const void *block)
 
 static const struct mt_caller nobody = {.kind = MT_KIND_MALLOC};
 
+/* Nothing stands at a small address, and gcc would say so. */
+static void *at(uintptr_t addr)
+{
+	volatile uintptr_t hidden = addr;
+
+	return (void *)hidden;
+}
+
 /* A new draw, by the numbers that belong to this seed. */
 static void begin(uint64_t mean_bytes, uint64_t seed)
 {
@@ -508,22 +516,22 @@ static void a_realloc_is_a_free_unless_it_fails(void **state)
 	(void)state;
 	begin_drawing_all();
 	assert_true(allocate(0x5000, 1000));
-	begun = mt_gate_realloc_begin((void *)0x5000);
-	mt_gate_realloc_failed(begun, (void *)0x5000);
+	begun = mt_gate_realloc_begin(at(0x5000));
+	mt_gate_realloc_failed(begun, at(0x5000));
 	assert_int_equal(reallocs, 1);
 	assert_int_equal(failed_reallocs, 1);
-	begun = mt_gate_realloc_begin((void *)0x5000);
+	begun = mt_gate_realloc_begin(at(0x5000));
 	/* Meanwhile another thread may get the old address. */
 	assert_true(allocate(0x5000, 1000));
-	mt_gate_realloc_done(begun, (void *)0x5000);
+	mt_gate_realloc_done(begun, at(0x5000));
 	assert_int_equal(reallocs, 2);
 	release(0x5000);
 	assert_int_equal(frees, 1);
 	release(0x5000);
 	assert_int_equal(frees, 1);
 	/* Of what was not sampled, nothing is said. */
-	begun = mt_gate_realloc_begin((void *)0x6000);
-	mt_gate_realloc_failed(begun, (void *)0x6000);
+	begun = mt_gate_realloc_begin(at(0x6000));
+	mt_gate_realloc_failed(begun, at(0x6000));
 	assert_int_equal(reallocs, 2);
 	assert_int_equal(failed_reallocs, 1);
 }
@@ -651,12 +659,12 @@ static void the_gate_lets_through_what_its_table_says(void **state)
 	assert_false(allocate(0x5000, 10));
 	release(0x5000);
 	assert_int_equal(frees, 2);
-	assert_true(mt_gate_realloc_begin((void *)0x5000).is_recorded);
+	assert_true(mt_gate_realloc_begin(at(0x5000)).is_recorded);
 	atomic_store(&slot.gate, MT_GATE_STOPPED | MT_GATE_UNUSED);
 	assert_false(allocate(0x5000, 10));
 	release(0x5000);
 	assert_int_equal(frees, 2);
-	assert_false(mt_gate_realloc_begin((void *)0x5000).is_recorded);
+	assert_false(mt_gate_realloc_begin(at(0x5000)).is_recorded);
 	filter_as_without_a_sample(false);
 	/* Sampled: what was sampled before the stop is known still, and only that. */
 	atomic_store(&slot.gate, MT_GATE_SAMPLED);
