@@ -24,7 +24,10 @@
 #define SLEEP_NS_MIN   1000000ull
 /* With many events; but at first, and when a process ends, somebody waits for what a few rounds do. */
 #define SLEEP_NS_BUSY 3000000ull
-/* Else for as long as so many take to come: below, most of a round is its wake-up. A ring is far from full then. */
+/*
+ * Else for as long as so many take to come: below, most of a round is its wake-up. A ring is far from full then, and
+ * each event has a stamp of its own (MT_SEGMENT_TICK_NS).
+ */
 #define ROUND_EVENTS 512u
 #define STARTING_NS  100000000ull
 #define SLEEP_NS_MAX 50000000ull

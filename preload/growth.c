@@ -136,8 +136,7 @@ MT_COLD static void give_heaps_up(void)
 static struct mt_growth_known *find_known(uintptr_t base)
 {
 	for (uint32_t i = 0; i < MT_GROWTH_HEAPS; i++) {
-		struct mt_growth_known *known =
-		        &mt_growth_heaps[(base / MT_GROWTH_HEAP_BYTES + i) % MT_GROWTH_HEAPS];
+		struct mt_growth_known *known = mt_growth_place_of(base + i * MT_GROWTH_HEAP_BYTES);
 		uintptr_t there = atomic_load_explicit(&known->base, memory_order_relaxed);
 
 		if (there == base ||

@@ -41,8 +41,8 @@
 struct mt_growth_heap {
 	void *arena;
 	struct mt_growth_heap *before;
-	volatile size_t
-	        used_bytes; /* other threads of the arena may be changing it; it is written at once */
+	/* Other threads of the arena may be changing it; it is written at once. */
+	volatile size_t used_bytes;
 	volatile size_t asked_bytes; /* what was ever made accessible */
 };
 
@@ -56,7 +56,7 @@ struct mt_growth_known {
 /* A heap may be as large as 64 MiB, so this is 64 GiB of threads' memory; a power of two. */
 #define MT_GROWTH_HEAPS 1024u
 
-/* Three variables and not a struct, and hidden where they are declared, so that gcc loads each directly. */
+/* Variables and not a struct, and hidden where they are declared, so that gcc loads each directly. */
 #pragma GCC visibility push(hidden)
 extern void *const volatile *mt_growth_break; /* libc's own; or a word that never changes */
 /* Up to here it is recorded; changed by compare-exchange. Never what that other word is. */
