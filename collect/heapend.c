@@ -18,10 +18,9 @@ struct mt_heapend mt_heapend_find(const struct mt_smaps *smaps, uint64_t page_by
 		if (vma->kind != MT_VMA_HEAP)
 			continue;
 		heapend.break_end = vma->end;
-		/* Too small to ask for huge pages it is cut by them all the same, and only its end tells. */
-		heapend.step_bytes = strstr(vma->flags, "hg ") || vma->end % huge_bytes == 0
-		                             ? huge_bytes
-		                             : page_bytes;
+		/* What lies between two large parts may be too small to ask for huge pages; it is cut by them all the same. */
+		if (strstr(vma->flags, "hg "))
+			heapend.step_bytes = huge_bytes;
 	}
 	return heapend;
 }

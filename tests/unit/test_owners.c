@@ -290,6 +290,33 @@ static void a_heap_with_huge_pages_is_cut_by_them(void **state)
 	}
 }
 
+static void find_step(const char *smaps, uint64_t step_bytes)
+{
+	const struct mt_page_run runs[] = {{0x10000, 0x20000, MT_PAGE_RESIDENT}};
+	const struct mt_owner_block blocks[] = {{0x11000, 100, 1}};
+
+	find(smaps, runs, COUNT(runs), blocks, COUNT(blocks), NULL, 0);
+	assert_int_equal(owners.trim_step_bytes, step_bytes);
+	mt_owners_free(&owners);
+}
+
+/* The first two as a program's with glibc.malloc.hugetlb=1 was; of 512 breaks one ends at 2 MiB by itself. */
+static void huge_pages_that_were_asked_for_are_seen_by_their_flag(void **state)
+{
+	(void)state;
+	find_step("10000-210000 rw-p 00000000 00:00 0 [heap]\n"
+	          "VmFlags: rd wr mr mw me ac hg \n",
+	          0x200000);
+	find_step("10000-210000 rw-p 00000000 00:00 0 [heap]\n"
+	          "VmFlags: rd wr mr mw me ac hg \n"
+	          "210000-400000 rw-p 00000000 00:00 0 [heap]\n"
+	          "VmFlags: rd wr mr mw me ac \n",
+	          0x200000);
+	find_step("10000-2000000 rw-p 00000000 00:00 0 [heap]\n"
+	          "VmFlags: rd wr mr mw me ac \n",
+	          PAGE);
+}
+
 static void a_break_of_two_mappings_has_one_end(void **state)
 {
 	const char smaps[] = "10000-14000 rw-p 00000000 00:00 0 [heap]\n"
@@ -420,6 +447,8 @@ int main(void)
 	        cmocka_unit_test_teardown(free_pages_of_a_huge_page_are_its_blocks_bloat,
 	                                  free_owners),
 	        cmocka_unit_test_teardown(a_heap_with_huge_pages_is_cut_by_them, free_owners),
+	        cmocka_unit_test_teardown(huge_pages_that_were_asked_for_are_seen_by_their_flag,
+	                                  free_owners),
 	        cmocka_unit_test_teardown(a_break_of_two_mappings_has_one_end, free_owners),
 	        cmocka_unit_test_teardown(a_site_returns_what_it_holds_up, free_owners),
 	        cmocka_unit_test_teardown(the_break_is_an_allocators_if_blocks_live_in_it,
