@@ -7,6 +7,7 @@ so slow that it is run once only.
 """
 import math
 import os
+import shlex
 import shutil
 import signal
 import statistics
@@ -31,9 +32,12 @@ class _Run:
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
         self.folder = folder
+        self.result = folder + ".result"
+        if os.path.exists(self.result):  # of another run
+            os.unlink(self.result)
         traced = tool.prefix + program.command
         assignments = program.environment + tool.assignments
-        measure = [machine.built("measure"), folder + ".result"]
+        measure = [machine.built("measure"), self.result]
         if program.driver and core is None:  # what it starts is traced, it itself is not
             command = [*measure, "--", *program.driver, "env", *assignments, *traced]
         else:
@@ -52,10 +56,14 @@ class _Run:
             if self.process.poll() is None:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
-        with open(self.folder + ".result", encoding="ascii") as file:
+        if not os.path.exists(self.result):
+            raise RuntimeError(f"nothing was measured by {shlex.join(self.process.args)}")
+        with open(self.result, encoding="ascii") as file:
             wall_ns, all_ns, cpu_ns, rss_kb, status, own_cpu_ns, queued_ns = map(int, file.read().split())
         return {"wall": wall_ns / 1e9, "all": all_ns / 1e9, "cpu": cpu_ns / 1e9, "own_cpu": own_cpu_ns / 1e9,
-                "unqueued": (wall_ns - queued_ns) / 1e9, "queued": queued_ns / 1e9, "rss_kb": rss_kb, "bytes": _bytes_in(self.folder), "status": status}
+                "unqueued": (wall_ns - queued_ns) / 1e9, "queued": queued_ns / 1e9,
+                "rss_kb": rss_kb, "bytes": _bytes_in(self.folder),
+                "status": self.process.returncode or status}
 
 
 def _spread(values):
@@ -117,8 +125,8 @@ def on_one_core(program, name, runs, folder):
     """
     What costs a percent or two. Traced and untraced run at the same time on the same core, by slices of some ms: whatever
     makes the core slow makes both slow, so that differences of some tenths of a percent show. Of the wall time the time is
-    taken off in which the one waited for the other; what the program waited for its tracer is left in it. A second core is
-    free for the collector. Each core has its turn, and each of both comes first.
+    taken off in which the program was ready to run and had no core, as the other one had it; what it waited for its tracer
+    is left in it. A second core is free for the collector. Each core has its turn, and each of both comes first.
     """
     ratios = {"unqueued": [], "own_cpu": [], "cpu": []}
     # A server's wall time is its clients', too; and of several threads only the first one's queue is known.

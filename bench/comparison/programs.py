@@ -59,7 +59,7 @@ class Program:
         self.environment = list(environment)
         self.is_quick = is_quick
         self.is_long = is_long
-        self.is_threaded = is_threaded  # several threads do the work, and the first one waits for them
+        self.is_threaded = is_threaded  # several threads do the work
         self.most_runs = most_runs  # of one that takes long; None: as many as are asked for
 
 

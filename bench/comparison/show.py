@@ -56,7 +56,7 @@ def _with_error(ratio):
 def text_of_one_core(row):
     if "note" in row:
         return f"{row['program']}, {row['tool']}: {row['note']}"
-    return (f"{row['program']}, {row['tool']}: wall time without the queue {_with_error(row['unqueued'])}, CPU time of the"
+    return (f"{row['program']}, {row['tool']}: wall time without the queue {_with_error(row.get('unqueued'))}, CPU time of the"
             f" program {_with_error(row['own_cpu'])}, of all processes {_with_error(row['cpu'])}, {row['pairs']} pairs,"
             f" {row['seconds']:.2f} s untraced")
 
@@ -67,12 +67,12 @@ def _one_core(results):
         return []
     return ["## On one core", "",
             "Beside an untraced run at the same time on the same core: the mean ratio and its standard error. *Wall time* is"
-            " without the time in which the one was ready to run and waited for the other; what the program waits for the"
-            " collector, at its start and its end, is in it; not measured where a server's clients or several threads share in"
+            " without the time in which the program was ready to run and had no core, as the other one had it; what it waits"
+            " for the collector, at its start and its end, is in it; not measured where a server's clients or several threads share in"
             " it. *All processes* has the collector's time in it.", "",
             *_table(["", "", "wall time", "CPU of the program", "CPU of all processes", "pairs", "untraced"],
                     [[row["program"], row["tool"], row["note"], *[""] * 4] if "note" in row else
-                     [row["program"], row["tool"], *(_with_error(row[metric]) for metric in ("unqueued", "own_cpu", "cpu")),
+                     [row["program"], row["tool"], *(_with_error(row.get(metric)) for metric in ("unqueued", "own_cpu", "cpu")),
                       str(row["pairs"]), f"{row['seconds']:.2f} s"] for row in results["one_core"]], text_columns=2)]
 
 
