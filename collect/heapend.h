@@ -3,8 +3,8 @@
  * heapend.h - where libc's malloc would cut off the end of the break.
  *
  * Pure; called by owners.c. The last free chunk of the break goes back from its end, a page at a time, or a huge page where
- * the tunable glibc.malloc.hugetlb is set: malloc has asked for huge pages then (MADV_HUGEPAGE, "hg" in smaps) and has let
- * the break end at one. What is left of the last free chunk stays resident, and of a huge page most of it may.
+ * the tunable glibc.malloc.hugetlb is set: the break grows by them then, and malloc has asked for huge pages
+ * (MADV_HUGEPAGE, "hg" in smaps). What is left of the last free chunk stays resident, and of a huge page most of it may.
  *
  *	| block |              last free chunk                         |
  *	        |  stays  |  goes: whole steps, counted from the end   |
